@@ -1,0 +1,529 @@
+//! The session: both directions of one WebSocket connection from its 101 to its end.
+//!
+//! A machine without I/O. The driver feeds it what the sockets gave and what time it
+//! is; it answers which part of the input goes on unchanged ([`Step`]) and what else is
+//! to be done ([`Output`]). It decides everything that ends a session: violations,
+//! closing handshakes, half-closes, resets, timeouts.
+//!
+//! After every `handle_*`, drain [`Session::poll_output`], then look at
+//! [`Session::poll_timeout`].
+
+mod death;
+mod leg;
+
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use ws_proto::walk::{End, Extent, Held, Message, Observer};
+use ws_proto::{CloseCode, FrameError, FrameHeader};
+
+pub use death::{Cause, Death, Party};
+use leg::{CloseOrder, Leg, Receiving, Sending, Then};
+pub use leg::{Closes, Traffic};
+
+use crate::policy::Policy;
+use crate::side::Side;
+
+/// Is told what passes, on the hot path: implementations count or copy.
+pub trait Observe {
+    /// A frame from that side has passed whole.
+    fn frame(&mut self, from: Side, header: &FrameHeader);
+    /// A data message from that side has passed whole.
+    fn message(&mut self, from: Side, message: &Message);
+}
+
+/// What becomes of the input of [`Session::handle_bytes`].
+#[derive(Debug)]
+pub struct Step {
+    /// Bytes that are done with. The rest is to be handed in again, after the outputs.
+    pub consumed: usize,
+    /// Earlier bytes that go to the other side before `forward`.
+    pub held: Held,
+    /// The part of the input that goes to the other side as it is.
+    pub forward: Range<usize>,
+}
+
+/// What the driver does next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// Send that side a Close frame, behind all that was forwarded to it. Towards the
+    /// upstream it is masked with a fresh random key.
+    SendClose {
+        /// To whom.
+        to: Side,
+        /// The code.
+        code: CloseCode,
+        /// The reason, at most 123 bytes.
+        reason: &'static str,
+    },
+    /// End the stream to that side with a FIN, behind all that goes before.
+    Finish(Side),
+    /// Cut that side off with an RST and forget what was still to go.
+    Abort(Side),
+}
+
+/// Both directions of a WebSocket connection.
+#[derive(Debug)]
+pub struct Session {
+    policy: Arc<Policy>,
+    client: Leg,
+    upstream: Leg,
+    closing: Closing,
+    death: Option<Death>,
+}
+
+/// How far the end has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Closing {
+    /// Frames pass.
+    No,
+    /// A peer said FIN without a Close; the other was last heard then.
+    HalfClosed { last_heard: Instant },
+    /// A peer's Close has passed; the two peers bring it to an end between them.
+    Relayed { since: Instant },
+    /// The gateway has sent or owes a Close; each side ends by itself.
+    Ours { since: Instant },
+}
+
+impl Session {
+    /// A session whose 101 has just gone to the client. `deflate`: permessage-deflate
+    /// was agreed between the peers.
+    #[must_use]
+    pub fn new(policy: Arc<Policy>, deflate: bool) -> Self {
+        Self {
+            policy,
+            client: Leg::new(Side::Client, deflate),
+            upstream: Leg::new(Side::Upstream, deflate),
+            closing: Closing::No,
+            death: None,
+        }
+    }
+
+    /// Takes bytes that came from a side, following on those of the last call. Hand in
+    /// what [`Step::consumed`] leaves over once the outputs are drained.
+    pub fn handle_bytes(
+        &mut self,
+        from: Side,
+        bytes: &[u8],
+        now: Instant,
+        observer: &mut impl Observe,
+    ) -> Step {
+        if let Closing::HalfClosed { last_heard } = &mut self.closing {
+            *last_heard = now;
+        }
+        let Self { policy, client, upstream, .. } = self;
+        let (leg, other) = match from {
+            Side::Client => (client, upstream),
+            Side::Upstream => (upstream, client),
+        };
+        let extent = match (leg.receiving, other.sending) {
+            (Receiving::Open, Sending::Open) => Some(Extent::All),
+            (Receiving::Open, Sending::CloseDue(_)) => Some(Extent::Boundary),
+            // The other side takes no more frames, but this side's Close is still awaited.
+            (Receiving::Open, _) => None,
+            (Receiving::Closed | Receiving::Failed | Receiving::Ended, _) => {
+                return Step { consumed: bytes.len(), held: Held::Nothing, forward: 0..0 };
+            }
+        };
+        let frames_before = leg.traffic.frames;
+        let walked = match extent {
+            Some(extent) => {
+                let mut tally = Tally { from, traffic: &mut leg.traffic, observer };
+                leg.walker.walk(bytes, extent, &policy.limits, &mut tally)
+            }
+            None => leg.walker.walk(bytes, Extent::All, &policy.limits, &mut Unobserved),
+        };
+        if !policy.timeouts.frame.is_zero() {
+            leg.time_frame(frames_before, now);
+        }
+        let mut step = Step { consumed: walked.consumed, held: walked.held, forward: walked.forward };
+        if extent.is_none() {
+            step.held = Held::Nothing;
+            step.forward = 0..0;
+        }
+        leg.traffic.bytes += length(step.held.as_bytes().len()) + length(step.forward.len());
+        match walked.end {
+            None => {}
+            Some(End::Close(code)) => self.close_came(from, code, now),
+            Some(End::Violation(error)) => self.fail(from, error, now),
+        }
+        step
+    }
+
+    /// A FIN came from a side.
+    pub fn handle_fin(&mut self, from: Side, now: Instant) {
+        self.die(Cause::Fin, Party::Peer(from));
+        let closing = self.closing;
+        let (leg, other) = self.legs(from);
+        leg.receiving = Receiving::Ended;
+        match closing {
+            Closing::No => {
+                other.order_finish();
+                self.closing = Closing::HalfClosed { last_heard: now };
+            }
+            Closing::HalfClosed { .. } | Closing::Relayed { .. } => other.order_finish(),
+            Closing::Ours { .. } => leg.order_finish(),
+        }
+    }
+
+    /// The connection to a side broke: RST, or an error that means the same.
+    pub fn handle_reset(&mut self, from: Side, now: Instant) {
+        self.die(Cause::Reset, Party::Peer(from));
+        let closing = self.closing;
+        let (leg, other) = self.legs(from);
+        let said_close = leg.receiving == Receiving::Closed;
+        leg.order_abort();
+        match closing {
+            // Behind a Close the other side has all it needs: the end is an end.
+            Closing::Relayed { .. } if said_close => other.order_finish(),
+            Closing::No | Closing::HalfClosed { .. } | Closing::Relayed { .. } => other.order_abort(),
+            Closing::Ours { .. } => {}
+        }
+        self.start_closing_clock(now);
+    }
+
+    /// A side takes no more bytes because its connection broke. What it sent before may
+    /// still be read; its end follows as a FIN or a reset.
+    pub fn handle_write_failed(&mut self, to: Side, now: Instant) {
+        let leg = self.leg(to);
+        leg.blocked_since = None;
+        match leg.sending {
+            Sending::AbortDue | Sending::Aborted => {}
+            Sending::Open
+            | Sending::CloseDue(_)
+            | Sending::CloseSent
+            | Sending::FinishDue
+            | Sending::Finished => leg.sending = Sending::Finished,
+        }
+        self.start_closing_clock(now);
+    }
+
+    /// Bytes for a side wait because its connection takes no more. `progress`: it has
+    /// taken some since the last call.
+    pub fn handle_blocked(&mut self, to: Side, progress: Progress, now: Instant) {
+        let leg = self.leg(to);
+        match progress {
+            Progress::Some => leg.blocked_since = Some(now),
+            Progress::None => {
+                leg.blocked_since.get_or_insert(now);
+            }
+        }
+    }
+
+    /// No bytes wait for a side any more.
+    pub fn handle_unblocked(&mut self, to: Side) {
+        self.leg(to).blocked_since = None;
+    }
+
+    /// The gateway shuts down and ends this session with `code` on both sides.
+    pub fn handle_shutdown(&mut self, code: CloseCode, now: Instant) {
+        if self.death.is_some() {
+            return;
+        }
+        self.die(Cause::Shutdown, Party::Gateway);
+        for side in Side::BOTH {
+            self.leg(side).order_close(CloseOrder { code, reason: "", then: Then::AwaitAnswer });
+        }
+        self.closing = Closing::Ours { since: now };
+    }
+
+    /// The time of [`Session::poll_timeout`] has come.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        let timeouts = self.policy.timeouts;
+        let passed = |since: Option<Instant>, limit| deadline(since, limit).is_some_and(|at| at <= now);
+        for side in Side::BOTH {
+            let leg = self.leg(side);
+            if passed(leg.blocked_since, timeouts.send) {
+                leg.blocked_since = None;
+                leg.order_abort();
+                self.die(Cause::SendTimeout, Party::Peer(side));
+                self.end_other(side, CloseCode::GOING_AWAY, "", now);
+            }
+            let leg = self.leg(side);
+            if leg.receiving == Receiving::Open && passed(leg.frame_since, timeouts.frame) {
+                self.die(Cause::FrameTimeout, Party::Peer(side));
+                self.refuse(side, CloseCode::POLICY_VIOLATION, Cause::FrameTimeout.reason(), now);
+            }
+        }
+        if passed(self.closing_since(), self.closing_limit()) {
+            self.abort_what_is_left();
+        }
+    }
+
+    /// What to do next, if anything.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        Side::BOTH.into_iter().find_map(|side| self.output_for(side))
+    }
+
+    /// When to call [`Session::handle_timeout`], if ever.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        let timeouts = &self.policy.timeouts;
+        let legs = [&self.client, &self.upstream].into_iter().flat_map(|leg| {
+            let frame_since = leg.frame_since.filter(|_| leg.receiving == Receiving::Open);
+            [deadline(leg.blocked_since, timeouts.send), deadline(frame_since, timeouts.frame)]
+        });
+        legs.chain([deadline(self.closing_since(), self.closing_limit())]).flatten().min()
+    }
+
+    /// Whether bytes from a side are to be read. Not while the other side is blocked,
+    /// unless they would be dropped anyway.
+    #[must_use]
+    pub fn wants_read(&self, from: Side) -> bool {
+        let (leg, other) = match from {
+            Side::Client => (&self.client, &self.upstream),
+            Side::Upstream => (&self.upstream, &self.client),
+        };
+        match leg.receiving {
+            Receiving::Open => other.blocked_since.is_none(),
+            Receiving::Closed | Receiving::Failed => true,
+            Receiving::Ended => false,
+        }
+    }
+
+    /// Nothing more will happen: the session can be dropped.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.client.is_over() && self.upstream.is_over()
+    }
+
+    /// Why the session ends; `None` while it lives.
+    #[must_use]
+    pub fn death(&self) -> Option<Death> {
+        self.death
+    }
+
+    /// What came from a side and was passed on.
+    #[must_use]
+    pub fn traffic(&self, from: Side) -> Traffic {
+        match from {
+            Side::Client => self.client.traffic,
+            Side::Upstream => self.upstream.traffic,
+        }
+    }
+
+    /// The Close frames on a side's connection.
+    #[must_use]
+    pub fn closes(&self, side: Side) -> Closes {
+        match side {
+            Side::Client => self.client.closes,
+            Side::Upstream => self.upstream.closes,
+        }
+    }
+
+    /// Panics where the states contradict each other. For tests, after every step.
+    pub fn check_invariants(&self) {
+        for leg in [&self.client, &self.upstream] {
+            assert!(
+                leg.sending != Sending::Aborted || leg.receiving == Receiving::Ended,
+                "an aborted connection gives nothing to read"
+            );
+            assert!(
+                leg.closes.received.is_some() || leg.receiving != Receiving::Closed,
+                "a connection is closed by a Close frame"
+            );
+        }
+        let ending = self.closing != Closing::No;
+        assert!(
+            !ending || self.death.is_some() || self.closing_since().is_some(),
+            "an end has a cause or a clock"
+        );
+        assert!(!self.is_over() || self.death.is_some(), "a session ends for a reason");
+    }
+
+    /// A valid Close frame came from a side, and went on unless the other side had one.
+    fn close_came(&mut self, from: Side, code: Option<CloseCode>, now: Instant) {
+        self.die(Cause::Close(code), Party::Peer(from));
+        let closing = self.closing;
+        let (leg, other) = self.legs(from);
+        leg.receiving = Receiving::Closed;
+        leg.closes.received = Some(code);
+        leg.frame_since = None;
+        match other.sending {
+            Sending::Open => {
+                other.sending = Sending::CloseSent;
+                other.closes.sent = Some(code);
+            }
+            Sending::CloseDue(_)
+            | Sending::CloseSent
+            | Sending::FinishDue
+            | Sending::Finished
+            | Sending::AbortDue
+            | Sending::Aborted => {}
+        }
+        match closing {
+            Closing::No | Closing::HalfClosed { .. } => self.closing = Closing::Relayed { since: now },
+            Closing::Relayed { .. } => {}
+            // The server ends the TCP connection first (RFC 6455 §7.1.1): towards the
+            // client that is the gateway, towards the upstream it is the upstream.
+            Closing::Ours { .. } if from == Side::Client => leg.order_finish(),
+            Closing::Ours { .. } => {}
+        }
+    }
+
+    /// A side's frames are at fault.
+    fn fail(&mut self, offender: Side, error: FrameError, now: Instant) {
+        self.die(Cause::Violation(error), Party::Peer(offender));
+        self.refuse(offender, error.close_code(), error.reason(), now);
+    }
+
+    /// Ends both sides because one of them did what it must not.
+    fn refuse(&mut self, offender: Side, code: CloseCode, reason: &'static str, now: Instant) {
+        let leg = self.leg(offender);
+        leg.receiving = Receiving::Failed;
+        leg.frame_since = None;
+        leg.order_close(CloseOrder { code, reason, then: Then::Finish });
+        match offender {
+            Side::Client => self.end_other(offender, CloseCode::GOING_AWAY, "", now),
+            Side::Upstream => {
+                self.end_other(offender, CloseCode::INTERNAL_ERROR, "upstream violated the protocol", now);
+            }
+        }
+    }
+
+    /// Closes the side that is not to blame.
+    fn end_other(&mut self, to_blame: Side, code: CloseCode, reason: &'static str, now: Instant) {
+        let other = self.leg(to_blame.other());
+        // A peer that has sent its Close awaits none but an answer, which this is; a peer
+        // that has said FIN sends none.
+        let then = match other.receiving {
+            Receiving::Open => Then::AwaitAnswer,
+            Receiving::Closed | Receiving::Failed | Receiving::Ended => Then::Finish,
+        };
+        other.order_close(CloseOrder { code, reason, then });
+        if !matches!(self.closing, Closing::Ours { .. }) {
+            self.closing = Closing::Ours { since: now };
+        }
+    }
+
+    fn output_for(&mut self, side: Side) -> Option<Output> {
+        let (leg, other) = self.legs(side);
+        match leg.sending {
+            Sending::CloseDue(CloseOrder { code, reason, then }) => {
+                if other.walker.at_boundary() {
+                    leg.closes.sent = Some(Some(code));
+                    leg.sending = match then {
+                        Then::AwaitAnswer => Sending::CloseSent,
+                        Then::Finish => Sending::FinishDue,
+                    };
+                    return Some(Output::SendClose { to: side, code, reason });
+                }
+                match other.receiving {
+                    Receiving::Open => None,
+                    // The rest of the frame will never come, nor a boundary.
+                    Receiving::Closed | Receiving::Failed | Receiving::Ended => {
+                        leg.order_abort();
+                        self.output_for(side)
+                    }
+                }
+            }
+            Sending::FinishDue => {
+                leg.sending = Sending::Finished;
+                Some(Output::Finish(side))
+            }
+            Sending::AbortDue => {
+                leg.sending = Sending::Aborted;
+                leg.blocked_since = None;
+                Some(Output::Abort(side))
+            }
+            Sending::Open | Sending::CloseSent | Sending::Finished | Sending::Aborted => None,
+        }
+    }
+
+    fn abort_what_is_left(&mut self) {
+        self.die(Cause::Aborted, Party::Gateway);
+        for side in Side::BOTH {
+            let leg = self.leg(side);
+            if !leg.is_over() {
+                leg.order_abort();
+            }
+        }
+    }
+
+    /// The clock that ends a session whose connections are broken, should none run yet.
+    fn start_closing_clock(&mut self, now: Instant) {
+        match self.closing {
+            Closing::No | Closing::HalfClosed { .. } => self.closing = Closing::Relayed { since: now },
+            Closing::Relayed { .. } | Closing::Ours { .. } => {}
+        }
+    }
+
+    fn closing_since(&self) -> Option<Instant> {
+        match self.closing {
+            Closing::No => None,
+            Closing::HalfClosed { last_heard } => Some(last_heard),
+            Closing::Relayed { since } | Closing::Ours { since } => Some(since),
+        }
+    }
+
+    fn closing_limit(&self) -> Duration {
+        match self.closing {
+            Closing::HalfClosed { .. } => self.policy.timeouts.half_close,
+            Closing::No | Closing::Relayed { .. } | Closing::Ours { .. } => self.policy.timeouts.close,
+        }
+    }
+
+    fn die(&mut self, cause: Cause, by: Party) {
+        self.death.get_or_insert(Death { cause, by });
+    }
+
+    fn leg(&mut self, side: Side) -> &mut Leg {
+        match side {
+            Side::Client => &mut self.client,
+            Side::Upstream => &mut self.upstream,
+        }
+    }
+
+    /// The leg of `side`, then the other one.
+    fn legs(&mut self, side: Side) -> (&mut Leg, &mut Leg) {
+        match side {
+            Side::Client => (&mut self.client, &mut self.upstream),
+            Side::Upstream => (&mut self.upstream, &mut self.client),
+        }
+    }
+}
+
+/// Whether a blocked side has taken any bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// It has.
+    Some,
+    /// It has not.
+    None,
+}
+
+/// Counts for the session's own record and tells the observer.
+struct Tally<'a, O> {
+    from: Side,
+    traffic: &'a mut Traffic,
+    observer: &'a mut O,
+}
+
+impl<O: Observe> Observer for Tally<'_, O> {
+    fn frame(&mut self, header: &FrameHeader) {
+        self.traffic.frames += 1;
+        self.observer.frame(self.from, header);
+    }
+
+    fn message(&mut self, message: &Message) {
+        self.traffic.messages += 1;
+        self.observer.message(self.from, message);
+    }
+}
+
+/// For frames that go nowhere.
+struct Unobserved;
+
+impl Observer for Unobserved {
+    fn frame(&mut self, _header: &FrameHeader) {}
+    fn message(&mut self, _message: &Message) {}
+}
+
+fn deadline(since: Option<Instant>, limit: Duration) -> Option<Instant> {
+    since.filter(|_| !limit.is_zero()).and_then(|since| since.checked_add(limit))
+}
+
+fn length(bytes: usize) -> u64 {
+    u64::try_from(bytes).unwrap_or(u64::MAX)
+}

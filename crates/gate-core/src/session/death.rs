@@ -1,0 +1,73 @@
+//! Why a session ended and whose doing it was. Kept from the first event that decided
+//! the end; what follows from it changes nothing here.
+
+use ws_proto::{CloseCode, FrameError};
+
+use crate::side::Side;
+
+/// The end of a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Death {
+    /// What happened.
+    pub cause: Cause,
+    /// Whose doing it was.
+    pub by: Party,
+}
+
+/// Who brought a session to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Party {
+    /// One of the peers, by its own frame, FIN, fault or silence.
+    Peer(Side),
+    /// The gateway, on its own account.
+    Gateway,
+}
+
+impl Party {
+    /// The name used in logs and metric labels.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Peer(side) => side.name(),
+            Self::Gateway => "gateway",
+        }
+    }
+}
+
+/// What ended a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// A peer's Close frame, with its code; `None` where it carried none (1005).
+    Close(Option<CloseCode>),
+    /// A peer's FIN without a Close frame.
+    Fin,
+    /// A peer's connection broke.
+    Reset,
+    /// A peer's frames were at fault or above a limit.
+    Violation(FrameError),
+    /// A peer took no bytes for the send timeout.
+    SendTimeout,
+    /// A peer's frame took longer than the frame timeout.
+    FrameTimeout,
+    /// The gateway shuts down.
+    Shutdown,
+    /// The session's task was ended from outside or failed.
+    Aborted,
+}
+
+impl Cause {
+    /// A stable name for logs and metric labels.
+    #[must_use]
+    pub const fn reason(self) -> &'static str {
+        match self {
+            Self::Close(_) => "close",
+            Self::Fin => "fin",
+            Self::Reset => "reset",
+            Self::Violation(error) => error.reason(),
+            Self::SendTimeout => "send_timeout",
+            Self::FrameTimeout => "frame_timeout",
+            Self::Shutdown => "shutdown",
+            Self::Aborted => "aborted",
+        }
+    }
+}

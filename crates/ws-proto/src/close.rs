@@ -1,0 +1,96 @@
+//! Close codes and the body of a Close frame (RFC 6455 §5.5.1, §7.4).
+
+use std::fmt;
+
+use crate::error::FrameError;
+
+/// A close code that may stand on the wire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct CloseCode(u16);
+
+impl CloseCode {
+    /// 1000: the purpose of the connection is fulfilled.
+    pub const NORMAL: Self = Self(1000);
+    /// 1001: an endpoint goes away.
+    pub const GOING_AWAY: Self = Self(1001);
+    /// 1002: the peer violated the protocol.
+    pub const PROTOCOL_ERROR: Self = Self(1002);
+    /// 1007: a payload is not what its type says.
+    pub const INVALID_PAYLOAD: Self = Self(1007);
+    /// 1008: a message violates a policy.
+    pub const POLICY_VIOLATION: Self = Self(1008);
+    /// 1009: a message is too big to process.
+    pub const TOO_BIG: Self = Self(1009);
+    /// 1011: a server met a condition that it cannot handle.
+    pub const INTERNAL_ERROR: Self = Self(1011);
+    /// 1013: try again later.
+    pub const TRY_AGAIN_LATER: Self = Self(1013);
+
+    /// Accepts the codes that an endpoint may send: 1000 to 1003, 1007 to 1014 and
+    /// 3000 to 4999. 1004, 1005, 1006 and 1015 are reserved for use off the wire.
+    #[must_use]
+    pub const fn new(code: u16) -> Option<Self> {
+        match code {
+            1000..=1003 | 1007..=1014 | 3000..=4999 => Some(Self(code)),
+            _ => None,
+        }
+    }
+
+    /// The number.
+    #[must_use]
+    pub const fn get(self) -> u16 {
+        self.0
+    }
+}
+
+impl fmt::Display for CloseCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Checks the unmasked body of a Close frame and returns its code, `None` for an
+/// empty body (which an API reports as 1005).
+///
+/// # Errors
+/// A body of one byte, a code that may not be sent, a reason that is not UTF-8.
+pub fn parse_body(body: &[u8]) -> Result<Option<CloseCode>, FrameError> {
+    let (code, reason) = match body {
+        [] => return Ok(None),
+        [_] => return Err(FrameError::TruncatedCloseCode),
+        [high, low, reason @ ..] => (u16::from_be_bytes([*high, *low]), reason),
+    };
+    let code = CloseCode::new(code).ok_or(FrameError::InvalidCloseCode(code))?;
+    match simdutf8::basic::from_utf8(reason) {
+        Ok(_) => Ok(Some(code)),
+        Err(_) => Err(FrameError::InvalidCloseReason),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn row_52_reserved_codes_are_never_accepted() {
+        let accepted = |code: u16| parse_body(&code.to_be_bytes()).is_ok();
+        for code in [0, 999, 1004, 1005, 1006, 1015, 1016, 1100, 2000, 2999, 5000, 65535] {
+            assert!(!accepted(code), "{code} is accepted");
+        }
+        for code in [1000, 1001, 1002, 1003, 1007, 1008, 1011, 1012, 1013, 1014, 3000, 3999, 4000, 4999] {
+            assert!(accepted(code), "{code} is refused");
+        }
+    }
+
+    #[test]
+    fn row_52_a_body_of_one_byte_is_an_error_and_an_empty_one_is_not() {
+        assert_eq!(parse_body(&[]), Ok(None));
+        assert_eq!(parse_body(&[3]), Err(FrameError::TruncatedCloseCode));
+    }
+
+    #[test]
+    fn row_44_a_reason_must_be_utf8() {
+        assert_eq!(parse_body(b"\x03\xe8bye"), Ok(Some(CloseCode::NORMAL)));
+        assert_eq!(parse_body(b"\x03\xe8\xff"), Err(FrameError::InvalidCloseReason));
+    }
+}

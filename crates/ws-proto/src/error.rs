@@ -1,0 +1,115 @@
+//! What is wrong with a frame, and which close code says so.
+
+use crate::close::CloseCode;
+
+/// Why the frames of a peer are refused. After any of these the byte stream has no
+/// meaning any more: nothing behind the error can be parsed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum FrameError {
+    /// RSV2 or RSV3 is set, which no supported extension defines (RFC 6455 §5.2).
+    #[error("a reserved bit (RSV2 or RSV3) is set")]
+    ReservedBit,
+    /// RSV1 is set though permessage-deflate was not negotiated, or on a frame that
+    /// does not begin a data message (RFC 7692 §6).
+    #[error("RSV1 is set where no compressed message can begin")]
+    UnexpectedRsv1,
+    /// Opcode 3 to 7 or B to F (RFC 6455 §5.2).
+    #[error("reserved opcode {0:#x}")]
+    ReservedOpcode(u8),
+    /// A client's frame without a mask (RFC 6455 §5.1).
+    #[error("a frame of the client is not masked")]
+    Unmasked,
+    /// A server's frame with a mask (RFC 6455 §5.1).
+    #[error("a frame of the server is masked")]
+    Masked,
+    /// More length bytes than the length needs (RFC 6455 §5.2).
+    #[error("the payload length is not encoded in the fewest bytes")]
+    NonMinimalLength,
+    /// A 64-bit length with its top bit set (RFC 6455 §5.2).
+    #[error("the payload length is above 2^63 - 1")]
+    LengthOverflow,
+    /// A control frame with FIN clear (RFC 6455 §5.5).
+    #[error("a control frame is fragmented")]
+    FragmentedControl,
+    /// A control frame above 125 bytes (RFC 6455 §5.5).
+    #[error("a control frame carries more than 125 bytes")]
+    OversizedControl,
+    /// A continuation frame while no message is in progress (RFC 6455 §5.4).
+    #[error("a continuation frame continues nothing")]
+    UnexpectedContinuation,
+    /// A text or binary frame inside a fragmented message (RFC 6455 §5.4).
+    #[error("a new message begins inside a fragmented one")]
+    InterruptedMessage,
+    /// Text that is not UTF-8 (RFC 6455 §8.1).
+    #[error("a text message is not valid UTF-8")]
+    InvalidUtf8,
+    /// A close frame of one byte (RFC 6455 §5.5.1).
+    #[error("the body of a close frame is a single byte")]
+    TruncatedCloseCode,
+    /// A close code that must not be on the wire (RFC 6455 §7.4).
+    #[error("close code {0} must not be sent")]
+    InvalidCloseCode(u16),
+    /// A close reason that is not UTF-8 (RFC 6455 §5.5.1).
+    #[error("the reason of a close frame is not valid UTF-8")]
+    InvalidCloseReason,
+    /// A frame above `max-frame-size`.
+    #[error("a frame is larger than the limit")]
+    FrameTooLarge,
+    /// A message above `max-message-size`.
+    #[error("a message is larger than the limit")]
+    MessageTooLarge,
+    /// A message in more frames than `max-fragments`.
+    #[error("a message has more fragments than the limit")]
+    TooManyFragments,
+}
+
+impl FrameError {
+    /// The code of the Close frame that answers the offender (RFC 6455 §7.4.1).
+    #[must_use]
+    pub const fn close_code(self) -> CloseCode {
+        match self {
+            Self::ReservedBit
+            | Self::UnexpectedRsv1
+            | Self::ReservedOpcode(_)
+            | Self::Unmasked
+            | Self::Masked
+            | Self::NonMinimalLength
+            | Self::LengthOverflow
+            | Self::FragmentedControl
+            | Self::OversizedControl
+            | Self::UnexpectedContinuation
+            | Self::InterruptedMessage
+            | Self::TruncatedCloseCode
+            | Self::InvalidCloseCode(_) => CloseCode::PROTOCOL_ERROR,
+            Self::InvalidUtf8 | Self::InvalidCloseReason => CloseCode::INVALID_PAYLOAD,
+            Self::FrameTooLarge | Self::MessageTooLarge => CloseCode::TOO_BIG,
+            Self::TooManyFragments => CloseCode::POLICY_VIOLATION,
+        }
+    }
+
+    /// A stable name for logs and metric labels.
+    #[must_use]
+    pub const fn reason(self) -> &'static str {
+        match self {
+            Self::ReservedBit => "reserved_bit",
+            Self::UnexpectedRsv1 => "unexpected_rsv1",
+            Self::ReservedOpcode(_) => "reserved_opcode",
+            Self::Unmasked => "unmasked_frame",
+            Self::Masked => "masked_frame",
+            Self::NonMinimalLength => "non_minimal_length",
+            Self::LengthOverflow => "length_overflow",
+            Self::FragmentedControl => "fragmented_control",
+            Self::OversizedControl => "oversized_control",
+            Self::UnexpectedContinuation => "unexpected_continuation",
+            Self::InterruptedMessage => "interrupted_message",
+            Self::InvalidUtf8 => "invalid_utf8",
+            Self::TruncatedCloseCode => "truncated_close_code",
+            Self::InvalidCloseCode(_) => "invalid_close_code",
+            Self::InvalidCloseReason => "invalid_close_reason",
+            Self::FrameTooLarge => "frame_too_large",
+            Self::MessageTooLarge => "message_too_large",
+            Self::TooManyFragments => "too_many_fragments",
+        }
+    }
+}
