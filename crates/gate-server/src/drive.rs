@@ -1,0 +1,10 @@
+//! Carrying out what session machines decide, on real sockets.
+
+pub(crate) mod backlog;
+pub(crate) mod connection;
+pub(crate) mod pipe;
+pub(crate) mod scratch;
+pub(crate) mod session;
+pub(crate) mod timer;
+pub(crate) mod transport;
+pub(crate) mod turn_away;

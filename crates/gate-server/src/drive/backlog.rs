@@ -1,0 +1,91 @@
+//! What a peer's connection would not take yet, and the pool that such buffers come
+//! from and go back to.
+//!
+//! A backlog holds what is left of one read and the Close frame that may follow, because
+//! the other side is not read while there is one: at most 64 KiB and a few bytes.
+
+use std::cell::RefCell;
+
+use crate::drive::scratch::READ_SIZE;
+
+/// Bytes that wait to be written. Empty, it holds no buffer.
+#[derive(Debug, Default)]
+pub(crate) struct Backlog {
+    buffer: Vec<u8>,
+    written: usize,
+}
+
+impl Backlog {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.buffer.is_empty()
+    }
+
+    /// What is to be written next.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        self.buffer.get(self.written..).unwrap_or_default()
+    }
+
+    pub(crate) fn push(&mut self, bytes: &[u8], pool: &BufferPool) {
+        if self.buffer.capacity() == 0 {
+            self.buffer = pool.take();
+        }
+        self.buffer.extend_from_slice(bytes);
+    }
+
+    /// `count` bytes have been written; whether that was all.
+    pub(crate) fn advance(&mut self, count: usize, pool: &BufferPool) -> bool {
+        self.written += count;
+        let done = self.written >= self.buffer.len();
+        if done {
+            self.clear(pool);
+        }
+        done
+    }
+
+    pub(crate) fn clear(&mut self, pool: &BufferPool) {
+        self.written = 0;
+        pool.give_back(std::mem::take(&mut self.buffer));
+    }
+}
+
+/// Spare buffers of one worker.
+#[derive(Debug, Default)]
+pub(crate) struct BufferPool(RefCell<Vec<Vec<u8>>>);
+
+/// Spare buffers kept, 4 MiB in all; more are freed.
+const SPARE_BUFFERS: usize = 64;
+
+impl BufferPool {
+    fn take(&self) -> Vec<u8> {
+        self.0.borrow_mut().pop().unwrap_or_else(|| Vec::with_capacity(READ_SIZE))
+    }
+
+    fn give_back(&self, mut buffer: Vec<u8>) {
+        let mut spare = self.0.borrow_mut();
+        if buffer.capacity() > 0 && spare.len() < SPARE_BUFFERS {
+            buffer.clear();
+            spare.push(buffer);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_drained_backlog_keeps_no_buffer_and_the_pool_gives_it_out_again() {
+        let pool = BufferPool::default();
+        let mut backlog = Backlog::default();
+        backlog.push(b"abcdef", &pool);
+        assert!(!backlog.advance(2, &pool));
+        backlog.push(b"gh", &pool);
+        assert_eq!(backlog.bytes(), b"cdefgh");
+        assert!(backlog.advance(6, &pool));
+        assert!(backlog.is_empty());
+        assert_eq!(backlog.buffer.capacity(), 0);
+        assert_eq!(pool.0.borrow().len(), 1);
+        backlog.push(b"x", &pool);
+        assert!(pool.0.borrow().is_empty());
+    }
+}

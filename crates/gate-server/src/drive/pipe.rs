@@ -1,0 +1,128 @@
+//! One peer's connection as the driver holds it: the transport, what it would not take
+//! yet, and the FIN that waits behind that.
+
+use std::io;
+use std::task::{Context, Poll};
+
+use crate::drive::backlog::{Backlog, BufferPool};
+use crate::drive::transport::Transport;
+
+/// See the module.
+pub(crate) struct Pipe<T> {
+    /// `None` once aborted.
+    io: Option<T>,
+    backlog: Backlog,
+    /// A FIN is due once the backlog is written.
+    finish_due: bool,
+}
+
+/// What became of bytes that were to be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Written {
+    /// The connection took all there was.
+    All,
+    /// Some wait, but some went.
+    Some,
+    /// Bytes wait and none went.
+    Nothing,
+    /// The connection takes nothing any more.
+    Broken,
+}
+
+impl<T: Transport> Pipe<T> {
+    pub(crate) fn new(io: T) -> Self {
+        Self { io: Some(io), backlog: Backlog::default(), finish_due: false }
+    }
+
+    pub(crate) fn is_blocked(&self) -> bool {
+        !self.backlog.is_empty()
+    }
+
+    /// Reads into `space`; an aborted connection is at its end.
+    pub(crate) fn poll_read(&mut self, cx: &mut Context<'_>, space: &mut [u8]) -> Poll<io::Result<usize>> {
+        match &mut self.io {
+            Some(io) => io.poll_read(cx, space),
+            None => Poll::Ready(Ok(0)),
+        }
+    }
+
+    /// Writes `bytes` behind all that went before; what does not go at once waits, and
+    /// the task is woken when it can.
+    pub(crate) fn write(&mut self, cx: &mut Context<'_>, bytes: &[u8], pool: &BufferPool) -> Written {
+        if self.is_blocked() {
+            self.backlog.push(bytes, pool);
+            return Written::Nothing;
+        }
+        let Some(io) = &mut self.io else { return Written::Broken };
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            match io.poll_write(cx, rest) {
+                Poll::Ready(Ok(count @ 1..)) => rest = rest.get(count..).unwrap_or_default(),
+                Poll::Ready(Ok(0) | Err(_)) => return Written::Broken,
+                Poll::Pending => {
+                    self.backlog.push(rest, pool);
+                    return if rest.len() < bytes.len() { Written::Some } else { Written::Nothing };
+                }
+            }
+        }
+        Written::All
+    }
+
+    /// Writes what waits, and the FIN behind it.
+    pub(crate) fn flush(&mut self, cx: &mut Context<'_>, pool: &BufferPool) -> Written {
+        let Some(io) = &mut self.io else { return Written::All };
+        let mut progress = Written::Nothing;
+        while !self.backlog.is_empty() {
+            match io.poll_write(cx, self.backlog.bytes()) {
+                Poll::Ready(Ok(count @ 1..)) => {
+                    progress = Written::Some;
+                    self.backlog.advance(count, pool);
+                }
+                Poll::Ready(Ok(0) | Err(_)) => {
+                    self.backlog.clear(pool);
+                    return Written::Broken;
+                }
+                Poll::Pending => return progress,
+            }
+        }
+        self.poll_finish(cx)
+    }
+
+    /// Ends the stream to the peer once all that waits has gone.
+    pub(crate) fn finish(&mut self, cx: &mut Context<'_>) -> Written {
+        self.finish_due = true;
+        if self.is_blocked() { Written::Nothing } else { self.poll_finish(cx) }
+    }
+
+    /// Cuts the peer off and forgets what waits.
+    pub(crate) fn abort(&mut self, pool: &BufferPool) {
+        if let Some(mut io) = self.io.take() {
+            io.abort();
+        }
+        self.finish_due = false;
+        self.backlog.clear(pool);
+    }
+
+    /// Gives the buffer of the backlog back; nothing more will be written.
+    pub(crate) fn release(&mut self, pool: &BufferPool) {
+        self.backlog.clear(pool);
+    }
+
+    fn poll_finish(&mut self, cx: &mut Context<'_>) -> Written {
+        if !self.finish_due {
+            return Written::All;
+        }
+        let Some(io) = &mut self.io else { return Written::All };
+        match io.poll_finish(cx) {
+            Poll::Ready(Ok(())) => {
+                self.finish_due = false;
+                Written::All
+            }
+            Poll::Ready(Err(_)) => {
+                self.finish_due = false;
+                Written::Broken
+            }
+            Poll::Pending => Written::All,
+        }
+    }
+}

@@ -1,0 +1,261 @@
+//! The driver of one session: owns both connections, feeds the machine what they give
+//! and carries out what it answers. It ends with exactly one record, also when it is
+//! dropped half-way.
+
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use gate_core::session::{Cause, Death, Output, Party, Progress};
+use gate_core::{Session, Side};
+use ws_proto::ControlFrame;
+
+use crate::clock;
+use crate::drive::pipe::{Pipe, Written};
+use crate::drive::scratch::Scratch;
+use crate::drive::timer::Timer;
+use crate::drive::transport::Transport;
+use crate::observe::counters::Count;
+use crate::observe::record::Opened;
+use crate::worker::Worker;
+use crate::worker::registry::SessionKey;
+use crate::worker::seats::Seat;
+
+/// Reads of one side before the other sessions of the worker get their turn.
+const TURN: usize = 16;
+
+/// See the module.
+pub(crate) struct SessionDriver<C: Transport, U: Transport> {
+    worker: Rc<Worker>,
+    session: Session,
+    client: Pipe<C>,
+    upstream: Pipe<U>,
+    timer: Timer,
+    opened: Box<Opened>,
+    key: SessionKey,
+    _seat: Seat,
+}
+
+/// The time and the task of one wake-up.
+struct Wake<'a, 'b> {
+    cx: &'a mut Context<'b>,
+    now: Instant,
+}
+
+/// Whether a side has more to read at once.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Turn {
+    Done,
+    Cut,
+}
+
+/// What to build a driver from.
+pub(crate) struct Parts<C, U> {
+    pub(crate) session: Session,
+    pub(crate) client: C,
+    pub(crate) upstream: U,
+    pub(crate) opened: Box<Opened>,
+    pub(crate) seat: Seat,
+}
+
+impl<C: Transport, U: Transport> SessionDriver<C, U> {
+    pub(crate) fn new(worker: Rc<Worker>, parts: Parts<C, U>) -> Self {
+        let Parts { session, client, upstream, opened, seat } = parts;
+        worker.counters.sessions_opened.add(1);
+        let key = worker.registry.insert();
+        Self {
+            worker,
+            session,
+            client: Pipe::new(client),
+            upstream: Pipe::new(upstream),
+            timer: Timer::default(),
+            opened,
+            key,
+            _seat: seat,
+        }
+    }
+
+    /// Registers the task and forwards what came with the two handshakes.
+    pub(crate) fn begin(&mut self, cx: &mut Context<'_>, early: [&[u8]; 2]) {
+        self.worker.registry.set_waker(self.key, cx.waker());
+        let worker = Rc::clone(&self.worker);
+        let mut scratch = worker.scratch.borrow_mut();
+        let wake = &mut Wake { cx, now: clock::now() };
+        for (side, bytes) in Side::BOTH.into_iter().zip(early) {
+            for piece in bytes.chunks(scratch.space().len()) {
+                if let Some(space) = scratch.space().get_mut(..piece.len()) {
+                    space.copy_from_slice(piece);
+                }
+                self.handle_read(side, piece.len(), &mut scratch, wake);
+            }
+        }
+    }
+
+    /// Runs until both connections are over.
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let now = clock::now();
+        let wake = &mut Wake { cx, now };
+        if let Some(code) = self.worker.registry.take_order(self.key) {
+            self.session.handle_shutdown(code, now);
+        }
+        if self.timer.poll(wake.cx).is_ready() && self.session.poll_timeout().is_some_and(|at| at <= now) {
+            self.session.handle_timeout(now);
+        }
+        self.carry_out(wake);
+        for side in Side::BOTH {
+            self.flush(side, wake);
+        }
+        let worker = Rc::clone(&self.worker);
+        let mut scratch = worker.scratch.borrow_mut();
+        let turns = Side::BOTH.map(|side| self.read(side, &mut scratch, wake));
+        if self.session.is_over() {
+            return Poll::Ready(());
+        }
+        self.timer.set(self.session.poll_timeout(), wake.cx);
+        if turns.contains(&Turn::Cut) {
+            wake.cx.waker().wake_by_ref();
+        }
+        Poll::Pending
+    }
+
+    fn read(&mut self, from: Side, scratch: &mut Scratch, wake: &mut Wake<'_, '_>) -> Turn {
+        for _ in 0..TURN {
+            if !self.session.wants_read(from) {
+                return Turn::Done;
+            }
+            let read = match from {
+                Side::Client => self.client.poll_read(wake.cx, scratch.space()),
+                Side::Upstream => self.upstream.poll_read(wake.cx, scratch.space()),
+            };
+            match read {
+                Poll::Pending => return Turn::Done,
+                Poll::Ready(Ok(0)) => {
+                    self.session.handle_fin(from, wake.now);
+                    self.carry_out(wake);
+                }
+                Poll::Ready(Ok(count)) => self.handle_read(from, count, scratch, wake),
+                Poll::Ready(Err(_)) => {
+                    self.session.handle_reset(from, wake.now);
+                    self.carry_out(wake);
+                }
+            }
+        }
+        Turn::Cut
+    }
+
+    /// Hands the machine the first `count` bytes of the space, and forwards what it says.
+    fn handle_read(&mut self, from: Side, count: usize, scratch: &mut Scratch, wake: &mut Wake<'_, '_>) {
+        let to = from.other();
+        let mut start = 0;
+        while start < count {
+            let input = scratch.bytes(start..count);
+            let mut observer = Count(&self.worker.counters);
+            let step = self.session.handle_bytes(from, input, wake.now, &mut observer);
+            let forward = start + step.forward.start..start + step.forward.end;
+            let held = step.held.as_bytes();
+            // Held bytes go before the first byte of a read, and only there.
+            debug_assert!(held.is_empty() || forward.start == 0, "held bytes come before all others");
+            let bytes = if held.is_empty() {
+                scratch.bytes(forward)
+            } else {
+                scratch.bytes_behind(held, forward.end)
+            };
+            if !bytes.is_empty() {
+                let passed = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+                self.worker.counters.direction(from).bytes.add(passed);
+                self.write(to, bytes, wake);
+            }
+            self.carry_out(wake);
+            debug_assert!(step.consumed > 0 || self.session.death().is_some(), "a walk makes headway");
+            start += step.consumed;
+        }
+    }
+
+    /// Does what the machine wants done.
+    fn carry_out(&mut self, wake: &mut Wake<'_, '_>) {
+        while let Some(output) = self.session.poll_output() {
+            match output {
+                Output::SendClose { to, code, reason } => {
+                    let mask = match to {
+                        Side::Client => None,
+                        // Fresh and unpredictable for every frame (RFC 6455 §5.3).
+                        Side::Upstream => Some(rand::random()),
+                    };
+                    self.write(to, ControlFrame::close(code, reason, mask).as_bytes(), wake);
+                }
+                Output::Finish(to) => {
+                    let written = match to {
+                        Side::Client => self.client.finish(wake.cx),
+                        Side::Upstream => self.upstream.finish(wake.cx),
+                    };
+                    if written == Written::Broken {
+                        self.session.handle_write_failed(to, wake.now);
+                    }
+                }
+                Output::Abort(to) => match to {
+                    Side::Client => self.client.abort(&self.worker.pool),
+                    Side::Upstream => self.upstream.abort(&self.worker.pool),
+                },
+            }
+        }
+    }
+
+    fn write(&mut self, to: Side, bytes: &[u8], wake: &mut Wake<'_, '_>) {
+        let pool = &self.worker.pool;
+        let written = match to {
+            Side::Client => self.client.write(wake.cx, bytes, pool),
+            Side::Upstream => self.upstream.write(wake.cx, bytes, pool),
+        };
+        if written != Written::All {
+            self.worker.counters.direction(to.other()).pauses.add(1);
+            self.tell(to, written, wake.now);
+        }
+    }
+
+    fn flush(&mut self, to: Side, wake: &mut Wake<'_, '_>) {
+        let pool = &self.worker.pool;
+        let (was_blocked, written) = match to {
+            Side::Client => (self.client.is_blocked(), self.client.flush(wake.cx, pool)),
+            Side::Upstream => (self.upstream.is_blocked(), self.upstream.flush(wake.cx, pool)),
+        };
+        if was_blocked || written == Written::Broken {
+            self.tell(to, written, wake.now);
+        }
+    }
+
+    fn tell(&mut self, to: Side, written: Written, now: Instant) {
+        match written {
+            Written::All => self.session.handle_unblocked(to),
+            Written::Some => self.session.handle_blocked(to, Progress::Some, now),
+            Written::Nothing => self.session.handle_blocked(to, Progress::None, now),
+            Written::Broken => self.session.handle_write_failed(to, now),
+        }
+    }
+}
+
+impl<C: Transport, U: Transport> Drop for SessionDriver<C, U> {
+    fn drop(&mut self) {
+        let now = clock::now();
+        // A task that is dropped or unwinds before its session ended has no other cause.
+        let death = self.session.death().unwrap_or(Death { cause: Cause::Aborted, by: Party::Gateway });
+        let worker = &self.worker;
+        self.client.release(&worker.pool);
+        self.upstream.release(&worker.pool);
+        worker.registry.remove(self.key);
+        let lived = now.saturating_duration_since(self.opened.at).as_nanos();
+        worker.counters.session_nanoseconds.add(u64::try_from(lived).unwrap_or(u64::MAX));
+        worker.counters.closes.count((death.cause.reason(), death.by.name()));
+        worker.counters.sessions_closed.add(1);
+        self.opened.record_close(&worker.records, &self.session, death, now);
+    }
+}
+
+/// The driver as a future that the worker can spawn.
+impl<C: Transport, U: Transport> Future for SessionDriver<C, U> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        Self::poll(self.get_mut(), cx)
+    }
+}

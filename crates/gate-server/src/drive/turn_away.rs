@@ -1,0 +1,34 @@
+//! A client for whom there is no room: it has its 101, is told why by a Close frame, and
+//! goes. No upstream is dialled and no session is opened.
+
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use ws_proto::{CloseCode, ControlFrame};
+
+/// Sends the Close, then the FIN, and waits for the client's within `limit` (zero: as
+/// long as it takes). What the client sends meanwhile is dropped.
+pub(crate) async fn turn_away(mut client: TcpStream, code: CloseCode, reason: &str, limit: Duration) {
+    let frame = ControlFrame::close(code, reason, None);
+    if client.write_all(frame.as_bytes()).await.is_ok() {
+        linger(client, limit).await;
+    }
+}
+
+/// Ends the stream to the client and reads until it ends its own, so that an RST does
+/// not overtake what was written.
+pub(crate) async fn linger(mut client: TcpStream, limit: Duration) {
+    let until_the_end = async {
+        if client.shutdown().await.is_ok() {
+            let mut dropped = [0; 512];
+            while matches!(client.read(&mut dropped).await, Ok(1..)) {}
+        }
+    };
+    if limit.is_zero() {
+        until_the_end.await;
+    } else {
+        let _whoever_was_first = timeout(limit, until_the_end).await;
+    }
+}

@@ -1,0 +1,315 @@
+//! A client's opening handshake: its request is read and judged, the upstream dialled
+//! and asked, and only the upstream's valid 101 gives the client its own. What the
+//! client sends behind its request waits unread or in hyper's buffer until then.
+
+use std::cell::RefCell;
+use std::convert::Infallible;
+use std::future::poll_fn;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use gate_core::Session;
+use http::{HeaderMap, Method, Request, Response, StatusCode, Uri, Version, header, request};
+use http_body_util::{Empty, Full};
+use hyper::body::Incoming;
+use hyper::server::conn::http1::Builder;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::TcpStream;
+use tokio::sync::OwnedSemaphorePermit;
+use ws_proto::CloseCode;
+use ws_proto::handshake::request::{self as ws_request, ClientHandshake};
+use ws_proto::handshake::response::Agreement;
+
+use crate::clock;
+use crate::drive::connection::Established;
+use crate::drive::session::{Parts, SessionDriver};
+use crate::drive::turn_away::{linger, turn_away};
+use crate::front::fields;
+use crate::front::refusal::HandshakeError;
+use crate::observe::record::{Negotiated, Opened, Refused};
+use crate::upstream::dial::dial;
+use crate::upstream::upgrade::{self, Answer, Switched, upgrade};
+use crate::worker::Worker;
+use crate::worker::seats::Seat;
+
+/// Bytes of a request head.
+const HEAD_MAX: usize = 16 * 1024;
+/// Header lines of a request.
+const HEADERS_MAX: usize = 100;
+
+/// What the answer to a client's request leads to.
+enum Outcome {
+    /// A session.
+    Open(Box<Opening>),
+    /// A 101 and at once a Close: there is no seat.
+    TurnAway,
+    /// Nothing: an ordinary response.
+    Refused,
+}
+
+/// A session that begins once its 101 has gone.
+struct Opening {
+    switched: Switched,
+    seat: Seat,
+    upstream: SocketAddr,
+    path: Box<str>,
+    host: Box<str>,
+    request_id: String,
+}
+
+/// One client's connection until its session.
+struct Front {
+    worker: Rc<Worker>,
+    client: SocketAddr,
+    accepted_at: Instant,
+    outcome: RefCell<Option<Outcome>>,
+}
+
+/// Sees a connection from its accept to its session, if there will be one. `permit` is
+/// held until then.
+pub(crate) async fn open(
+    worker: Rc<Worker>,
+    stream: TcpStream,
+    client: SocketAddr,
+    permit: OwnedSemaphorePermit,
+) -> Option<Established> {
+    let _permit = permit;
+    let _under_way = UnderWay::begin(&worker);
+    let front = Rc::new(Front { worker, client, accepted_at: clock::now(), outcome: RefCell::default() });
+    let (stream, early, served) = serve(&front, stream).await;
+    let close_timeout = front.worker.shared.policy.timeouts.close;
+    if let Err(error) = served {
+        front.count_broken(&error);
+        linger(stream, close_timeout).await;
+        return None;
+    }
+    match front.outcome.take() {
+        Some(Outcome::Open(opening)) => Some(front.establish(stream, early, *opening)),
+        Some(Outcome::TurnAway) => {
+            turn_away(stream, CloseCode::TRY_AGAIN_LATER, "Try Again Later", close_timeout).await;
+            None
+        }
+        Some(Outcome::Refused) => {
+            linger(stream, close_timeout).await;
+            None
+        }
+        None => {
+            // The client came and went without a word, as health checks do.
+            front.worker.counters.handshake_failures.count(("no_request", ""));
+            None
+        }
+    }
+}
+
+/// Lets hyper read the request and write the answer; then takes the stream back.
+async fn serve(front: &Rc<Front>, stream: TcpStream) -> (TcpStream, Bytes, Result<(), hyper::Error>) {
+    let limit = front.worker.shared.settings.handshake.head;
+    let limit = if limit.is_zero() { None } else { Some(limit) };
+    let service = service_fn(|request| {
+        let front = Rc::clone(front);
+        Box::pin(async move { Ok::<_, Infallible>(front.answer(request).await) })
+    });
+    let mut connection = Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(limit)
+        .max_header_size(HEAD_MAX)
+        .max_headers(HEADERS_MAX)
+        .keep_alive(false)
+        .serve_connection(TokioIo::new(stream), service);
+    let served = poll_fn(|cx| connection.poll_without_shutdown(cx)).await;
+    let parts = connection.into_parts();
+    (parts.io.into_inner(), parts.read_buf, served)
+}
+
+impl Front {
+    async fn answer(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
+        let (head, _body) = request.into_parts();
+        let path: Box<str> = head.uri.path().into();
+        match self.negotiate(head, &path).await {
+            Ok(response) => response,
+            Err(error) => {
+                self.refuse(error.status(), error.reason(), &error.detail(), &path);
+                error.response()
+            }
+        }
+    }
+
+    async fn negotiate(
+        &self,
+        head: request::Parts,
+        path: &str,
+    ) -> Result<Response<Full<Bytes>>, HandshakeError> {
+        let settings = &self.worker.shared.settings;
+        let asked = ws_request::check(&head.method, head.version, &head.uri, &head.headers)?;
+        if self.worker.draining.get() {
+            return Err(HandshakeError::Draining);
+        }
+        let Some(seat) = self.worker.shared.seats.take() else {
+            return Ok(self.no_seat(&asked, path));
+        };
+        let request_id = format!("{:032x}", rand::random::<u128>());
+        let host =
+            head.headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default().into();
+        let request = self.upstream_request(head.uri, head.headers, &asked, &request_id);
+        let stream = dial(&settings.upstream, settings.handshake.dial).await?;
+        let upstream = stream.peer_addr().unwrap_or(settings.listen);
+        match upgrade(stream, request, &asked, settings.handshake.upstream).await? {
+            Answer::Refused(refused) => Ok(self.pass_refusal(refused, path)),
+            Answer::Switched(switched) => {
+                let mut switched = *switched;
+                let headers = std::mem::take(&mut switched.headers);
+                let response = switching(headers, &switched.agreement, &asked);
+                let opening = Opening { switched, seat, upstream, path: path.into(), host, request_id };
+                self.outcome.replace(Some(Outcome::Open(Box::new(opening))));
+                Ok(response)
+            }
+        }
+    }
+
+    /// The client's request as the upstream gets it.
+    fn upstream_request(
+        &self,
+        uri: Uri,
+        mut headers: HeaderMap,
+        asked: &ClientHandshake,
+        request_id: &str,
+    ) -> Request<Empty<Bytes>> {
+        fields::remove_hop_by_hop(&mut headers);
+        fields::identify(&mut headers, self.client, request_id);
+        asked.put(&mut headers);
+        let mut request = Request::new(Empty::new());
+        *request.method_mut() = Method::GET;
+        *request.version_mut() = Version::HTTP_11;
+        *request.uri_mut() = origin_form(uri);
+        *request.headers_mut() = headers;
+        request
+    }
+
+    /// DESIGN: the connection limit is told by 1013 behind a 101 that a client can read.
+    fn no_seat(&self, asked: &ClientHandshake, path: &str) -> Response<Full<Bytes>> {
+        let limit = self.worker.shared.seats.limit();
+        self.count_refused(Some(StatusCode::SWITCHING_PROTOCOLS), "max_connections", path, || {
+            format!("all {limit} connections of max-connections are taken; closed with 1013")
+        });
+        self.outcome.replace(Some(Outcome::TurnAway));
+        let agreement =
+            Agreement { subprotocol: asked.subprotocols.iter().next().map(Into::into), deflate: None };
+        switching(HeaderMap::new(), &agreement, asked)
+    }
+
+    /// The upstream's own answer, as far as it is not of its hop only.
+    fn pass_refusal(&self, refused: upgrade::Refused, path: &str) -> Response<Full<Bytes>> {
+        let upgrade::Refused { status, mut headers, body } = refused;
+        self.refuse(status, "upstream_refused", "the upstream did not switch protocols", path);
+        fields::remove_hop_by_hop(&mut headers);
+        headers.remove(header::CONTENT_LENGTH);
+        let mut response = Response::new(Full::new(body));
+        *response.status_mut() = status;
+        *response.headers_mut() = headers;
+        response
+    }
+
+    fn refuse(&self, status: StatusCode, reason: &'static str, detail: &str, path: &str) {
+        self.outcome.replace(Some(Outcome::Refused));
+        self.count_refused(Some(status), reason, path, || detail.to_owned());
+    }
+
+    fn count_refused(
+        &self,
+        status: Option<StatusCode>,
+        reason: &'static str,
+        path: &str,
+        detail: impl FnOnce() -> String,
+    ) {
+        self.worker.counters.handshake_failures.count((reason, ""));
+        let status = status.map(|status| status.as_u16());
+        Refused { client: self.client, status, reason, detail: &detail(), path: Some(path) }
+            .record(&self.worker.records);
+    }
+
+    /// hyper could not read a request, or not write the answer. It has answered 400 or
+    /// 431 where an answer was due.
+    fn count_broken(&self, error: &hyper::Error) {
+        let (status, reason) = if error.is_timeout() {
+            (None, "head_timeout")
+        } else if error.is_parse_too_large() {
+            (Some(431), "head_too_large")
+        } else if error.is_parse() {
+            (Some(400), "malformed_request")
+        } else {
+            (None, "client_gone")
+        };
+        self.worker.counters.handshake_failures.count((reason, ""));
+        Refused { client: self.client, status, reason, detail: &error.to_string(), path: None }
+            .record(&self.worker.records);
+    }
+
+    /// Everything is agreed and the 101 has gone.
+    fn establish(&self, client: TcpStream, early: Bytes, opening: Opening) -> Established {
+        let Opening { switched, seat, upstream, path, host, request_id } = opening;
+        let Switched { stream, early: upstream_early, agreement, headers: _ } = switched;
+        let opened = Box::new(Opened {
+            id: self.worker.next_session_id(),
+            client: self.client,
+            upstream,
+            path,
+            at: clock::now(),
+        });
+        let negotiated = Negotiated {
+            host: &host,
+            request_id: &request_id,
+            subprotocol: agreement.subprotocol.as_deref(),
+            deflate: agreement.deflate.is_some(),
+            accepted_at: self.accepted_at,
+        };
+        opened.record_open(&self.worker.records, &negotiated);
+        let session = Session::new(Arc::clone(&self.worker.shared.policy), agreement.deflate.is_some());
+        let parts = Parts { session, client, upstream: stream, opened, seat };
+        let driver = SessionDriver::new(Rc::clone(&self.worker), parts);
+        Established { driver, early: [early, upstream_early] }
+    }
+}
+
+/// The client's 101.
+fn switching(
+    mut headers: HeaderMap,
+    agreement: &Agreement,
+    asked: &ClientHandshake,
+) -> Response<Full<Bytes>> {
+    fields::remove_hop_by_hop(&mut headers);
+    headers.remove(header::CONTENT_LENGTH);
+    agreement.put(asked, &mut headers);
+    let mut response = Response::new(Full::default());
+    *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+    *response.headers_mut() = headers;
+    response
+}
+
+/// The target without scheme and authority, which only proxies are asked with
+/// (RFC 9112 §3.2.2).
+fn origin_form(uri: Uri) -> Uri {
+    if uri.authority().is_none() {
+        return uri;
+    }
+    uri.into_parts().path_and_query.map(Uri::from).unwrap_or_default()
+}
+
+/// Counts an opening handshake as under way for as long as it lives.
+struct UnderWay(Rc<Worker>);
+
+impl UnderWay {
+    fn begin(worker: &Rc<Worker>) -> Self {
+        worker.counters.handshakes_begun.add(1);
+        Self(Rc::clone(worker))
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.counters.handshakes_ended.add(1);
+    }
+}

@@ -1,0 +1,83 @@
+//! The sessions of a worker as the rest of the worker sees them: something that can be
+//! told to end. A session looks here for orders whenever it is woken.
+
+use std::cell::RefCell;
+use std::task::Waker;
+
+use slab::Slab;
+use tokio::sync::Notify;
+use ws_proto::CloseCode;
+
+/// A session's place, valid until it is removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct SessionKey(usize);
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(crate) struct Registry {
+    entries: RefCell<Slab<Entry>>,
+    emptied: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Entry {
+    waker: Option<Waker>,
+    /// End with this code.
+    order: Option<CloseCode>,
+}
+
+impl Registry {
+    pub(crate) fn insert(&self) -> SessionKey {
+        SessionKey(self.entries.borrow_mut().insert(Entry::default()))
+    }
+
+    pub(crate) fn set_waker(&self, key: SessionKey, waker: &Waker) {
+        if let Some(entry) = self.entries.borrow_mut().get_mut(key.0) {
+            entry.waker = Some(waker.clone());
+        }
+    }
+
+    pub(crate) fn remove(&self, key: SessionKey) {
+        let mut entries = self.entries.borrow_mut();
+        entries.try_remove(key.0);
+        if entries.is_empty() {
+            self.emptied.notify_waiters();
+        }
+    }
+
+    /// The order that a session has yet to follow.
+    pub(crate) fn take_order(&self, key: SessionKey) -> Option<CloseCode> {
+        let mut entries = self.entries.borrow_mut();
+        entries.get_mut(key.0).and_then(|entry| entry.order.take())
+    }
+
+    /// Tells a session to end; one that is gone is not told.
+    pub(crate) fn order_close(&self, key: SessionKey, code: CloseCode) {
+        if let Some(entry) = self.entries.borrow_mut().get_mut(key.0) {
+            entry.order = Some(code);
+            if let Some(waker) = &entry.waker {
+                waker.wake_by_ref();
+            }
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.entries.borrow().is_empty()
+    }
+
+    /// All sessions there are.
+    pub(crate) fn keys(&self) -> Vec<SessionKey> {
+        self.entries.borrow().iter().map(|(key, _)| SessionKey(key)).collect()
+    }
+
+    /// Waits until there is no session.
+    pub(crate) async fn empty(&self) {
+        loop {
+            let emptied = self.emptied.notified();
+            if self.is_empty() {
+                return;
+            }
+            emptied.await;
+        }
+    }
+}
