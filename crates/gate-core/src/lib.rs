@@ -1,6 +1,7 @@
 //! Framegate's decisions, without I/O: no socket, no task, no clock, no random number.
 //! Bytes and instants go in, instructions come out.
 
+pub mod fuzz;
 pub mod ids;
 pub mod policy;
 pub mod session;

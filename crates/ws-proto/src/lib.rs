@@ -6,6 +6,7 @@ pub mod close;
 pub mod control;
 pub mod deflate;
 pub mod error;
+pub mod fuzz;
 pub mod handshake;
 pub mod header;
 pub mod mask;

@@ -1,0 +1,47 @@
+//! The commands: what each does with its flags, from start to exit.
+
+use std::io::{self, Write};
+use std::net::SocketAddr;
+
+use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
+
+use crate::cli::Command;
+use crate::failure::Failure;
+
+mod completions;
+mod demo;
+mod echo;
+mod gateway;
+mod relay;
+
+/// Runs a command to its end.
+///
+/// # Errors
+/// When it could not start, failed, or was ended at once.
+pub(crate) fn run(command: Command) -> Result<(), Failure> {
+    match command {
+        Command::Demo(args) => demo::run(&args),
+        Command::Relay(args) => relay::run(*args),
+        Command::Echo(args) => echo::run(&args),
+        Command::Completions(args) => completions::run(&args),
+    }
+}
+
+/// A runtime of one thread: enough for signals and for the embedded backend.
+fn runtime() -> Result<Runtime, Failure> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::Runtime)
+}
+
+async fn bind(who: &'static str, flag: &'static str, address: SocketAddr) -> Result<TcpListener, Failure> {
+    TcpListener::bind(address).await.map_err(|source| Failure::Listen { who, flag, address, source })
+}
+
+/// Writes to standard output. A reader that has gone away, as `head` does, is no failure.
+fn print(text: &str) -> Result<(), Failure> {
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::Output(error)),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,98 @@
+//! `framegate relay`: a gateway in front of one backend, all from flags.
+
+use gate_core::{Limits, Timeouts};
+use gate_server::{HandshakeTimeouts, LogSettings, LogTarget, Settings, Shutdown};
+
+use super::gateway;
+use crate::cli::relay::{LogFormat, RelayArgs};
+use crate::failure::Failure;
+use crate::signals::Signals;
+
+/// Relays until a signal ends it.
+///
+/// # Errors
+/// When the gateway cannot start, or a second Ctrl-C cut the end short.
+pub(crate) fn run(args: RelayArgs) -> Result<(), Failure> {
+    super::runtime()?.block_on(relay(args))
+}
+
+async fn relay(args: RelayArgs) -> Result<(), Failure> {
+    let mut signals = Signals::new().map_err(Failure::Runtime)?;
+    let to = args.to.to_string();
+    let stdout_is_free = args.records.log != LogTarget::Stdout;
+    let gateway = gateway::start(settings(args))?;
+    let mut announcement = format!("framegate: relaying ws://{} to ws://{to}\n", gateway.local_addr());
+    if let Some(metrics) = gateway.metrics_addr() {
+        announcement.push_str(&format!("framegate: metrics at http://{metrics}/metrics\n"));
+    }
+    // Among records it would be a line that their readers cannot parse; and the first record tells the same.
+    if stdout_is_free {
+        super::print(&announcement)?;
+    }
+    signals.stop().await;
+    gateway::end(gateway, &mut signals).await
+}
+
+fn settings(args: RelayArgs) -> Settings {
+    let RelayArgs { listen, to, workers, limits, timeouts, shutdown, records } = args;
+    Settings {
+        listen,
+        upstream: to,
+        workers: usize::from(workers),
+        max_connections: limits.max_connections,
+        limits: Limits {
+            frame_size_max: limits.max_frame_size.bytes(),
+            message_size_max: limits.max_message_size.bytes(),
+            fragments_max: limits.max_fragments,
+            validate_utf8: limits.validate_utf8,
+        },
+        timeouts: Timeouts {
+            send: timeouts.send_timeout,
+            close: timeouts.close_timeout,
+            half_close: timeouts.half_close_timeout,
+            frame: timeouts.frame_timeout,
+        },
+        handshake: HandshakeTimeouts {
+            head: timeouts.handshake_timeout,
+            dial: timeouts.dial_timeout,
+            upstream: timeouts.upstream_handshake_timeout,
+        },
+        shutdown: Shutdown {
+            grace: shutdown.shutdown_grace,
+            spread: shutdown.shutdown_spread,
+            close_code: shutdown.close_code_on_shutdown,
+        },
+        log: LogSettings { format: log_format(records.log_format), target: records.log },
+        metrics: records.metrics,
+    }
+}
+
+fn log_format(format: LogFormat) -> gate_server::LogFormat {
+    match format {
+        LogFormat::Json => gate_server::LogFormat::Json,
+        LogFormat::Text => gate_server::LogFormat::Text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::settings;
+    use crate::cli::{Cli, Command};
+    use clap::Parser;
+    use gate_server::{Settings, UpstreamAddress};
+
+    fn typed(line: &str) -> Settings {
+        match Cli::try_parse_from(line.split_whitespace()).map(|cli| cli.command) {
+            Ok(Command::Relay(args)) => settings(*args),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_flags_defaults_are_the_gateways_own() {
+        let upstream = UpstreamAddress { host: String::from("::1"), port: 9001 };
+        let expected = Settings::new(([127, 0, 0, 1], 8080).into(), upstream);
+        let typed = typed("framegate relay --listen 127.0.0.1:8080 --to ws://[::1]:9001");
+        assert_eq!(format!("{typed:?}"), format!("{expected:?}"));
+    }
+}

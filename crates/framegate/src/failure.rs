@@ -1,0 +1,132 @@
+//! What can go wrong while a command runs, and the one line that tells it.
+
+use std::error::Error;
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+
+/// Why a command failed. Wrong command lines are clap's to refuse; these happen later.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// An address could not be listened on.
+    Listen {
+        /// Who wanted to listen: "the page", "the gateway".
+        who: &'static str,
+        /// The flag that chooses another address.
+        flag: &'static str,
+        address: SocketAddr,
+        source: io::Error,
+    },
+    /// The gateway could not be started.
+    Gateway(gate_server::StartError),
+    /// The runtime or the signal handlers could not be set up.
+    Runtime(io::Error),
+    /// Standard output could not be written.
+    Output(io::Error),
+    /// A second Ctrl-C cut the shutdown short.
+    EndedAtOnce,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            // The reason stands before the advice, so it is told here and not as a source.
+            Self::Listen { who, flag, address, source } => {
+                write!(
+                    f,
+                    "{who} cannot listen on {address}: {source}; choose another address with {flag} IP:PORT"
+                )
+            }
+            Self::Gateway(_) => f.write_str("the gateway could not be started"),
+            Self::Runtime(_) => f.write_str("the runtime could not be started"),
+            Self::Output(_) => f.write_str("standard output could not be written"),
+            Self::EndedAtOnce => f.write_str("ended at once by a second Ctrl-C; open connections were cut"),
+        }
+    }
+}
+
+impl Error for Failure {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Gateway(source) => Some(source),
+            Self::Runtime(source) | Self::Output(source) => Some(source),
+            Self::Listen { .. } | Self::EndedAtOnce => None,
+        }
+    }
+}
+
+/// An error and its causes in one line.
+pub(crate) fn one_line(error: &dyn Error) -> String {
+    let mut line = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        line.push_str(": ");
+        line.push_str(&error.to_string());
+        cause = error.source();
+    }
+    line
+}
+
+/// What clap has to say about a wrong command line, in one line: its message and tips, not the usage below.
+pub(crate) fn usage_line(error: &clap::Error) -> String {
+    let rendered = error.render().to_string();
+    let message =
+        rendered.lines().take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more"));
+    let words: Vec<&str> = message.flat_map(str::split_whitespace).collect();
+    let line = words.join(" ");
+    let line = line.strip_prefix("error: ").unwrap_or(&line).replace(" tip: ", "; tip: ");
+    format!("{line}; see --help")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Failure, one_line, usage_line};
+    use crate::cli::Cli;
+    use clap::Parser;
+    use std::io;
+
+    #[test]
+    fn a_taken_port_names_the_address_and_the_way_out() {
+        let source = io::ErrorKind::AddrInUse.into();
+        let address = ([127, 0, 0, 1], 8080).into();
+        assert_eq!(
+            one_line(&Failure::Listen { who: "the page", flag: "--page", address, source }),
+            "the page cannot listen on 127.0.0.1:8080: address in use; choose another address with --page \
+             IP:PORT"
+        );
+    }
+
+    fn usage(line: &str) -> String {
+        usage_line(&Cli::try_parse_from(line.split_whitespace()).expect_err(line))
+    }
+
+    #[test]
+    fn a_wrong_value_is_told_with_its_flag_and_what_would_be_right() {
+        assert_eq!(
+            usage("framegate relay --listen 127.0.0.1:1 --to ws://h --max-frame-size 1x"),
+            "invalid value '1x' for '--max-frame-size <SIZE>': a size is a whole number of bytes, or one with \
+             B, KB, MB or GB, such as 65536, 64KB, 1MB; see --help"
+        );
+        assert_eq!(
+            usage("framegate relay --listen 127.0.0.1:1 --to ws://h/chat"),
+            "invalid value 'ws://h/chat' for '--to <URL>': no path or query may follow, the client's own is \
+             forwarded: ws://HOST:PORT; see --help"
+        );
+    }
+
+    #[test]
+    fn what_is_missing_is_named_in_the_same_line() {
+        assert_eq!(
+            usage("framegate relay"),
+            "the following required arguments were not provided: --listen <IP:PORT> --to <URL>; see --help"
+        );
+    }
+
+    #[test]
+    fn a_slip_of_the_hand_gets_its_tip() {
+        assert_eq!(
+            usage("framegate echo --lisen 127.0.0.1:1"),
+            "unexpected argument '--lisen' found; tip: a similar argument exists: '--listen'; see --help"
+        );
+    }
+}

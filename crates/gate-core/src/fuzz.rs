@@ -1,0 +1,113 @@
+//! The entry point for fuzzing a session, and the driver's model that tests share with it.
+//!
+//! What holds for every script: what [`Pair`] checks at every step, and a session that is
+//! told to end is over within the close deadline, whatever its peers do.
+
+mod pair;
+mod wire;
+
+use std::time::{Duration, Instant};
+
+use ws_proto::CloseCode;
+use ws_proto::fuzz::by_the_book;
+use ws_proto::walk::Limits;
+
+pub use pair::{Observed, Pair};
+pub use wire::{Appetite, Ending, Wire};
+
+use crate::policy::{Policy, Timeouts};
+use crate::side::Side;
+
+/// Plays `script`: a byte of flags, then commands with their operands. `now` is where
+/// virtual time begins; any instant will do.
+///
+/// # Panics
+/// One of the invariants does not hold: that is a bug to be found.
+pub fn fuzz_session(script: &[u8], now: Instant) {
+    let Some((flags, commands)) = script.split_first() else { return };
+    let mut pair = Pair::new(policy(*flags), flags & 0x01 != 0, now);
+    let mut operands = Operands(commands);
+    while let Some(command) = operands.byte() {
+        play(command, &mut operands, &mut pair);
+    }
+    pair.check_streams();
+    pair.shut_down(CloseCode::GOING_AWAY);
+    let took = pair.run_out();
+    assert!(pair.session().is_over() && took <= Timeouts::default().close);
+    pair.check_streams();
+}
+
+fn policy(flags: u8) -> Policy {
+    let frame = if flags & 0x10 != 0 { Duration::from_secs(3) } else { Duration::ZERO };
+    Policy {
+        limits: Limits {
+            frame_size_max: if flags & 0x02 != 0 { 200 } else { 0 },
+            message_size_max: if flags & 0x04 != 0 { 300 } else { 0 },
+            fragments_max: if flags & 0x08 != 0 { 3 } else { 0 },
+            validate_utf8: flags & 0x20 == 0,
+        },
+        timeouts: Timeouts { frame, ..Timeouts::default() },
+    }
+}
+
+fn play(command: u8, operands: &mut Operands<'_>, pair: &mut Pair) {
+    let side = if command & 0x80 == 0 { Side::Client } else { Side::Upstream };
+    match command & 0x0f {
+        0 => {
+            let first = operands.byte().unwrap_or(0x82);
+            let piece = usize::from(operands.byte().unwrap_or_default());
+            let frame = frame(side, first, operands.bytes());
+            let piece = if piece == 0 { frame.len() } else { piece };
+            frame.chunks(piece).for_each(|bytes| pair.send(side, bytes));
+        }
+        1 => pair.send(side, operands.bytes()),
+        2 => pair.send(side, &frame(side, 0x88, b"\x03\xe8")),
+        3 => pair.fin(side),
+        4 => pair.reset(side),
+        5 => pair.break_writes(side),
+        6 => pair.set_appetite(side, appetite(operands.byte().unwrap_or_default())),
+        7 => pair.wait(Duration::from_millis(300) * u32::from(operands.byte().unwrap_or_default())),
+        8 => pair.wait(Duration::from_secs(60)),
+        9 => pair.shut_down(CloseCode::GOING_AWAY),
+        // Large enough to take the longer lengths.
+        10 => {
+            let length = usize::from(operands.byte().unwrap_or_default()) * 0x200;
+            pair.send(side, &frame(side, 0x82, &vec![0; length]));
+        }
+        _ => {}
+    }
+}
+
+fn appetite(operand: u8) -> Appetite {
+    if operand == u8::MAX { Appetite::Endless } else { Appetite::Bytes(usize::from(operand)) }
+}
+
+/// The frame that a peer sends, masked where it must be. `first` is its first byte: FIN,
+/// reserved bits and opcode.
+#[must_use]
+pub fn frame(from: Side, first: u8, payload: &[u8]) -> Vec<u8> {
+    let key = match from {
+        Side::Client => Some([0x11, 0x22, 0x84, 0xff]),
+        Side::Upstream => None,
+    };
+    by_the_book::frame(first, payload, key)
+}
+
+/// What is left of a script.
+struct Operands<'a>(&'a [u8]);
+
+impl<'a> Operands<'a> {
+    fn byte(&mut self) -> Option<u8> {
+        let (first, rest) = self.0.split_first()?;
+        self.0 = rest;
+        Some(*first)
+    }
+
+    /// A length of one byte and as many bytes, or as there are.
+    fn bytes(&mut self) -> &'a [u8] {
+        let length = usize::from(self.byte().unwrap_or_default());
+        let (bytes, rest) = self.0.split_at(length.min(self.0.len()));
+        self.0 = rest;
+        bytes
+    }
+}

@@ -1,0 +1,388 @@
+//! Two peers and a driver around one session, in memory and in virtual time.
+//!
+//! Does with the machine's outputs what the driver with its sockets does, and after every
+//! step checks what must hold at all times: each peer gets the other's bytes unchanged,
+//! then at most one Close of the gateway's at a frame boundary, then nothing; what waits
+//! is bounded; a session dies once and is soon over.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use ws_proto::fuzz::by_the_book::{Reading, Rules};
+use ws_proto::walk::{End, Message};
+use ws_proto::{CloseCode, ControlFrame, FrameError, FrameHeader, Opcode, Sender};
+
+use super::wire::{Appetite, Ending, Wire, Written};
+use crate::policy::Policy;
+use crate::session::{Cause, Death, Observe, Output, Progress, Session};
+use crate::side::Side;
+
+/// See the module.
+#[derive(Debug)]
+pub struct Pair {
+    session: Session,
+    policy: Arc<Policy>,
+    deflate: bool,
+    now: Instant,
+    client: Peer,
+    upstream: Peer,
+    observed: Observed,
+    death: Option<(Death, Instant)>,
+    largest_read: usize,
+}
+
+/// What the session's observer was told, in order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Observed {
+    /// Frames that passed whole: from whom, what, and bytes of payload.
+    pub frames: Vec<(Side, Opcode, u64)>,
+    /// Messages that passed whole.
+    pub messages: Vec<(Side, Message)>,
+}
+
+/// One peer, its connection, and what the driver knows of both.
+#[derive(Debug, Default)]
+struct Peer {
+    /// Bytes the peer sent that have not been read, as the reads will cut them.
+    unread: VecDeque<Vec<u8>>,
+    /// How the peer ended its stream, if it did.
+    said_end: Option<Said>,
+    /// All bytes that were read.
+    read: Vec<u8>,
+    /// What goes to the peer.
+    wire: Wire,
+    /// Bytes of the other peer that were put on the wire.
+    forwarded: usize,
+    /// The gateway put a Close of its own behind them.
+    was_closed: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Said {
+    /// A FIN that has not been read.
+    Fin,
+    /// Its end has been read.
+    Read,
+}
+
+impl Pair {
+    /// A session that begins at `now` between two peers that take all they are sent.
+    #[must_use]
+    pub fn new(policy: Policy, deflate: bool, now: Instant) -> Self {
+        let policy = Arc::new(policy);
+        Self {
+            session: Session::new(Arc::clone(&policy), deflate),
+            policy,
+            deflate,
+            now,
+            client: Peer::default(),
+            upstream: Peer::default(),
+            observed: Observed::default(),
+            death: None,
+            largest_read: 0,
+        }
+    }
+
+    /// A peer sends bytes, which are read at once unless the session wants none.
+    pub fn send(&mut self, from: Side, bytes: &[u8]) {
+        let peer = self.peer_mut(from);
+        if peer.said_end.is_none() && !bytes.is_empty() {
+            peer.unread.push_back(bytes.to_vec());
+        }
+        self.read();
+    }
+
+    /// A peer ends its stream with a FIN.
+    pub fn fin(&mut self, from: Side) {
+        self.peer_mut(from).said_end.get_or_insert(Said::Fin);
+        self.read();
+    }
+
+    /// A peer's connection breaks; what was not read of it is lost.
+    pub fn reset(&mut self, from: Side) {
+        let is_over = self.session.is_over();
+        let peer = self.peer_mut(from);
+        peer.unread.clear();
+        peer.said_end = Some(Said::Read);
+        if !is_over && peer.wire.ending() != Some(Ending::Rst) {
+            self.session.handle_reset(from, self.now);
+        }
+        self.settle();
+    }
+
+    /// Writing to a peer fails from here on; what it sent can still be read.
+    pub fn break_writes(&mut self, to: Side) {
+        let wire = &mut self.peer_mut(to).wire;
+        if wire.ending().is_none() {
+            wire.cut(Ending::Broken);
+            self.session.handle_write_failed(to, self.now);
+        }
+        self.settle();
+    }
+
+    /// Says how much a peer takes from here on.
+    pub fn set_appetite(&mut self, to: Side, appetite: Appetite) {
+        let wire = &mut self.peer_mut(to).wire;
+        wire.set_appetite(appetite);
+        if wire.backlog() > 0 {
+            let written = wire.flush();
+            self.tell(to, written);
+        }
+        self.settle();
+    }
+
+    /// The gateway shuts down.
+    pub fn shut_down(&mut self, code: CloseCode) {
+        self.session.handle_shutdown(code, self.now);
+        self.settle();
+    }
+
+    /// Time passes, and each deadline in it.
+    pub fn wait(&mut self, time: Duration) {
+        let until = self.now + time;
+        let mut deadlines = 0;
+        while let Some(at) = self.next_deadline().filter(|at| *at <= until) {
+            deadlines += 1;
+            assert!(deadlines < 100, "deadlines come to an end");
+            self.now = self.now.max(at);
+            self.session.handle_timeout(self.now);
+            self.settle();
+            assert!(self.next_deadline() != Some(at), "a deadline comes once");
+        }
+        self.now = until;
+    }
+
+    /// Lets all deadlines come until there are none, and says how long that took.
+    pub fn run_out(&mut self) -> Duration {
+        let began = self.now;
+        while let Some(at) = self.next_deadline() {
+            self.wait(at.saturating_duration_since(self.now));
+        }
+        self.now - began
+    }
+
+    /// What goes to a peer.
+    #[must_use]
+    pub fn wire(&self, to: Side) -> &Wire {
+        &self.peer(to).wire
+    }
+
+    /// What has reached a peer.
+    #[must_use]
+    pub fn arrived(&self, to: Side) -> &[u8] {
+        self.wire(to).arrived()
+    }
+
+    /// Whether and how the stream to a peer has ended.
+    #[must_use]
+    pub fn ending(&self, to: Side) -> Option<Ending> {
+        self.wire(to).ending()
+    }
+
+    /// What the observer was told.
+    #[must_use]
+    pub fn observed(&self) -> &Observed {
+        &self.observed
+    }
+
+    /// The session itself.
+    #[must_use]
+    pub fn session(&self) -> &Session {
+        &self.session
+    }
+
+    /// A Close as this driver writes it on behalf of the gateway.
+    #[must_use]
+    pub fn gateway_close(to: Side, code: CloseCode, reason: &str) -> Vec<u8> {
+        let mask = match to {
+            Side::Client => None,
+            // The same every time: fresh and random is for networks.
+            Side::Upstream => Some([0x5a, 0x01, 0xc3, 0x7e]),
+        };
+        ControlFrame::close(code, reason, mask).as_bytes().to_vec()
+    }
+
+    /// What is read of the bytes that came from a peer so far.
+    #[must_use]
+    pub fn reading(&self, from: Side) -> Reading {
+        let sender = match from {
+            Side::Client => Sender::Client,
+            Side::Upstream => Sender::Server,
+        };
+        let rules = Rules { sender, deflate: self.deflate, limits: &self.policy.limits };
+        Reading::of(&self.peer(from).read, rules)
+    }
+
+    /// Checks what all that has come and gone must come to. Costs a reading of it all;
+    /// the rest is checked at every step.
+    pub fn check_streams(&self) {
+        for from in Side::BOTH {
+            let (reading, to) = (self.reading(from), self.peer(from.other()));
+            let forwarded = to.forwarded;
+            let passed = reading.frames.iter().take_while(|frame| frame.end <= forwarded);
+            let passed = passed.map(|frame| (from, frame.opcode, frame.payload_len));
+            let seen = self.observed.frames.iter().filter(|(side, ..)| *side == from);
+            assert!(passed.eq(seen.copied()), "what is observed is what passes, once");
+            let traffic = self.session.traffic(from);
+            assert_eq!(usize::try_from(traffic.bytes), Ok(forwarded));
+
+            let forwardable = reading.forwardable(self.peer(from).read.len());
+            if reading.end == Some(End::Violation(FrameError::InvalidUtf8)) && forwarded > reading.tail {
+                assert!(!to.was_closed, "no frame is put into the middle of another");
+                assert!(matches!(to.wire.ending(), Some(Ending::Rst | Ending::Broken)));
+            } else {
+                assert!(forwarded <= forwardable, "what is not legal is not forwarded");
+            }
+            if self.session.death().is_none() && to.wire.ending().is_none() {
+                assert_eq!(forwarded, forwardable, "what is legal is forwarded");
+                let seen = self.observed.messages.iter().filter(|(side, _)| *side == from);
+                assert!(seen.map(|(_, message)| message).eq(&reading.messages));
+            }
+        }
+    }
+
+    fn read(&mut self) {
+        loop {
+            let readable = Side::BOTH.into_iter().find(|side| {
+                let peer = self.peer(*side);
+                let has_news = !peer.unread.is_empty() || peer.said_end == Some(Said::Fin);
+                has_news && self.session.wants_read(*side)
+            });
+            let Some(from) = readable else { break };
+            let peer = self.peer_mut(from);
+            match peer.unread.pop_front() {
+                Some(bytes) => self.hand_in(from, &bytes),
+                None => {
+                    peer.said_end = Some(Said::Read);
+                    self.session.handle_fin(from, self.now);
+                    self.carry_out();
+                }
+            }
+        }
+        self.check();
+    }
+
+    fn hand_in(&mut self, from: Side, bytes: &[u8]) {
+        self.peer_mut(from).read.extend_from_slice(bytes);
+        self.largest_read = self.largest_read.max(bytes.len());
+        let mut rest = bytes;
+        let mut idle_steps = 0;
+        while !rest.is_empty() {
+            let step = self.session.handle_bytes(from, rest, self.now, &mut self.observed);
+            self.forward(from, step.held.as_bytes());
+            self.forward(from, rest.get(step.forward).expect("the range lies within the input"));
+            self.carry_out();
+            idle_steps += usize::from(step.consumed == 0);
+            assert!(idle_steps < 2, "a step that consumes nothing ends the session");
+            rest = rest.get(step.consumed..).expect("no more is consumed than was handed in");
+        }
+    }
+
+    /// Puts bytes of a peer on the wire to the other one.
+    fn forward(&mut self, from: Side, bytes: &[u8]) {
+        if bytes.is_empty() {
+            return;
+        }
+        let to = from.other();
+        let start = self.peer(to).forwarded;
+        let end = start + bytes.len();
+        let original = self.peer(from).read.get(start..end);
+        assert_eq!(original, Some(bytes), "bytes are forwarded as they came");
+        let peer = self.peer_mut(to);
+        assert!(!peer.was_closed, "nothing follows on the gateway's Close");
+        peer.forwarded = end;
+        let written = peer.wire.write(bytes);
+        self.tell(to, written);
+    }
+
+    fn carry_out(&mut self) {
+        while let Some(output) = self.session.poll_output() {
+            match output {
+                Output::SendClose { to, code, reason } => self.send_close(to, code, reason),
+                Output::Finish(to) => self.peer_mut(to).wire.finish(),
+                Output::Abort(to) => self.peer_mut(to).wire.cut(Ending::Rst),
+            }
+        }
+    }
+
+    fn send_close(&mut self, to: Side, code: CloseCode, reason: &str) {
+        let reading = self.reading(to.other());
+        let forwarded = self.peer(to).forwarded;
+        assert!(reading.is_boundary(forwarded), "a Close goes between two frames");
+        let had_close = matches!(reading.end, Some(End::Close(_))) && forwarded == reading.tail;
+        let peer = self.peer_mut(to);
+        assert!(!had_close && !peer.was_closed, "one Close is enough");
+        peer.was_closed = true;
+        let written = peer.wire.write(&Self::gateway_close(to, code, reason));
+        self.tell(to, written);
+    }
+
+    fn tell(&mut self, to: Side, written: Written) {
+        match written {
+            Written::All => self.session.handle_unblocked(to),
+            Written::Some => self.session.handle_blocked(to, Progress::Some, self.now),
+            Written::Nothing => self.session.handle_blocked(to, Progress::None, self.now),
+        }
+    }
+
+    /// Carries out what an event led to and reads what it made room for.
+    fn settle(&mut self) {
+        self.carry_out();
+        self.read();
+    }
+
+    fn next_deadline(&self) -> Option<Instant> {
+        self.session.poll_timeout().filter(|_| !self.session.is_over())
+    }
+
+    fn check(&mut self) {
+        self.session.check_invariants();
+        match (self.death, self.session.death()) {
+            (None, None) => {}
+            (None, Some(death)) => self.death = Some((death, self.now)),
+            (Some((first, _)), death) => assert_eq!(death, Some(first), "a session dies once"),
+        }
+        for peer in [&self.client, &self.upstream] {
+            // What one read gave, a header or Close held back before it, a Close behind it.
+            let most = self.largest_read + 2 * ws_proto::control::MAX_CONTROL_LEN;
+            assert!(peer.wire.backlog() <= most, "what waits is bounded");
+        }
+        if self.session.is_over() {
+            for peer in [&self.client, &self.upstream] {
+                assert!(peer.wire.ending().is_some(), "over is what has ended and arrived");
+            }
+            assert!(self.death.is_some(), "a session ends for a reason");
+        } else if let Some((death, at)) = self.death
+            && death.cause != Cause::Fin
+            && !self.policy.timeouts.close.is_zero()
+        {
+            let dying = self.now - at;
+            assert!(dying < self.policy.timeouts.close, "the end comes within the close deadline");
+        }
+    }
+
+    fn peer(&self, side: Side) -> &Peer {
+        match side {
+            Side::Client => &self.client,
+            Side::Upstream => &self.upstream,
+        }
+    }
+
+    fn peer_mut(&mut self, side: Side) -> &mut Peer {
+        match side {
+            Side::Client => &mut self.client,
+            Side::Upstream => &mut self.upstream,
+        }
+    }
+}
+
+impl Observe for Observed {
+    fn frame(&mut self, from: Side, header: &FrameHeader) {
+        self.frames.push((from, header.opcode, header.payload_len));
+    }
+
+    fn message(&mut self, from: Side, message: &Message) {
+        self.messages.push((from, *message));
+    }
+}
