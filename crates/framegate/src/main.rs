@@ -14,7 +14,7 @@ mod value;
 
 /// Chosen over the system's allocator by measurement.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: heap::MiMalloc = heap::MiMalloc;
 
 fn main() -> ExitCode {
     let cli = match cli::Cli::try_parse() {

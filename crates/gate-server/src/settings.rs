@@ -31,6 +31,9 @@ pub struct Settings {
     pub log: LogSettings,
     /// Where Prometheus can scrape, if anywhere.
     pub metrics: Option<SocketAddr>,
+    /// Has the calling thread's allocator give freed memory back to the system; called
+    /// on every worker now and then.
+    pub give_memory_back: Option<fn()>,
 }
 
 impl Settings {
@@ -48,6 +51,7 @@ impl Settings {
             shutdown: Shutdown::default(),
             log: LogSettings { format: LogFormat::Json, target: LogTarget::Stderr },
             metrics: None,
+            give_memory_back: None,
         }
     }
 }

@@ -1,6 +1,9 @@
 //! The way to the upstream: dialling it, and the opening handshake with it.
 
 pub(crate) mod dial;
+mod head;
+pub(crate) mod refusal;
+pub(crate) mod request;
 pub(crate) mod upgrade;
 
 use std::time::Duration;

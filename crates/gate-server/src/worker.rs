@@ -4,6 +4,7 @@
 pub(crate) mod drain;
 pub(crate) mod registry;
 pub(crate) mod seats;
+mod tidy;
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -90,6 +91,9 @@ pub(crate) const MAILBOX: usize = 16;
 /// Accepts and relays until the mailbox says otherwise.
 pub(crate) async fn run(worker: Rc<Worker>, listener: TcpListener, mut mailbox: mpsc::Receiver<Command>) {
     let accepting = spawn_local(listener::accept(Rc::clone(&worker), listener));
+    if let Some(give_back) = worker.shared.settings.give_memory_back {
+        spawn_local(tidy::tidy(Rc::clone(&worker), give_back));
+    }
     // A gateway that is gone without a word ends its workers in the same way.
     let (Some(Command::Drain) | None) = mailbox.recv().await;
     accepting.abort();

@@ -54,6 +54,7 @@ fn settings(listen: SocketAddr, page: SocketAddr) -> Settings {
     let backend = reachable(page);
     let upstream = UpstreamAddress { host: backend.ip().to_string(), port: backend.port() };
     let mut settings = Settings::new(listen, upstream);
+    settings.give_memory_back = Some(heap::give_back);
     settings.shutdown.grace = GRACE;
     settings.shutdown.spread = Duration::ZERO;
     settings.log.format = LogFormat::Text;

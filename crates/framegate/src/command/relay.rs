@@ -64,6 +64,7 @@ fn settings(args: RelayArgs) -> Settings {
         },
         log: LogSettings { format: log_format(records.log_format), target: records.log },
         metrics: records.metrics,
+        give_memory_back: Some(heap::give_back),
     }
 }
 

@@ -12,8 +12,8 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use gate_core::Session;
-use http::{HeaderMap, Method, Request, Response, StatusCode, Uri, Version, header, request};
-use http_body_util::{Empty, Full};
+use http::{HeaderMap, Request, Response, StatusCode, Uri, header, request};
+use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::server::conn::http1::Builder;
 use hyper::service::service_fn;
@@ -32,7 +32,9 @@ use crate::front::fields;
 use crate::front::refusal::HandshakeError;
 use crate::observe::record::{Negotiated, Opened, Refused};
 use crate::upstream::dial::dial;
-use crate::upstream::upgrade::{self, Answer, Switched, upgrade};
+use crate::upstream::refusal;
+use crate::upstream::request::encode;
+use crate::upstream::upgrade::{Answer, Switched, upgrade};
 use crate::worker::Worker;
 use crate::worker::seats::Seat;
 
@@ -154,7 +156,7 @@ impl Front {
         let request_id = format!("{:032x}", rand::random::<u128>());
         let host =
             head.headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default().into();
-        let request = self.upstream_request(head.uri, head.headers, &asked, &request_id);
+        let request = self.upstream_request(&head.uri, head.headers, &asked, &request_id);
         let stream = dial(&settings.upstream, settings.handshake.dial).await?;
         let upstream = stream.peer_addr().unwrap_or(settings.listen);
         match upgrade(stream, request, &asked, settings.handshake.upstream).await? {
@@ -173,23 +175,18 @@ impl Front {
     /// The client's request as the upstream gets it.
     fn upstream_request(
         &self,
-        uri: Uri,
+        uri: &Uri,
         mut headers: HeaderMap,
         asked: &ClientHandshake,
         request_id: &str,
-    ) -> Request<Empty<Bytes>> {
+    ) -> Vec<u8> {
         fields::remove_hop_by_hop(&mut headers);
         fields::identify(&mut headers, self.client, request_id);
         asked.put(&mut headers);
-        let mut request = Request::new(Empty::new());
-        *request.method_mut() = Method::GET;
-        *request.version_mut() = Version::HTTP_11;
-        *request.uri_mut() = origin_form(uri);
-        *request.headers_mut() = headers;
-        request
+        encode(uri, &headers)
     }
 
-    /// DESIGN: the connection limit is told by 1013 behind a 101 that a client can read.
+    /// The connection limit is told by 1013 behind a 101, which clients can read.
     fn no_seat(&self, asked: &ClientHandshake, path: &str) -> Response<Full<Bytes>> {
         let limit = self.worker.shared.seats.limit();
         self.count_refused(Some(StatusCode::SWITCHING_PROTOCOLS), "max_connections", path, || {
@@ -202,8 +199,8 @@ impl Front {
     }
 
     /// The upstream's own answer, as far as it is not of its hop only.
-    fn pass_refusal(&self, refused: upgrade::Refused, path: &str) -> Response<Full<Bytes>> {
-        let upgrade::Refused { status, mut headers, body } = refused;
+    fn pass_refusal(&self, refused: refusal::Refused, path: &str) -> Response<Full<Bytes>> {
+        let refusal::Refused { status, mut headers, body } = refused;
         self.refuse(status, "upstream_refused", "the upstream did not switch protocols", path);
         fields::remove_hop_by_hop(&mut headers);
         headers.remove(header::CONTENT_LENGTH);
@@ -287,15 +284,6 @@ fn switching(
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
     *response.headers_mut() = headers;
     response
-}
-
-/// The target without scheme and authority, which only proxies are asked with
-/// (RFC 9112 §3.2.2).
-fn origin_form(uri: Uri) -> Uri {
-    if uri.authority().is_none() {
-        return uri;
-    }
-    uri.into_parts().path_and_query.map(Uri::from).unwrap_or_default()
 }
 
 /// Counts an opening handshake as under way for as long as it lives.

@@ -47,8 +47,12 @@ impl HandshakeError {
             Self::Dial(DialError::Connect { .. }) => "upstream_unreachable",
             Self::Dial(DialError::TimedOut { .. }) => "upstream_dial_timeout",
             Self::Upgrade(UpgradeError::TimedOut(_)) => "upstream_handshake_timeout",
-            Self::Upgrade(UpgradeError::Http(_)) => "upstream_answer_malformed",
-            Self::Upgrade(UpgradeError::RefusalBody) => "upstream_refusal_body",
+            Self::Upgrade(UpgradeError::Lost(_) | UpgradeError::Ended) => "upstream_lost",
+            Self::Upgrade(UpgradeError::Malformed(_) | UpgradeError::Version | UpgradeError::Field) => {
+                "upstream_answer_malformed"
+            }
+            Self::Upgrade(UpgradeError::HeadTooLarge) => "upstream_head_too_large",
+            Self::Upgrade(UpgradeError::Refusal(_) | UpgradeError::RefusalBody) => "upstream_refusal_body",
             Self::Upgrade(UpgradeError::Fault(fault)) => fault.reason(),
         }
     }
