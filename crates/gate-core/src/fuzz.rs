@@ -69,13 +69,17 @@ fn play(command: u8, operands: &mut Operands<'_>, pair: &mut Pair) {
         7 => pair.wait(Duration::from_millis(300) * u32::from(operands.byte().unwrap_or_default())),
         8 => pair.wait(Duration::from_secs(60)),
         9 => pair.shut_down(CloseCode::GOING_AWAY),
-        // Large enough to take the longer lengths.
         10 => {
-            let length = usize::from(operands.byte().unwrap_or_default()) * 0x200;
-            pair.send(side, &frame(side, 0x82, &vec![0; length]));
+            let payload = vec![0; long_length(operands.byte().unwrap_or_default())];
+            pair.send(side, &frame(side, 0x82, &payload));
         }
         _ => {}
     }
+}
+
+/// A length that may need the longer forms, of which the longest is slow to play.
+fn long_length(operand: u8) -> usize {
+    if operand == u8::MAX { 0x1_0000 } else { usize::from(operand) * 2 }
 }
 
 fn appetite(operand: u8) -> Appetite {

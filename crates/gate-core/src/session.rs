@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ws_proto::walk::{End, Extent, Held, Message, Observer};
-use ws_proto::{CloseCode, FrameError, FrameHeader};
+use ws_proto::{CloseCode, FrameError, FrameHeader, Opcode};
 
 pub use death::{Cause, Death, Party};
 use leg::{CloseOrder, Leg, Receiving, Sending, Then};
@@ -118,7 +118,7 @@ impl Session {
             Side::Upstream => (upstream, client),
         };
         let extent = match (leg.receiving, other.sending) {
-            (Receiving::Open, Sending::Open) => Some(Extent::All),
+            (Receiving::Open, Sending::Open | Sending::CloseHeld(..)) => Some(Extent::All),
             (Receiving::Open, Sending::CloseDue(_)) => Some(Extent::Boundary),
             // The other side takes no more frames, but this side's Close is still awaited.
             (Receiving::Open, _) => None,
@@ -126,19 +126,25 @@ impl Session {
                 return Step { consumed: bytes.len(), held: Held::Nothing, forward: 0..0 };
             }
         };
+        let other_is_closed = other.sending != Sending::Open;
+        let mut dropped = Dropped { frames: 0 };
         let frames_before = leg.traffic.frames;
         let walked = match extent {
             Some(extent) => {
-                let mut tally = Tally { from, traffic: &mut leg.traffic, observer };
+                let mut tally = Tally { from, traffic: &mut leg.traffic, other_is_closed, observer };
                 leg.walker.walk(bytes, extent, &policy.limits, &mut tally)
             }
-            None => leg.walker.walk(bytes, Extent::All, &policy.limits, &mut Unobserved),
+            None => leg.walker.walk(bytes, Extent::All, &policy.limits, &mut dropped),
         };
         if !policy.timeouts.frame.is_zero() {
-            leg.time_frame(frames_before, now);
+            leg.time_frame(leg.traffic.frames - frames_before + dropped.frames, now);
         }
         let mut step = Step { consumed: walked.consumed, held: walked.held, forward: walked.forward };
-        if extent.is_none() {
+        let close_is_for_us = other_is_closed && matches!(walked.end, Some(End::Close(_)));
+        if close_is_for_us {
+            step.forward.end = walked.close_at;
+        }
+        if extent.is_none() || (close_is_for_us && walked.close_at == 0) {
             step.held = Held::Nothing;
             step.forward = 0..0;
         }
@@ -172,7 +178,7 @@ impl Session {
         self.die(Cause::Reset, Party::Peer(from));
         let closing = self.closing;
         let (leg, other) = self.legs(from);
-        let said_close = leg.receiving == Receiving::Closed;
+        let said_close = leg.closes.received.is_some();
         leg.order_abort();
         match closing {
             // Behind a Close the other side has all it needs: the end is an end.
@@ -191,6 +197,7 @@ impl Session {
         match leg.sending {
             Sending::AbortDue | Sending::Aborted => {}
             Sending::Open
+            | Sending::CloseHeld(..)
             | Sending::CloseDue(_)
             | Sending::CloseSent
             | Sending::FinishDue
@@ -202,6 +209,11 @@ impl Session {
     /// Bytes for a side wait because its connection takes no more. `progress`: it has
     /// taken some since the last call.
     pub fn handle_blocked(&mut self, to: Side, progress: Progress, now: Instant) {
+        if progress == Progress::Some
+            && let Closing::HalfClosed { last_heard } = &mut self.closing
+        {
+            *last_heard = now;
+        }
         let leg = self.leg(to);
         match progress {
             Progress::Some => leg.blocked_since = Some(now),
@@ -216,16 +228,17 @@ impl Session {
         self.leg(to).blocked_since = None;
     }
 
-    /// The gateway shuts down and ends this session with `code` on both sides.
+    /// The gateway shuts down and ends this session with `code` on both sides, unless a
+    /// closing handshake is under way.
     pub fn handle_shutdown(&mut self, code: CloseCode, now: Instant) {
-        if self.death.is_some() {
-            return;
+        match self.closing {
+            Closing::No | Closing::HalfClosed { .. } => {}
+            Closing::Relayed { .. } | Closing::Ours { .. } => return,
         }
         self.die(Cause::Shutdown, Party::Gateway);
         for side in Side::BOTH {
-            self.leg(side).order_close(CloseOrder { code, reason: "", then: Then::AwaitAnswer });
+            self.close(side, code, "", now);
         }
-        self.closing = Closing::Ours { since: now };
     }
 
     /// The time of [`Session::poll_timeout`] has come.
@@ -238,15 +251,18 @@ impl Session {
                 leg.blocked_since = None;
                 leg.order_abort();
                 self.die(Cause::SendTimeout, Party::Peer(side));
-                self.end_other(side, CloseCode::GOING_AWAY, "", now);
+                self.close(side.other(), CloseCode::GOING_AWAY, "", now);
             }
             let leg = self.leg(side);
+            if leg.held_until().is_some_and(|until| until <= now) {
+                leg.release_close();
+            }
             if leg.receiving == Receiving::Open && passed(leg.frame_since, timeouts.frame) {
                 self.die(Cause::FrameTimeout, Party::Peer(side));
                 self.refuse(side, CloseCode::POLICY_VIOLATION, Cause::FrameTimeout.reason(), now);
             }
         }
-        if passed(self.closing_since(), self.closing_limit()) {
+        if self.closing_deadline().is_some_and(|at| at <= now) {
             self.abort_what_is_left();
         }
     }
@@ -262,9 +278,13 @@ impl Session {
         let timeouts = &self.policy.timeouts;
         let legs = [&self.client, &self.upstream].into_iter().flat_map(|leg| {
             let frame_since = leg.frame_since.filter(|_| leg.receiving == Receiving::Open);
-            [deadline(leg.blocked_since, timeouts.send), deadline(frame_since, timeouts.frame)]
+            [
+                deadline(leg.blocked_since, timeouts.send),
+                deadline(frame_since, timeouts.frame),
+                leg.held_until(),
+            ]
         });
-        legs.chain([deadline(self.closing_since(), self.closing_limit())]).flatten().min()
+        legs.chain([self.closing_deadline()]).flatten().min()
     }
 
     /// Whether bytes from a side are to be read. Not while the other side is blocked,
@@ -276,7 +296,7 @@ impl Session {
             Side::Upstream => (&self.upstream, &self.client),
         };
         match leg.receiving {
-            Receiving::Open => other.blocked_since.is_none(),
+            Receiving::Open => other.blocked_since.is_none() || !other.takes_frames(),
             Receiving::Closed | Receiving::Failed => true,
             Receiving::Ended => false,
         }
@@ -324,11 +344,9 @@ impl Session {
                 "a connection is closed by a Close frame"
             );
         }
-        let ending = self.closing != Closing::No;
-        assert!(
-            !ending || self.death.is_some() || self.closing_since().is_some(),
-            "an end has a cause or a clock"
-        );
+        let is_ending = self.closing != Closing::No;
+        let has_cause = self.death.is_some() || self.broken_side().is_some();
+        assert!(!is_ending || has_cause, "an end has a cause, or a broken connection will give one");
         assert!(!self.is_over() || self.death.is_some(), "a session ends for a reason");
     }
 
@@ -345,7 +363,8 @@ impl Session {
                 other.sending = Sending::CloseSent;
                 other.closes.sent = Some(code);
             }
-            Sending::CloseDue(_)
+            Sending::CloseHeld(..)
+            | Sending::CloseDue(_)
             | Sending::CloseSent
             | Sending::FinishDue
             | Sending::Finished
@@ -368,37 +387,50 @@ impl Session {
         self.refuse(offender, error.close_code(), error.reason(), now);
     }
 
-    /// Ends both sides because one of them did what it must not.
+    /// Ends both sides because one of them did what it must not. The other side is told
+    /// at once; the offender, who gets a FIN with its Close, once the answers to what it
+    /// sent before have reached it.
     fn refuse(&mut self, offender: Side, code: CloseCode, reason: &'static str, now: Instant) {
+        let wait = match self.policy.timeouts.close {
+            Duration::ZERO => ANSWERS_IN_FLIGHT,
+            close => ANSWERS_IN_FLIGHT.min(close / 2),
+        };
         let leg = self.leg(offender);
         leg.receiving = Receiving::Failed;
         leg.frame_since = None;
         leg.order_close(CloseOrder { code, reason, then: Then::Finish });
+        leg.hold_close(now + wait);
         match offender {
-            Side::Client => self.end_other(offender, CloseCode::GOING_AWAY, "", now),
+            Side::Client => self.close(Side::Upstream, CloseCode::GOING_AWAY, "", now),
             Side::Upstream => {
-                self.end_other(offender, CloseCode::INTERNAL_ERROR, "upstream violated the protocol", now);
+                self.close(Side::Client, CloseCode::INTERNAL_ERROR, "upstream violated the protocol", now);
             }
         }
     }
 
-    /// Closes the side that is not to blame.
-    fn end_other(&mut self, to_blame: Side, code: CloseCode, reason: &'static str, now: Instant) {
-        let other = self.leg(to_blame.other());
+    /// Closes a side that is not to blame.
+    fn close(&mut self, to: Side, code: CloseCode, reason: &'static str, now: Instant) {
+        let leg = self.leg(to);
         // A peer that has sent its Close awaits none but an answer, which this is; a peer
         // that has said FIN sends none.
-        let then = match other.receiving {
+        let then = match leg.receiving {
             Receiving::Open => Then::AwaitAnswer,
             Receiving::Closed | Receiving::Failed | Receiving::Ended => Then::Finish,
         };
-        other.order_close(CloseOrder { code, reason, then });
-        if !matches!(self.closing, Closing::Ours { .. }) {
-            self.closing = Closing::Ours { since: now };
-        }
+        leg.order_close(CloseOrder { code, reason, then });
+        // The clock runs from the first Close on the session, whoever sent it.
+        let since = match self.closing {
+            Closing::No | Closing::HalfClosed { .. } => now,
+            Closing::Relayed { since } | Closing::Ours { since } => since,
+        };
+        self.closing = Closing::Ours { since };
     }
 
     fn output_for(&mut self, side: Side) -> Option<Output> {
         let (leg, other) = self.legs(side);
+        if other.receiving != Receiving::Open {
+            leg.release_close();
+        }
         match leg.sending {
             Sending::CloseDue(CloseOrder { code, reason, then }) => {
                 if other.walker.at_boundary() {
@@ -427,12 +459,20 @@ impl Session {
                 leg.blocked_since = None;
                 Some(Output::Abort(side))
             }
-            Sending::Open | Sending::CloseSent | Sending::Finished | Sending::Aborted => None,
+            Sending::Open
+            | Sending::CloseHeld(..)
+            | Sending::CloseSent
+            | Sending::Finished
+            | Sending::Aborted => None,
         }
     }
 
     fn abort_what_is_left(&mut self) {
-        self.die(Cause::Aborted, Party::Gateway);
+        if self.death.is_none()
+            && let Some(broken) = self.broken_side()
+        {
+            self.die(Cause::Reset, Party::Peer(broken));
+        }
         for side in Side::BOTH {
             let leg = self.leg(side);
             if !leg.is_over() {
@@ -449,19 +489,29 @@ impl Session {
         }
     }
 
-    fn closing_since(&self) -> Option<Instant> {
+    /// When what is left is aborted, however far the end has come.
+    fn closing_deadline(&self) -> Option<Instant> {
+        let timeouts = &self.policy.timeouts;
         match self.closing {
             Closing::No => None,
-            Closing::HalfClosed { last_heard } => Some(last_heard),
-            Closing::Relayed { since } | Closing::Ours { since } => Some(since),
+            // A peer that is not read because the other takes nothing is not silent.
+            Closing::HalfClosed { .. } if self.is_blocked() => None,
+            Closing::HalfClosed { last_heard } => deadline(Some(last_heard), timeouts.half_close),
+            Closing::Relayed { since } | Closing::Ours { since } => deadline(Some(since), timeouts.close),
         }
     }
 
-    fn closing_limit(&self) -> Duration {
-        match self.closing {
-            Closing::HalfClosed { .. } => self.policy.timeouts.half_close,
-            Closing::No | Closing::Relayed { .. } | Closing::Ours { .. } => self.policy.timeouts.close,
-        }
+    /// While nothing else has ended the session: the side that could not be written to.
+    fn broken_side(&self) -> Option<Side> {
+        let is_broken = |side: &Side| match side {
+            Side::Client => self.client.sending == Sending::Finished,
+            Side::Upstream => self.upstream.sending == Sending::Finished,
+        };
+        Side::BOTH.into_iter().find(is_broken)
+    }
+
+    fn is_blocked(&self) -> bool {
+        self.client.blocked_since.is_some() || self.upstream.blocked_since.is_some()
     }
 
     fn die(&mut self, cause: Cause, by: Party) {
@@ -497,11 +547,20 @@ pub enum Progress {
 struct Tally<'a, O> {
     from: Side,
     traffic: &'a mut Traffic,
+    /// A Close frame does not go on: the other side gets the gateway's.
+    other_is_closed: bool,
     observer: &'a mut O,
 }
 
+/// How long an offender's Close waits for what the other side has yet to say to it, but
+/// at most half the close timeout. A peer that answers a Close does so long before.
+const ANSWERS_IN_FLIGHT: Duration = Duration::from_secs(1);
+
 impl<O: Observe> Observer for Tally<'_, O> {
     fn frame(&mut self, header: &FrameHeader) {
+        if self.other_is_closed && header.opcode == Opcode::Close {
+            return;
+        }
         self.traffic.frames += 1;
         self.observer.frame(self.from, header);
     }
@@ -512,11 +571,16 @@ impl<O: Observe> Observer for Tally<'_, O> {
     }
 }
 
-/// For frames that go nowhere.
-struct Unobserved;
+/// Counts frames that go nowhere, of which nobody is told.
+struct Dropped {
+    frames: u64,
+}
 
-impl Observer for Unobserved {
-    fn frame(&mut self, _header: &FrameHeader) {}
+impl Observer for Dropped {
+    fn frame(&mut self, _header: &FrameHeader) {
+        self.frames += 1;
+    }
+
     fn message(&mut self, _message: &Message) {}
 }
 

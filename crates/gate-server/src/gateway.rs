@@ -185,7 +185,9 @@ fn start_worker(
     let (mailbox, inbox) = mpsc::channel(worker::MAILBOX);
     let (ready, started) = std::sync::mpsc::sync_channel(1);
     let work = move || {
-        let runtime = match Builder::new_current_thread().enable_all().build_local(LocalOptions::default()) {
+        let mut builder = Builder::new_current_thread();
+        builder.enable_all().max_blocking_threads(RESOLVERS_MAX);
+        let runtime = match builder.build_local(LocalOptions::default()) {
             Ok(runtime) => runtime,
             Err(error) => {
                 let _starter_waits = ready.send(Err(error));
@@ -232,6 +234,9 @@ fn start_scraping(
         .map_err(StartError::Thread)?;
     Ok((stop, thread))
 }
+
+/// Names resolved at a time by one worker; more wait, within their dial timeout.
+const RESOLVERS_MAX: usize = 8;
 
 /// Each session takes two files; the soft limit of most systems is 1,024.
 fn raise_file_limit() {

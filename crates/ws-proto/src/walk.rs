@@ -79,6 +79,9 @@ pub struct Walked {
     pub held: Held,
     /// The part of the input to forward as it is.
     pub forward: Range<usize>,
+    /// Behind [`End::Close`]: where in `forward` the Close frame begins. At 0 all of
+    /// `held` and `forward` is of the Close frame.
+    pub close_at: usize,
     /// Why the walk ended, other than for want of input. No walk may follow.
     pub end: Option<End>,
 }
@@ -466,6 +469,7 @@ impl<'a> Stride<'a> {
     }
 
     fn finish(self, end: Option<End>) -> Walked {
-        Walked { consumed: self.at, held: self.held, forward: 0..self.passed, end }
+        let close_at = self.frame_start.unwrap_or(0);
+        Walked { consumed: self.at, held: self.held, forward: 0..self.passed, close_at, end }
     }
 }

@@ -47,13 +47,17 @@ pub(super) enum Receiving {
 /// What goes to a peer. "Due" is what [`super::Session::poll_output`] has yet to say.
 ///
 /// ```text
-/// Open ──▶ CloseDue ──▶ CloseSent ──▶ FinishDue ──▶ Finished
-///   └────────────────▶──┘                 any ──▶ AbortDue ──▶ Aborted
+/// Open ──▶ CloseHeld ──▶ CloseDue ──▶ CloseSent ──▶ FinishDue ──▶ Finished
+///   ├───────────────────────┘            │
+///   └────────────────────────────────────┘        any ──▶ AbortDue ──▶ Aborted
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Sending {
     /// What the other peer sends.
     Open,
+    /// What the other peer still has to say to it, until that peer's Close or the given
+    /// time; then a Close of the gateway.
+    CloseHeld(CloseOrder, Instant),
     /// The rest of the current frame, then a Close of the gateway.
     CloseDue(CloseOrder),
     /// Nothing more: a Close has gone, the other peer's or the gateway's.
@@ -126,16 +130,50 @@ impl Leg {
     pub(super) fn order_close(&mut self, order: CloseOrder) {
         self.sending = match (self.sending, order.then) {
             (Sending::Open, _) => Sending::CloseDue(order),
+            (Sending::CloseHeld(first, until), then) => {
+                Sending::CloseHeld(CloseOrder { then, ..first }, until)
+            }
             (Sending::CloseDue(first), then) => Sending::CloseDue(CloseOrder { then, ..first }),
             (Sending::CloseSent, Then::Finish) => Sending::FinishDue,
             (sending, _) => sending,
         };
     }
 
+    /// Lets a Close that is owed wait until `until` for what the other peer has yet to say.
+    pub(super) fn hold_close(&mut self, until: Instant) {
+        if let Sending::CloseDue(order) = self.sending {
+            self.sending = Sending::CloseHeld(order, until);
+        }
+    }
+
+    /// Lets a Close wait no longer.
+    pub(super) fn release_close(&mut self) {
+        if let Sending::CloseHeld(order, _) = self.sending {
+            self.sending = Sending::CloseDue(order);
+        }
+    }
+
+    /// Until when a Close may wait.
+    pub(super) fn held_until(&self) -> Option<Instant> {
+        match self.sending {
+            Sending::CloseHeld(_, until) => Some(until),
+            Sending::Open
+            | Sending::CloseDue(_)
+            | Sending::CloseSent
+            | Sending::FinishDue
+            | Sending::Finished
+            | Sending::AbortDue
+            | Sending::Aborted => None,
+        }
+    }
+
     /// Owes the peer a FIN behind whatever goes before it.
     pub(super) fn order_finish(&mut self) {
         self.sending = match self.sending {
             Sending::Open | Sending::CloseSent => Sending::FinishDue,
+            Sending::CloseHeld(order, until) => {
+                Sending::CloseHeld(CloseOrder { then: Then::Finish, ..order }, until)
+            }
             Sending::CloseDue(order) => Sending::CloseDue(CloseOrder { then: Then::Finish, ..order }),
             sending @ (Sending::FinishDue | Sending::Finished | Sending::AbortDue | Sending::Aborted) => {
                 sending
@@ -150,23 +188,27 @@ impl Leg {
         self.receiving = Receiving::Ended;
     }
 
-    /// Keeps the time at which the unfinished frame began. `frames_before`: frames that
-    /// had passed before the last walk.
-    pub(super) fn time_frame(&mut self, frames_before: u64, now: Instant) {
-        let is_the_same = self.traffic.frames == frames_before;
+    /// Keeps the time at which the unfinished frame began. `frames_ended`: in the last walk.
+    pub(super) fn time_frame(&mut self, frames_ended: u64, now: Instant) {
         self.frame_since = match self.frame_since {
             _ if !self.walker.is_within_frame() => None,
-            Some(since) if is_the_same => Some(since),
+            Some(since) if frames_ended == 0 => Some(since),
             Some(_) | None => Some(now),
         };
     }
 
-    /// Nothing more will come from this peer nor go to it.
+    /// Frames of the other peer still go to this one.
+    pub(super) fn takes_frames(&self) -> bool {
+        matches!(self.sending, Sending::Open | Sending::CloseHeld(..) | Sending::CloseDue(_))
+    }
+
+    /// Nothing more will come from this peer nor go to it, and nothing waits for it.
     pub(super) fn is_over(&self) -> bool {
         match self.sending {
             Sending::Aborted => true,
-            Sending::Finished => self.receiving == Receiving::Ended,
+            Sending::Finished => self.receiving == Receiving::Ended && self.blocked_since.is_none(),
             Sending::Open
+            | Sending::CloseHeld(..)
             | Sending::CloseDue(_)
             | Sending::CloseSent
             | Sending::FinishDue

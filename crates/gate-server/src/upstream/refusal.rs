@@ -5,7 +5,7 @@
 use std::future::pending;
 use std::io;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use bytes::{Buf, Bytes};
 use http::{HeaderMap, Request, StatusCode};
@@ -30,7 +30,8 @@ pub(crate) const BODY_MAX: usize = 1024 * 1024;
 
 /// Reads the whole response whose head has been read from `stream`.
 pub(crate) async fn read(stream: TcpStream, head: Head) -> Result<Refused, UpgradeError> {
-    let replay = Replay { front: [head.raw, head.behind], stream: TokioIo::new(stream) };
+    let stream = TokioIo::new(stream);
+    let replay = Replay { front: [head.raw, head.behind], stream, asked: false, reader: None };
     let (mut sender, connection) = Builder::new().handshake(replay).await?;
     let response = async {
         let (head, body) = sender.send_request(Request::new(Empty::<Bytes>::new())).await?.into_parts();
@@ -52,6 +53,10 @@ pub(crate) async fn read(stream: TcpStream, head: Head) -> Result<Refused, Upgra
 struct Replay {
     front: [Bytes; 2],
     stream: TokioIo<TcpStream>,
+    /// The request has been written. A response before it would be a fault to hyper.
+    asked: bool,
+    /// Who waits to read until then.
+    reader: Option<Waker>,
 }
 
 impl Read for Replay {
@@ -60,6 +65,10 @@ impl Read for Replay {
         cx: &mut Context<'_>,
         mut into: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
+        if !self.asked {
+            self.reader = Some(cx.waker().clone());
+            return Poll::Pending;
+        }
         if let Some(bytes) = self.front.iter_mut().find(|bytes| !bytes.is_empty()) {
             let count = bytes.len().min(into.remaining());
             into.put_slice(bytes.get(..count).unwrap_or_default());
@@ -71,7 +80,11 @@ impl Read for Replay {
 }
 
 impl Write for Replay {
-    fn poll_write(self: Pin<&mut Self>, _cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(mut self: Pin<&mut Self>, _cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.asked = true;
+        if let Some(reader) = self.reader.take() {
+            reader.wake();
+        }
         Poll::Ready(Ok(bytes.len()))
     }
 

@@ -1,0 +1,1 @@
+"""The checks, by topic; importing a module registers what it holds."""

@@ -1,0 +1,71 @@
+"""The interoperability suite: real clients and servers with the gateway between them.
+
+    python run.py [--gateway PATH] [--work FOLDER] [--only TEXT] [--list]
+
+Needs the packages of requirements.txt (this Python) and package.json (under WORK/node), `curl`
+and, for the page, `chromium`; `./test --interop` installs them and runs this.
+"""
+
+import argparse
+import asyncio
+import signal
+import sys
+from pathlib import Path
+
+import harness
+from checks import (  # noqa: F401  importing registers the checks, and sets their order
+    echo,
+    node,
+    control,
+    close,
+    handshake,
+    curl,
+    failures,
+    limits,
+    observe,
+    shutdown,
+    browser,
+)
+from rig import Rig
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--gateway", type=Path, default=ROOT / "target/release/framegate")
+    parser.add_argument("--work", type=Path, default=ROOT / "target/interop")
+    parser.add_argument("--only", default="", help="run the checks whose name contains this")
+    parser.add_argument("--list", action="store_true", help="print the names and stop")
+    return parser.parse_args()
+
+
+async def main() -> int:
+    options = arguments()
+    if options.list:
+        print("\n".join(item.name for item in harness.CHECKS))
+        return 0
+    # A terminated suite unwinds, so that the processes it started end with it.
+    task = asyncio.current_task()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    tally_file = options.work / "tally"
+    tally_file.unlink(missing_ok=True)
+    rig = Rig(options.gateway.resolve(), options.work.resolve())
+    try:
+        await rig.start()
+        tally = await harness.run(rig, options.only)
+    except asyncio.CancelledError:
+        print("interrupted")
+        return 130
+    finally:
+        await rig.end()
+    for name in tally.failed:
+        print(f"FAILED: {name}")
+    # Kept for whoever runs more after this and wants to close with it.
+    tally_file.write_text(tally.line() + "\n")
+    print(tally.line())
+    return 1 if tally.failed or not tally.passed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(asyncio.run(main()))
