@@ -3,7 +3,6 @@
 pub(crate) mod backlog;
 pub(crate) mod connection;
 pub(crate) mod pipe;
-pub(crate) mod scratch;
 pub(crate) mod session;
 pub(crate) mod timer;
 pub(crate) mod transport;

@@ -4,4 +4,3 @@ pub(crate) mod fields;
 pub(crate) mod handshake;
 pub(crate) mod listener;
 pub(crate) mod refusal;
-pub(crate) mod socket;

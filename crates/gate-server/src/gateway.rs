@@ -13,14 +13,15 @@ use tokio::net::TcpListener;
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::front::socket::{self, Sharing};
 use crate::observe::counters::WorkerCounters;
 use crate::observe::exposition::Sources;
 use crate::observe::scrape;
 use crate::observe::writer::Records;
+use crate::runtime::{self, Command};
 use crate::settings::{LogTarget, Settings};
+use crate::socket::{self, Sharing};
 use crate::worker::seats::Seats;
-use crate::worker::{self, Command, Shared, Worker};
+use crate::worker::{Shared, Worker};
 
 /// Why a gateway does not start.
 #[derive(Debug, thiserror::Error)]
@@ -182,7 +183,7 @@ fn start_worker(
     counters: Arc<WorkerCounters>,
     records: Records,
 ) -> Result<WorkerThread, StartError> {
-    let (mailbox, inbox) = mpsc::channel(worker::MAILBOX);
+    let (mailbox, inbox) = mpsc::channel(runtime::MAILBOX);
     let (ready, started) = std::sync::mpsc::sync_channel(1);
     let work = move || {
         let mut builder = Builder::new_current_thread();
@@ -202,7 +203,7 @@ fn start_worker(
             Ok(listener) => {
                 let _starter_waits = ready.send(Ok(()));
                 let worker = Rc::new(Worker::new(index, shared, counters, records));
-                runtime.block_on(worker::run(worker, listener, inbox));
+                runtime.block_on(runtime::run(worker, listener, inbox));
             }
             Err(error) => {
                 let _starter_waits = ready.send(Err(error));

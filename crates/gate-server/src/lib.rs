@@ -6,7 +6,9 @@ mod drive;
 mod front;
 mod gateway;
 mod observe;
+mod runtime;
 mod settings;
+mod socket;
 mod upstream;
 mod worker;
 

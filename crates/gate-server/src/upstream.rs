@@ -1,6 +1,7 @@
 //! The way to the upstream: dialling it, and the opening handshake with it.
 
 pub(crate) mod dial;
+pub(crate) mod error;
 mod head;
 pub(crate) mod refusal;
 pub(crate) mod request;

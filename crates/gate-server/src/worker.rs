@@ -1,27 +1,23 @@
-//! A worker: one thread, one single-threaded runtime, and all that its sessions share
-//! without a lock. Sessions stay on the worker that accepted them.
+//! What the sessions of one worker share, without a lock: a worker is one thread, and
+//! sessions stay on the one that accepted them.
 
-pub(crate) mod drain;
+pub(crate) mod pool;
 pub(crate) mod registry;
+pub(crate) mod scratch;
 pub(crate) mod seats;
-mod tidy;
 
 use std::cell::{Cell, RefCell};
-use std::rc::Rc;
 use std::sync::Arc;
 
 use gate_core::{Policy, SessionId};
-use tokio::net::TcpListener;
-use tokio::sync::{Semaphore, mpsc};
-use tokio::task::spawn_local;
+use tokio::sync::Semaphore;
 
-use crate::drive::backlog::BufferPool;
-use crate::drive::scratch::Scratch;
-use crate::front::listener;
 use crate::observe::counters::WorkerCounters;
 use crate::observe::writer::Records;
 use crate::settings::Settings;
+use pool::BufferPool;
 use registry::Registry;
+use scratch::Scratch;
 use seats::Seats;
 
 /// What all workers share.
@@ -30,13 +26,6 @@ pub(crate) struct Shared {
     /// Kept by every session that it opened.
     pub(crate) policy: Arc<Policy>,
     pub(crate) seats: Arc<Seats>,
-}
-
-/// What a worker is told.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Command {
-    /// Stop accepting, close all sessions, end.
-    Drain,
 }
 
 /// See the module.
@@ -84,18 +73,3 @@ impl Worker {
 
 /// Opening handshakes under way per worker. Each takes some 10 KiB.
 const HANDSHAKES_MAX: usize = 16 * 1024;
-
-/// Commands that may wait; whoever sends more waits. Ended by the gateway.
-pub(crate) const MAILBOX: usize = 16;
-
-/// Accepts and relays until the mailbox says otherwise.
-pub(crate) async fn run(worker: Rc<Worker>, listener: TcpListener, mut mailbox: mpsc::Receiver<Command>) {
-    let accepting = spawn_local(listener::accept(Rc::clone(&worker), listener));
-    if let Some(give_back) = worker.shared.settings.give_memory_back {
-        spawn_local(tidy::tidy(Rc::clone(&worker), give_back));
-    }
-    // A gateway that is gone without a word ends its workers in the same way.
-    let (Some(Command::Drain) | None) = mailbox.recv().await;
-    accepting.abort();
-    drain::drain(&worker).await;
-}

@@ -1,12 +1,9 @@
-//! What a peer's connection would not take yet, and the pool that such buffers come
-//! from and go back to.
+//! What a peer's connection would not take yet.
 //!
 //! A backlog holds what is left of one read and the Close frame that may follow, because
 //! the other side is not read while there is one: at most 64 KiB and a few bytes.
 
-use std::cell::RefCell;
-
-use crate::drive::scratch::READ_SIZE;
+use crate::worker::pool::BufferPool;
 
 /// Bytes that wait to be written. Empty, it holds no buffer.
 #[derive(Debug, Default)]
@@ -48,27 +45,6 @@ impl Backlog {
     }
 }
 
-/// Spare buffers of one worker.
-#[derive(Debug, Default)]
-pub(crate) struct BufferPool(RefCell<Vec<Vec<u8>>>);
-
-/// Spare buffers kept, 4 MiB in all; more are freed.
-const SPARE_BUFFERS: usize = 64;
-
-impl BufferPool {
-    fn take(&self) -> Vec<u8> {
-        self.0.borrow_mut().pop().unwrap_or_else(|| Vec::with_capacity(READ_SIZE))
-    }
-
-    fn give_back(&self, mut buffer: Vec<u8>) {
-        let mut spare = self.0.borrow_mut();
-        if buffer.capacity() > 0 && spare.len() < SPARE_BUFFERS {
-            buffer.clear();
-            spare.push(buffer);
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -84,8 +60,8 @@ mod tests {
         assert!(backlog.advance(6, &pool));
         assert!(backlog.is_empty());
         assert_eq!(backlog.buffer.capacity(), 0);
-        assert_eq!(pool.0.borrow().len(), 1);
+        assert_eq!(pool.spare(), 1);
         backlog.push(b"x", &pool);
-        assert!(pool.0.borrow().is_empty());
+        assert_eq!(pool.spare(), 0);
     }
 }

@@ -13,13 +13,13 @@ use ws_proto::ControlFrame;
 
 use crate::clock;
 use crate::drive::pipe::{Pipe, Written};
-use crate::drive::scratch::Scratch;
 use crate::drive::timer::Timer;
 use crate::drive::transport::Transport;
 use crate::observe::counters::Count;
 use crate::observe::record::Opened;
 use crate::worker::Worker;
 use crate::worker::registry::SessionKey;
+use crate::worker::scratch::Scratch;
 use crate::worker::seats::Seat;
 
 /// Reads of one side before the other sessions of the worker get their turn.

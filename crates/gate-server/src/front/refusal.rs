@@ -10,7 +10,7 @@ use http_body_util::Full;
 use ws_proto::handshake::refusal::Refusal;
 
 use crate::upstream::dial::DialError;
-use crate::upstream::upgrade::UpgradeError;
+use crate::upstream::error::UpgradeError;
 
 /// See the module.
 #[derive(Debug, thiserror::Error)]

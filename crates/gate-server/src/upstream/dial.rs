@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use tokio::net::{TcpStream, lookup_host};
 
-use crate::front::socket;
 use crate::settings::UpstreamAddress;
+use crate::socket;
 use crate::upstream::within;
 
 /// Why the upstream could not be reached.

@@ -6,7 +6,7 @@ use httparse::{EMPTY_HEADER, Status};
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 
-use crate::upstream::upgrade::UpgradeError;
+use crate::upstream::error::UpgradeError;
 
 /// Bytes of the head of a response, and of the interim responses before it.
 const HEAD_MAX: usize = 16 * 1024;

@@ -15,8 +15,8 @@ use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
+use crate::upstream::error::{BODY_MAX, UpgradeError};
 use crate::upstream::head::Head;
-use crate::upstream::upgrade::UpgradeError;
 
 /// A response that opens no WebSocket.
 pub(crate) struct Refused {
@@ -24,9 +24,6 @@ pub(crate) struct Refused {
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
 }
-
-/// The body of a refusal is kept until it is whole; above this it is of no use.
-pub(crate) const BODY_MAX: usize = 1024 * 1024;
 
 /// Reads the whole response whose head has been read from `stream`.
 pub(crate) async fn read(stream: TcpStream, head: Head) -> Result<Refused, UpgradeError> {

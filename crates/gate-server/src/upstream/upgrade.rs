@@ -5,7 +5,6 @@
 //! Written and parsed by hand: an HTTP client brings a channel and three buffers to an
 //! exchange of one request and one head, and every session pays for them.
 
-use std::io;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -13,8 +12,9 @@ use http::{HeaderMap, StatusCode};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use ws_proto::handshake::request::ClientHandshake;
-use ws_proto::handshake::response::{self, Agreement, ResponseFault};
+use ws_proto::handshake::response::{self, Agreement};
 
+use crate::upstream::error::UpgradeError;
 use crate::upstream::refusal::{self, Refused};
 use crate::upstream::{head, within};
 
@@ -33,31 +33,6 @@ pub(crate) struct Switched {
     pub(crate) early: Bytes,
     pub(crate) headers: HeaderMap,
     pub(crate) agreement: Agreement,
-}
-
-/// Why the upstream's answer is of no use.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum UpgradeError {
-    #[error("the upstream did not answer the handshake within {0:?}")]
-    TimedOut(Duration),
-    #[error("the connection to the upstream broke during the handshake")]
-    Lost(#[source] io::Error),
-    #[error("the upstream ended the connection before it answered the handshake")]
-    Ended,
-    #[error("the head of the upstream's answer is not HTTP")]
-    Malformed(#[from] httparse::Error),
-    #[error("the upstream's answer is not one of HTTP/1.1")]
-    Version,
-    #[error("a header field of the upstream's answer is not valid")]
-    Field,
-    #[error("the head of the upstream's answer is above 16 KiB")]
-    HeadTooLarge,
-    #[error("the upstream's 101 is not valid")]
-    Fault(#[from] ResponseFault),
-    #[error("the upstream's refusal cannot be read")]
-    Refusal(#[from] hyper::Error),
-    #[error("the body of the upstream's refusal is above {} bytes or broken", refusal::BODY_MAX)]
-    RefusalBody,
 }
 
 /// Sends `request` and reads the answer within `limit` (zero: no limit).
