@@ -226,7 +226,7 @@ impl Walker {
         let mut stride = Stride::new(input);
         loop {
             let step = match &mut self.phase {
-                Phase::Header(_) if extent == Extent::Boundary => Step::Stop,
+                Phase::Header(_) | Phase::Close(_) if extent == Extent::Boundary => Step::Stop,
                 Phase::Header(_) => self.header(&mut stride, limits, observer),
                 Phase::Payload { .. } => self.payload(&mut stride, limits, observer),
                 Phase::Close(_) => self.resume_close(&mut stride, observer),

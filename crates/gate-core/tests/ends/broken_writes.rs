@@ -64,3 +64,15 @@ fn a_side_that_breaks_after_its_fin_is_done_and_the_other_soon() {
     assert!(pair.session().is_over());
     assert_eq!(death(&pair), Some((Cause::Fin, Party::Peer(Client))));
 }
+
+#[test]
+fn what_waits_for_a_broken_side_is_forgotten() {
+    let mut pair = open();
+    pair.set_appetite(Client, Appetite::Bytes(1));
+    pair.send(Upstream, &text(Upstream, "never arrives"));
+    pair.break_writes(Client);
+    assert!(pair.session().wants_read(Upstream));
+    pair.fin(Client);
+    pair.fin(Upstream);
+    assert!(pair.session().is_over(), "nothing waits any more");
+}

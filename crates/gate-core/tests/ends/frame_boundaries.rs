@@ -89,3 +89,16 @@ fn a_client_that_closes_before_the_gateways_close_could_go_gets_that_for_an_answ
     assert_eq!(pair.arrived(Client), [whole, by_gateway(Client, 1001, "")].concat());
     assert_eq!(pair.ending(Client), Some(Fin));
 }
+
+#[test]
+fn a_close_that_is_due_keeps_its_code_whatever_happens_meanwhile() {
+    let mut pair = open();
+    let whole = text(Upstream, "long frame");
+    pair.send(Upstream, &whole[..5]);
+    pair.shut_down(CloseCode::GOING_AWAY);
+    pair.send(Client, b"\xff");
+    pair.send(Upstream, &whole[5..]);
+    pair.wait(ANSWERS);
+    assert_eq!(pair.arrived(Client), [whole, by_gateway(Client, 1001, "")].concat());
+    assert_eq!(pair.ending(Client), Some(Fin), "the fault takes the answer's place");
+}

@@ -39,6 +39,17 @@ fn row_55_a_peer_that_takes_a_little_has_time_to_take_more() {
 }
 
 #[test]
+fn row_55_what_waits_behind_the_rest_is_no_progress() {
+    let mut pair = open();
+    pair.set_appetite(Client, Appetite::Bytes(0));
+    pair.send(Upstream, &text(Upstream, "x"));
+    pair.wait(SEND / 2);
+    pair.set_appetite(Client, Appetite::Bytes(0));
+    pair.wait(SEND / 2);
+    assert_eq!(pair.ending(Client), Some(Rst));
+}
+
+#[test]
 fn row_55_a_blocked_peer_whose_frame_is_cut_takes_the_other_down_without_a_close() {
     let mut pair = open();
     pair.send(Client, &text(Client, "abcdef")[..8]);
@@ -54,7 +65,7 @@ fn a_side_that_answers_the_gateways_close_is_heard_though_the_other_takes_nothin
         let other = slow.other();
         let mut pair = open();
         pair.set_appetite(slow, Appetite::Bytes(0));
-        pair.send(slow, b"\xff");
+        pair.shut_down(CloseCode::GOING_AWAY);
         pair.send(other, &close(other, 1001, ""));
         pair.fin(other);
         assert_eq!(pair.ending(other), Some(Fin));
@@ -92,9 +103,20 @@ fn row_30_the_time_of_a_frame_begins_with_its_first_byte() {
         pair.wait(FRAME - MOMENT);
         pair.send(Client, &frame[3..]);
         pair.wait(FRAME * 2);
+        assert_eq!(death(&pair), None, "no frame took too long");
     }
     pair.send(Client, &close(Client, 1000, "")[..5]);
     pair.wait(FRAME);
+    assert_eq!(death(&pair), Some((Cause::FrameTimeout, Party::Peer(Client))));
+}
+
+#[test]
+fn row_30_a_frame_that_comes_in_drops_gains_no_time_by_that() {
+    let mut pair = with_frame_timeout();
+    for byte in text(Client, "slow").chunks(1).take(4) {
+        pair.send(Client, byte);
+        pair.wait(FRAME / 4);
+    }
     assert_eq!(death(&pair), Some((Cause::FrameTimeout, Party::Peer(Client))));
 }
 

@@ -83,6 +83,16 @@ fn an_offenders_close_waits_a_second_for_answers_and_no_longer() {
 }
 
 #[test]
+fn where_the_close_deadline_is_near_an_offenders_close_comes_well_before_it() {
+    let timeouts = Timeouts { close: ANSWERS, ..Timeouts::default() };
+    let mut pair = Pair::new(Policy { timeouts, ..Policy::default() }, false, start());
+    pair.send(Client, b"\xff");
+    pair.wait(ANSWERS / 2);
+    assert_eq!(pair.arrived(Client), by_gateway(Client, 1002, "reserved_bit"));
+    assert_eq!(pair.ending(Client), Some(Fin));
+}
+
+#[test]
 fn the_close_that_ends_the_answers_does_not_go_to_the_offender_however_it_is_cut() {
     for offender in Side::BOTH {
         let other = offender.other();

@@ -15,6 +15,8 @@ pub(crate) struct Pipe<T> {
     backlog: Backlog,
     /// A FIN is due once the backlog is written.
     finish_due: bool,
+    /// A write has failed, so that the connection does not end in order.
+    broken: bool,
 }
 
 /// What became of bytes that were to be written.
@@ -32,7 +34,7 @@ pub(crate) enum Written {
 
 impl<T: Transport> Pipe<T> {
     pub(crate) fn new(io: T) -> Self {
-        Self { io: Some(io), backlog: Backlog::default(), finish_due: false }
+        Self { io: Some(io), backlog: Backlog::default(), finish_due: false, broken: false }
     }
 
     pub(crate) fn is_blocked(&self) -> bool {
@@ -41,10 +43,14 @@ impl<T: Transport> Pipe<T> {
 
     /// Reads into `space`; an aborted connection is at its end.
     pub(crate) fn poll_read(&mut self, cx: &mut Context<'_>, space: &mut [u8]) -> Poll<io::Result<usize>> {
-        match &mut self.io {
-            Some(io) => io.poll_read(cx, space),
-            None => Poll::Ready(Ok(0)),
+        let Some(io) = &mut self.io else { return Poll::Ready(Ok(0)) };
+        let read = io.poll_read(cx, space);
+        // The kernel reports an RST once. Where the report went to a write, what a read
+        // finds behind the last bytes looks like a FIN.
+        if self.broken && matches!(read, Poll::Ready(Ok(0))) {
+            return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
         }
+        read
     }
 
     /// Writes `bytes` behind all that went before; what does not go at once waits, and
@@ -59,7 +65,10 @@ impl<T: Transport> Pipe<T> {
         while !rest.is_empty() {
             match io.poll_write(cx, rest) {
                 Poll::Ready(Ok(count @ 1..)) => rest = rest.get(count..).unwrap_or_default(),
-                Poll::Ready(Ok(0) | Err(_)) => return Written::Broken,
+                Poll::Ready(Ok(0) | Err(_)) => {
+                    self.broken = true;
+                    return Written::Broken;
+                }
                 Poll::Pending => {
                     self.backlog.push(rest, pool);
                     return if rest.len() < bytes.len() { Written::Some } else { Written::Nothing };
@@ -80,6 +89,7 @@ impl<T: Transport> Pipe<T> {
                     self.backlog.advance(count, pool);
                 }
                 Poll::Ready(Ok(0) | Err(_)) => {
+                    self.broken = true;
                     self.backlog.clear(pool);
                     return Written::Broken;
                 }
@@ -120,6 +130,7 @@ impl<T: Transport> Pipe<T> {
                 Written::All
             }
             Poll::Ready(Err(_)) => {
+                self.broken = true;
                 self.finish_due = false;
                 Written::Broken
             }

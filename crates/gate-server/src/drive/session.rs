@@ -64,6 +64,10 @@ impl<C: Transport, U: Transport> SessionDriver<C, U> {
         let Parts { session, client, upstream, opened, seat } = parts;
         worker.counters.sessions_opened.add(1);
         let key = worker.registry.insert();
+        if worker.draining.get() {
+            // Its handshake was under way when the others were told.
+            worker.registry.order_close(key, worker.shared.settings.shutdown.close_code);
+        }
         Self {
             worker,
             session,

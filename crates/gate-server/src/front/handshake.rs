@@ -12,7 +12,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use gate_core::Session;
-use http::{HeaderMap, Request, Response, StatusCode, Uri, header, request};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Uri, header, request};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::server::conn::http1::Builder;
@@ -120,7 +120,6 @@ async fn serve(front: &Rc<Front>, stream: TcpStream) -> (TcpStream, Bytes, Resul
         .header_read_timeout(limit)
         .max_header_size(HEAD_MAX)
         .max_headers(HEADERS_MAX)
-        .keep_alive(false)
         .serve_connection(TokioIo::new(stream), service);
     let served = poll_fn(|cx| connection.poll_without_shutdown(cx)).await;
     let parts = connection.into_parts();
@@ -131,13 +130,19 @@ impl Front {
     async fn answer(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
         let (head, _body) = request.into_parts();
         let path: Box<str> = head.uri.path().into();
-        match self.negotiate(head, &path).await {
+        let mut response = match self.negotiate(head, &path).await {
             Ok(response) => response,
             Err(error) => {
                 self.refuse(error.status(), error.reason(), &error.detail(), &path);
                 error.response()
             }
+        };
+        // Told by hand, because hyper would have a 101 say `Connection: upgrade, close` too,
+        // which not all clients understand.
+        if response.status() != StatusCode::SWITCHING_PROTOCOLS {
+            response.headers_mut().append(header::CONNECTION, HeaderValue::from_static("close"));
         }
+        response
     }
 
     async fn negotiate(

@@ -14,11 +14,8 @@ pub(crate) async fn drain(worker: &Worker) {
     worker.draining.set(true);
     let shutdown = worker.shared.settings.shutdown;
     let closing = async {
+        // Handshakes that are under way and become sessions yet are told as they do.
         close_over(worker, &worker.registry.keys(), shutdown.spread).await;
-        // Handshakes that were under way have become sessions meanwhile.
-        for key in worker.registry.keys() {
-            worker.registry.order_close(key, shutdown.close_code);
-        }
         worker.registry.empty().await;
     };
     if shutdown.grace.is_zero() {
