@@ -224,8 +224,18 @@ impl Session {
     }
 
     /// No bytes wait for a side any more.
-    pub fn handle_unblocked(&mut self, to: Side) {
-        self.leg(to).blocked_since = None;
+    pub fn handle_unblocked(&mut self, to: Side, now: Instant) {
+        let (leg, other) = self.legs(to);
+        if leg.blocked_since.take().is_none() {
+            return;
+        }
+        // What the other side could not go on sending is not its fault.
+        if other.frame_since.is_some() {
+            other.frame_since = Some(now);
+        }
+        if let Closing::HalfClosed { last_heard } = &mut self.closing {
+            *last_heard = now;
+        }
     }
 
     /// The gateway shuts down and ends this session with `code` on both sides, unless a
@@ -257,7 +267,7 @@ impl Session {
             if leg.held_until().is_some_and(|until| until <= now) {
                 leg.release_close();
             }
-            if leg.receiving == Receiving::Open && passed(leg.frame_since, timeouts.frame) {
+            if self.frame_deadline(side).is_some_and(|at| at <= now) {
                 self.die(Cause::FrameTimeout, Party::Peer(side));
                 self.refuse(side, CloseCode::POLICY_VIOLATION, Cause::FrameTimeout.reason(), now);
             }
@@ -276,15 +286,10 @@ impl Session {
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
         let timeouts = &self.policy.timeouts;
-        let legs = [&self.client, &self.upstream].into_iter().flat_map(|leg| {
-            let frame_since = leg.frame_since.filter(|_| leg.receiving == Receiving::Open);
-            [
-                deadline(leg.blocked_since, timeouts.send),
-                deadline(frame_since, timeouts.frame),
-                leg.held_until(),
-            ]
-        });
-        legs.chain([self.closing_deadline()]).flatten().min()
+        let legs = [&self.client, &self.upstream].into_iter();
+        let legs = legs.flat_map(|leg| [deadline(leg.blocked_since, timeouts.send), leg.held_until()]);
+        let frames = Side::BOTH.into_iter().map(|side| self.frame_deadline(side));
+        legs.chain(frames).chain([self.closing_deadline()]).flatten().min()
     }
 
     /// Whether bytes from a side are to be read. Not while the other side is blocked,
@@ -499,6 +504,17 @@ impl Session {
             Closing::HalfClosed { last_heard } => deadline(Some(last_heard), timeouts.half_close),
             Closing::Relayed { since } | Closing::Ours { since } => deadline(Some(since), timeouts.close),
         }
+    }
+
+    /// When the unfinished frame of a side has taken too long. The time stands still while
+    /// that side is not read.
+    fn frame_deadline(&self, from: Side) -> Option<Instant> {
+        let leg = match from {
+            Side::Client => &self.client,
+            Side::Upstream => &self.upstream,
+        };
+        let is_read = leg.receiving == Receiving::Open && self.wants_read(from);
+        deadline(leg.frame_since.filter(|_| is_read), self.policy.timeouts.frame)
     }
 
     /// While nothing else has ended the session: the side that could not be written to.

@@ -320,7 +320,7 @@ impl Pair {
 
     fn tell(&mut self, to: Side, written: Written) {
         match written {
-            Written::All => self.session.handle_unblocked(to),
+            Written::All => self.session.handle_unblocked(to, self.now),
             Written::Some => self.session.handle_blocked(to, Progress::Some, self.now),
             Written::Nothing => self.session.handle_blocked(to, Progress::None, self.now),
         }

@@ -145,3 +145,21 @@ fn zero_is_no_limit() {
     pair.send(Upstream, &close(Upstream, 1000, ""));
     assert_eq!(pair.session().poll_timeout(), None);
 }
+
+#[test]
+fn row_30_the_time_of_a_frame_stands_still_while_its_reader_takes_nothing() {
+    for slow in Side::BOTH {
+        let sender = slow.other();
+        let mut pair = with_frame_timeout();
+        pair.set_appetite(slow, Appetite::Bytes(0));
+        let frame = text(sender, "held up by the other");
+        pair.send(sender, &frame[..9]);
+        pair.wait(FRAME * 2);
+        assert_eq!(death(&pair), None, "nobody reads {sender}");
+        pair.set_appetite(slow, Appetite::Endless);
+        pair.wait(FRAME - MOMENT);
+        assert_eq!(death(&pair), None);
+        pair.wait(MOMENT);
+        assert_eq!(death(&pair), Some((Cause::FrameTimeout, Party::Peer(sender))));
+    }
+}

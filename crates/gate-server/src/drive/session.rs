@@ -230,7 +230,7 @@ impl<C: Transport, U: Transport> SessionDriver<C, U> {
 
     fn tell(&mut self, to: Side, written: Written, now: Instant) {
         match written {
-            Written::All => self.session.handle_unblocked(to),
+            Written::All => self.session.handle_unblocked(to, now),
             Written::Some => self.session.handle_blocked(to, Progress::Some, now),
             Written::Nothing => self.session.handle_blocked(to, Progress::None, now),
             Written::Broken => self.session.handle_write_failed(to, now),
