@@ -285,11 +285,19 @@ impl Session {
     /// When to call [`Session::handle_timeout`], if ever.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
+        if self.is_undisturbed() {
+            return None;
+        }
         let timeouts = &self.policy.timeouts;
         let legs = [&self.client, &self.upstream].into_iter();
         let legs = legs.flat_map(|leg| [deadline(leg.blocked_since, timeouts.send), leg.held_until()]);
         let frames = Side::BOTH.into_iter().map(|side| self.frame_deadline(side));
         legs.chain(frames).chain([self.closing_deadline()]).flatten().min()
+    }
+
+    /// Nothing has a deadline: how a session is found after nearly every read.
+    fn is_undisturbed(&self) -> bool {
+        self.closing == Closing::No && !self.is_blocked() && self.policy.timeouts.frame.is_zero()
     }
 
     /// Whether bytes from a side are to be read. Not while the other side is blocked,
