@@ -3,6 +3,7 @@
 
 mod clock;
 mod drive;
+pub mod files;
 mod front;
 mod gateway;
 mod observe;

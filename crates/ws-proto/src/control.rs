@@ -1,6 +1,6 @@
 //! Control frames as they are put on the wire by the gateway itself.
 
-use crate::close::CloseCode;
+use crate::close_code::CloseCode;
 use crate::mask::{self, MaskKey};
 use crate::opcode::Opcode;
 

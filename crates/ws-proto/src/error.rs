@@ -1,6 +1,6 @@
 //! What is wrong with a frame, and which close code says so.
 
-use crate::close::CloseCode;
+use crate::close_code::CloseCode;
 
 /// Why the frames of a peer are refused. After any of these the byte stream has no
 /// meaning any more: nothing behind the error can be parsed.

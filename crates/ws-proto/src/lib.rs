@@ -3,6 +3,7 @@
 //! judgements come out.
 
 pub mod close;
+pub mod close_code;
 pub mod control;
 pub mod deflate;
 pub mod error;
@@ -14,7 +15,7 @@ pub mod opcode;
 pub mod utf8;
 pub mod walk;
 
-pub use close::CloseCode;
+pub use close_code::CloseCode;
 pub use control::ControlFrame;
 pub use error::FrameError;
 pub use header::{FrameHeader, Sender};

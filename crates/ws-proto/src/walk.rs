@@ -10,7 +10,8 @@
 
 use std::ops::Range;
 
-use crate::close::{self, CloseCode};
+use crate::close;
+use crate::close_code::CloseCode;
 use crate::control::MAX_CONTROL_LEN;
 use crate::error::FrameError;
 use crate::header::{FrameHeader, MAX_HEADER_LEN, Sender};

@@ -15,6 +15,7 @@ pub(crate) fn run(args: &EchoArgs) -> Result<(), Failure> {
 
 async fn serve(args: &EchoArgs) -> Result<(), Failure> {
     let mut signals = Signals::new().map_err(Failure::Runtime)?;
+    gate_server::files::raise_limit();
     let listener = super::bind("the backend", "--listen", args.listen).await?;
     let address = listener.local_addr().map_err(Failure::Runtime)?;
     super::print(&format!(

@@ -289,7 +289,7 @@ fn first_impossible(text: &[u8]) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::close::CloseCode;
+    use crate::close_code::CloseCode;
 
     fn read(bytes: &[u8]) -> Reading {
         let rules = Rules { sender: Sender::Server, deflate: false, limits: &Limits::default() };
