@@ -8,11 +8,11 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
 use gate_core::Policy;
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::{mpsc, oneshot};
 
+use crate::files;
 use crate::observe::counters::WorkerCounters;
 use crate::observe::exposition::Sources;
 use crate::observe::scrape;
@@ -82,7 +82,7 @@ impl Gateway {
     /// When an address or the log file is of no use, or no thread can be had. Nothing
     /// runs then.
     pub fn start(settings: Settings) -> Result<Self, StartError> {
-        raise_file_limit();
+        files::raise_limit();
         let count = match settings.workers {
             0 => thread::available_parallelism().map_or(1, usize::from),
             count => count,
@@ -103,8 +103,11 @@ impl Gateway {
             settings,
         });
         let counters: Vec<Arc<WorkerCounters>> = listeners.iter().map(|_| Arc::default()).collect();
-        let sources =
-            Sources { workers: counters.clone(), seats: Arc::clone(&shared.seats), records: records.clone() };
+        let sources = Sources {
+            workers: counters.clone(),
+            connections_limit: shared.seats.limit(),
+            records: records.clone(),
+        };
         let scraping = scraper.map(|listener| start_scraping(listener, sources)).transpose()?;
         let mut workers = Vec::with_capacity(count);
         for ((listener, counters), index) in listeners.into_iter().zip(counters).zip(0..) {
@@ -238,11 +241,3 @@ fn start_scraping(
 
 /// Names resolved at a time by one worker; more wait, within their dial timeout.
 const RESOLVERS_MAX: usize = 8;
-
-/// Each session takes two files; the soft limit of most systems is 1,024.
-fn raise_file_limit() {
-    let limits = getrlimit(Resource::Nofile);
-    // Where it cannot be raised, accept errors will tell.
-    let _best_effort =
-        setrlimit(Resource::Nofile, Rlimit { current: limits.maximum, maximum: limits.maximum });
-}

@@ -85,7 +85,10 @@ pub(crate) async fn open(
     let (stream, early, served) = serve(&front, stream).await;
     let close_timeout = front.worker.shared.policy.timeouts.close;
     if let Err(error) = served {
-        front.count_broken(&error);
+        // An answer that could not be written has been counted as what it was.
+        if !matches!(&*front.outcome.borrow(), Some(Outcome::Refused | Outcome::TurnAway)) {
+            front.count_broken(&error);
+        }
         linger(stream, close_timeout).await;
         return None;
     }

@@ -9,12 +9,12 @@ use ws_proto::Opcode;
 
 use crate::observe::counters::{ByLabels, Counter, DirectionCounters, Labels, WorkerCounters};
 use crate::observe::writer::Records;
-use crate::worker::seats::Seats;
 
 /// Where the figures come from.
 pub(crate) struct Sources {
     pub(crate) workers: Vec<Arc<WorkerCounters>>,
-    pub(crate) seats: Arc<Seats>,
+    /// `max-connections`.
+    pub(crate) connections_limit: u64,
     pub(crate) records: Records,
 }
 
@@ -47,7 +47,7 @@ impl Sources {
         page.family("framegate_connections_active", "gauge", "WebSocket connections open at the moment.");
         page.sample("", opened.saturating_sub(closed));
         page.family("framegate_connections_limit", "gauge", "max-connections; 0 is no limit.");
-        page.sample("", self.seats.limit());
+        page.sample("", self.connections_limit);
         page.family(
             "framegate_connections_closed_total",
             "counter",
