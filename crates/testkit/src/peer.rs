@@ -1,0 +1,317 @@
+//! One end of a TCP connection, driven by hand: exact bytes out, exact bytes in, FIN and
+//! RST told apart. Every wait has a deadline; a peer that waits in vain panics.
+
+use std::io::{ErrorKind, Read as _, Result, Write as _};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::time::Duration;
+
+use socket2::SockRef;
+
+use crate::deadline::{Deadline, PATIENCE};
+use crate::frame::Frame;
+use crate::head::Head;
+
+/// How the other end of a connection came to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// In order.
+    Fin,
+    /// The connection was broken off.
+    Reset,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct Peer {
+    stream: TcpStream,
+    /// Read, but not asked for yet.
+    ahead: Vec<u8>,
+}
+
+/// What one read gave.
+enum Got {
+    Bytes,
+    End(Ending),
+    /// Nothing before the deadline.
+    Nothing,
+}
+
+impl Peer {
+    /// Drives `stream`. What is sent goes at once.
+    ///
+    /// # Panics
+    /// When the socket is of no use.
+    #[must_use]
+    pub fn new(stream: TcpStream) -> Self {
+        stream.set_nodelay(true).expect("a connection");
+        stream.set_write_timeout(Some(PATIENCE)).expect("a limit that is not zero");
+        Self { stream, ahead: Vec::new() }
+    }
+
+    /// Connects to `address`.
+    ///
+    /// # Panics
+    /// When nobody listens there.
+    #[must_use]
+    #[track_caller]
+    pub fn connect(address: SocketAddr) -> Self {
+        Self::new(TcpStream::connect_timeout(&address, PATIENCE).expect("somebody listens"))
+    }
+
+    /// The address of this end.
+    ///
+    /// # Panics
+    /// When the socket is of no use.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.stream.local_addr().expect("a connection")
+    }
+
+    /// A second hand on the same connection, for another thread: one writes, one reads.
+    ///
+    /// # Panics
+    /// When no descriptor is left.
+    #[must_use]
+    pub fn second_hand(&self) -> Self {
+        Self { stream: self.stream.try_clone().expect("a free descriptor"), ahead: Vec::new() }
+    }
+
+    /// Keeps the kernel from holding more than some `bytes` in each direction.
+    ///
+    /// # Panics
+    /// When the socket is of no use.
+    pub fn keep_buffers_small(&self, bytes: usize) {
+        let socket = SockRef::from(&self.stream);
+        socket.set_send_buffer_size(bytes).expect("a connection");
+        socket.set_recv_buffer_size(bytes).expect("a connection");
+    }
+
+    /// Sends all of `bytes`.
+    ///
+    /// # Panics
+    /// When the connection takes them not, or not in time.
+    #[track_caller]
+    pub fn send(&mut self, bytes: &[u8]) {
+        self.try_send(bytes).expect("a connection that takes bytes");
+    }
+
+    /// Sends all of `bytes`, if the connection still takes them.
+    ///
+    /// # Errors
+    /// When it does not, or not in time.
+    pub fn try_send(&mut self, bytes: &[u8]) -> Result<()> {
+        self.stream.write_all(bytes)
+    }
+
+    /// Sends as much of `bytes` as the connection takes, until it has taken nothing for
+    /// `time`, and says how much that was.
+    ///
+    /// # Panics
+    /// When the connection breaks.
+    #[must_use]
+    #[track_caller]
+    pub fn send_until_blocked(&mut self, bytes: &[u8], time: Duration) -> usize {
+        self.stream.set_write_timeout(Some(time)).expect("a limit that is not zero");
+        let mut sent = 0;
+        while let Some(rest) = bytes.get(sent..).filter(|rest| !rest.is_empty()) {
+            match self.stream.write(rest) {
+                Ok(count) => sent += count,
+                Err(error) => {
+                    assert_eq!(error.kind(), ErrorKind::WouldBlock, "{error}");
+                    break;
+                }
+            }
+        }
+        self.stream.set_write_timeout(Some(PATIENCE)).expect("a limit that is not zero");
+        sent
+    }
+
+    /// Sends each byte in a segment of its own.
+    ///
+    /// # Panics
+    /// As [`Peer::send`].
+    #[track_caller]
+    pub fn send_bytewise(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.send(std::slice::from_ref(byte));
+        }
+    }
+
+    /// Sends a FIN; bytes still come in.
+    ///
+    /// # Panics
+    /// When the connection is gone.
+    #[track_caller]
+    pub fn finish(&mut self) {
+        self.stream.shutdown(Shutdown::Write).expect("a connection that is still there");
+    }
+
+    /// Breaks the connection off with an RST.
+    ///
+    /// # Panics
+    /// When the socket is of no use.
+    pub fn abort(self) {
+        SockRef::from(&self.stream).set_linger(Some(Duration::ZERO)).expect("a connection");
+    }
+
+    /// The next `count` bytes.
+    ///
+    /// # Panics
+    /// When they do not come.
+    #[must_use]
+    #[track_caller]
+    pub fn read(&mut self, count: usize) -> Vec<u8> {
+        self.fill_until("as many bytes as are wanted", |ahead| (ahead.len() >= count).then_some(()));
+        self.ahead.drain(..count).collect()
+    }
+
+    /// Reads until `bytes` have come, and nothing else.
+    ///
+    /// # Panics
+    /// When others come, or none.
+    #[track_caller]
+    pub fn expect(&mut self, bytes: &[u8]) {
+        let read = self.read(bytes.len());
+        if read != bytes {
+            let same = read.iter().zip(bytes).take_while(|(read, expected)| read == expected).count();
+            let shown = same..bytes.len().min(same + 16);
+            let (read, expected) = (read.get(shown.clone()), bytes.get(shown));
+            assert_eq!(read, expected, "behind {same} bytes of {}", bytes.len());
+        }
+    }
+
+    /// The next HTTP head. What comes behind it is left.
+    ///
+    /// # Panics
+    /// When none comes, or one that is not well formed.
+    #[must_use]
+    #[track_caller]
+    pub fn read_head(&mut self) -> Head {
+        let end = self.fill_until("an HTTP head", |ahead| {
+            ahead.windows(4).position(|window| window == b"\r\n\r\n").map(|at| at + 4)
+        });
+        let head: Vec<u8> = self.ahead.drain(..end).collect();
+        Head::parse(&head)
+    }
+
+    /// The next frame.
+    ///
+    /// # Panics
+    /// When none comes.
+    #[must_use]
+    #[track_caller]
+    pub fn read_frame(&mut self) -> Frame {
+        let (frame, length) = self.fill_until("a frame", Frame::parse);
+        self.ahead.drain(..length);
+        frame
+    }
+
+    /// All bytes up to the end, and how that came.
+    ///
+    /// # Panics
+    /// When there is no end.
+    #[must_use]
+    #[track_caller]
+    pub fn read_to_end(&mut self) -> (Vec<u8>, Ending) {
+        let deadline = Deadline::patient();
+        loop {
+            match self.fill(deadline) {
+                Got::Bytes => {}
+                Got::End(ending) => return (std::mem::take(&mut self.ahead), ending),
+                Got::Nothing => {
+                    assert!(deadline.left().is_some(), "no end came behind {:x?}", self.ahead);
+                }
+            }
+        }
+    }
+
+    /// Reads the end, with no byte before it.
+    ///
+    /// # Panics
+    /// When bytes come, or another end, or none.
+    #[track_caller]
+    pub fn expect_end(&mut self, expected: Ending) {
+        let (bytes, ending) = self.read_to_end();
+        assert_eq!((&*bytes, ending), (&[][..], expected), "{}", String::from_utf8_lossy(&bytes));
+    }
+
+    /// The end, if it comes within `time`.
+    ///
+    /// # Panics
+    /// When bytes come.
+    #[track_caller]
+    pub fn end_within(&mut self, time: Duration) -> Option<Ending> {
+        let got = self.fill(Deadline::after(time));
+        assert!(self.ahead.is_empty(), "bytes in place of an end: {:x?}", self.ahead);
+        match got {
+            Got::End(ending) => Some(ending),
+            Got::Bytes | Got::Nothing => None,
+        }
+    }
+
+    /// Nothing comes for `time`, neither bytes nor an end.
+    ///
+    /// # Panics
+    /// When something comes.
+    #[track_caller]
+    pub fn expect_silence(&mut self, time: Duration) {
+        let got = if self.ahead.is_empty() { self.fill(Deadline::after(time)) } else { Got::Bytes };
+        assert!(matches!(got, Got::Nothing), "no silence: {:x?}", self.ahead);
+    }
+
+    /// What is there, at least one byte and at most `count_max`; for large amounts.
+    ///
+    /// # Panics
+    /// When nothing comes, or an end.
+    #[track_caller]
+    pub fn read_some<'b>(&mut self, buffer: &'b mut [u8], count_max: usize) -> &'b [u8] {
+        assert!(self.ahead.is_empty(), "bytes that were read ahead come first");
+        self.stream.set_read_timeout(Some(PATIENCE)).expect("a limit that is not zero");
+        let (space, _) = buffer.split_at_mut(count_max.min(buffer.len()));
+        let count = self.stream.read(space).expect("bytes in time");
+        assert!(count > 0, "an end came in place of bytes");
+        space.get(..count).unwrap_or_default()
+    }
+
+    /// Reads until `find` finds something in what has come.
+    #[track_caller]
+    fn fill_until<T>(&mut self, what: &str, find: impl Fn(&[u8]) -> Option<T>) -> T {
+        let deadline = Deadline::patient();
+        loop {
+            if let Some(found) = find(&self.ahead) {
+                return found;
+            }
+            let end = match self.fill(deadline) {
+                Got::Bytes => continue,
+                Got::End(ending) => format!("{ending:?}"),
+                Got::Nothing => "nothing more".to_owned(),
+            };
+            let shown = self.ahead.get(..self.ahead.len().min(200)).unwrap_or_default();
+            assert!(
+                end.is_empty(),
+                "in place of {what} came {end}, behind {:?}",
+                shown.escape_ascii().to_string()
+            );
+        }
+    }
+
+    /// One read, with what it gave put behind what is there.
+    #[track_caller]
+    fn fill(&mut self, deadline: Deadline) -> Got {
+        let Some(left) = deadline.left() else { return Got::Nothing };
+        self.stream.set_read_timeout(Some(left)).expect("a limit that is not zero");
+        let mut buffer = [0; 16 * 1024];
+        match self.stream.read(&mut buffer) {
+            Ok(0) => Got::End(Ending::Fin),
+            Ok(count) => {
+                self.ahead.extend_from_slice(buffer.get(..count).unwrap_or_default());
+                Got::Bytes
+            }
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => Got::Nothing,
+            Err(error) => {
+                assert_eq!(error.kind(), ErrorKind::ConnectionReset, "{error}");
+                Got::End(Ending::Reset)
+            }
+        }
+    }
+}

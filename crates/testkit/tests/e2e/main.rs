@@ -1,0 +1,19 @@
+//! The gateway end to end, on real sockets: a client and a backend driven byte by byte,
+//! and a gateway between them in the same process.
+//!
+//! A test that is about a row of the list of attacks bears the row's number. Every test
+//! ends with a fresh session on the same worker, and with a look at the log.
+
+mod answers;
+mod early_data;
+mod endings;
+mod flow;
+mod forwarding;
+mod frames;
+mod garbage;
+mod observation;
+mod requests;
+mod seats;
+mod shutdown;
+mod slow_peers;
+mod start;
