@@ -35,7 +35,7 @@ pub(crate) struct Settings {
 pub(crate) enum Sockets {
     /// At the backend itself, under the address that the page came from.
     Here,
-    /// At a gateway in front of it. An unspecified address (0.0.0.0, [::]) means the host of the page.
+    /// At a gateway in front of it. An unspecified address (`0.0.0.0`, `[::]`) means the host of the page.
     Gateway(SocketAddr),
 }
 

@@ -124,7 +124,8 @@ fn row_22_two_thousand_aborted_handshakes_leave_nothing_behind() {
     assert_eq!(opened + failed, 2_001.0);
     let memory_after = memory("VmRSS");
     assert!(memory_after < memory_between + 4 * MIB, "{memory_between} has become {memory_after}");
-    eventually("all descriptors are closed", || (descriptors() == descriptors_before).then_some(()));
+    // A scrape's connection may have been open still when the count was taken.
+    eventually("all descriptors are closed", || (descriptors() <= descriptors_before).then_some(()));
     // All seats are free.
     let sessions: Vec<_> = (0..SEATS).map(|_| rig.open()).collect();
     drop(sessions);

@@ -28,7 +28,7 @@ pub(crate) fn listen(text: &str) -> Result<SocketAddr, ListenError> {
 /// Why a text is not an address to listen on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ListenError {
-    /// It is neither IPv4:PORT nor [IPv6]:PORT.
+    /// It is neither `IPv4:PORT` nor `[IPv6]:PORT`.
     Malformed,
     /// It is an IP address alone.
     NoPort,
