@@ -3,15 +3,15 @@
 //! made only to be told that there is nothing.
 
 use std::io;
-use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use rustix::net::{RecvFlags, SendFlags, Shutdown, recv, send, shutdown};
 use socket2::SockRef;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::Interest;
 use tokio::net::TcpStream;
 
-/// A stream of bytes in each direction.
+/// A stream of bytes in each direction, driven by one task.
 pub(crate) trait Transport: Unpin {
     /// Reads into `buffer`; 0 bytes are the end of the stream.
     fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>>;
@@ -23,23 +23,98 @@ pub(crate) trait Transport: Unpin {
     fn abort(&mut self);
 }
 
-impl Transport for TcpStream {
+/// TCP, with the system calls made directly: the C library's are points of cancellation,
+/// which costs in a process of several threads.
+pub(crate) struct Tcp {
+    stream: TcpStream,
+    /// The task is registered to be woken when there is something to read, and has not
+    /// been since. A session has two connections and is woken for one of them: the other
+    /// need not be registered anew. This holds for tasks without a budget only: with one,
+    /// tokio's answer that a stream is not ready may mean that it was not asked.
+    is_armed: bool,
+}
+
+impl Tcp {
+    pub(crate) fn new(stream: TcpStream) -> Self {
+        Self { stream, is_armed: false }
+    }
+}
+
+impl Transport for Tcp {
     fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
-        let mut buffer = ReadBuf::new(buffer);
-        AsyncRead::poll_read(Pin::new(self), cx, &mut buffer).map_ok(|()| buffer.filled().len())
+        loop {
+            let was_armed = self.is_armed;
+            let mut read = None;
+            let tried = self.stream.try_io(Interest::READABLE, || {
+                self.is_armed = false;
+                let (count, _) = recv(&self.stream, &mut *buffer, RecvFlags::empty())?;
+                read = Some(count);
+                use_up(count > 0 && count < buffer.len())
+            });
+            if let Some(count) = read {
+                return Poll::Ready(Ok(count));
+            }
+            if let Err(error) = tried
+                && !is_for_later(&error)
+            {
+                return Poll::Ready(Err(error));
+            }
+            if was_armed && self.is_armed {
+                return Poll::Pending;
+            }
+            match self.stream.poll_read_ready(cx) {
+                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Pending => {
+                    self.is_armed = true;
+                    return Poll::Pending;
+                }
+            }
+        }
     }
 
     fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        AsyncWrite::poll_write(Pin::new(self), cx, bytes)
+        loop {
+            let mut written = None;
+            let tried = self.stream.try_io(Interest::WRITABLE, || {
+                let count = send(&self.stream, bytes, SendFlags::NOSIGNAL)?;
+                written = Some(count);
+                use_up(count < bytes.len())
+            });
+            if let Some(count) = written {
+                return Poll::Ready(Ok(count));
+            }
+            if let Err(error) = tried
+                && !is_for_later(&error)
+            {
+                return Poll::Ready(Err(error));
+            }
+            match self.stream.poll_write_ready(cx) {
+                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Pending => return Poll::Pending,
+            }
+        }
     }
 
-    fn poll_finish(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        AsyncWrite::poll_shutdown(Pin::new(self), cx)
+    fn poll_finish(&mut self, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(shutdown(&self.stream, Shutdown::Write).map_err(io::Error::from))
     }
 
     fn abort(&mut self) {
         // Without lingering, close(2) sends an RST. Where that is refused the peer gets a
         // FIN, which ends it as well.
-        let _best_effort = SockRef::from(&*self).set_linger(Some(Duration::ZERO));
+        let _best_effort = SockRef::from(&self.stream).set_linger(Some(Duration::ZERO));
     }
+}
+
+/// The call was not made, found nothing to do, or was interrupted by a signal.
+fn is_for_later(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
+}
+
+/// Tells tokio that the readiness of a stream is used up, where it is: a call that moved
+/// less than it could has left the socket empty, or full.
+fn use_up(is_short: bool) -> io::Result<()> {
+    if is_short { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(()) }
 }

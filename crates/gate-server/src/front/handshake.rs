@@ -27,6 +27,7 @@ use ws_proto::handshake::response::Agreement;
 use crate::clock;
 use crate::drive::connection::Established;
 use crate::drive::session::{Parts, SessionDriver};
+use crate::drive::transport::Tcp;
 use crate::drive::turn_away::{linger, turn_away};
 use crate::front::fields;
 use crate::front::refusal::HandshakeError;
@@ -273,7 +274,7 @@ impl Front {
         };
         opened.record_open(&self.worker.records, &negotiated);
         let session = Session::new(Arc::clone(&self.worker.shared.policy), agreement.deflate.is_some());
-        let parts = Parts { session, client, upstream: stream, opened, seat };
+        let parts = Parts { session, client: Tcp::new(client), upstream: Tcp::new(stream), opened, seat };
         let driver = SessionDriver::new(Rc::clone(&self.worker), parts);
         Established { driver, early: [early, upstream_early] }
     }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
-use tokio::task::spawn_local;
+use tokio::task::{spawn_local, unconstrained};
 use tokio::time::sleep;
 
 use crate::drive::connection::Connection;
@@ -25,7 +25,8 @@ pub(crate) async fn accept(worker: Rc<Worker>, listener: TcpListener) {
             Ok((stream, client)) => {
                 worker.counters.accepted.add(1);
                 let handshake = handshake::open(Rc::clone(&worker), stream, client, permit);
-                spawn_local(Connection::Handshake(Box::pin(handshake)));
+                // Without tokio's budget: a session takes turns by its own count of reads.
+                spawn_local(unconstrained(Connection::Handshake(Box::pin(handshake))));
             }
             Err(error) if is_of_one_client(&error) => worker.counters.accept_errors.add(1),
             Err(error) => {
