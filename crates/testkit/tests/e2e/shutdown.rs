@@ -145,7 +145,7 @@ fn nobody_gets_in_once_the_gateway_drains() {
     let mut session = rig.open();
     let request = Message::upgrade("/late").to_bytes();
     let mut late = rig.send(&request[..request.len() - 1]);
-    rig.await_metric("framegate_handshakes_in_progress", 1.0);
+    rig.await_metric("framegate_connections_accepted_total", 2.0);
     let records = stop_while(rig, || {
         assert_eq!(session.client.read_frame().close(), Some((1001, "")));
         late.send(&request[request.len() - 1..]);
