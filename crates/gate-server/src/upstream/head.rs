@@ -34,6 +34,9 @@ pub(crate) async fn read(stream: &mut TcpStream) -> Result<Head, UpgradeError> {
         }
         while ends_a_head(&buffer) {
             let Some((length, status, headers)) = parse(&buffer)? else { break };
+            if interim + length > HEAD_MAX {
+                return Err(UpgradeError::HeadTooLarge);
+            }
             let raw = buffer.split_to(length).freeze();
             if status.is_informational() && status != StatusCode::SWITCHING_PROTOCOLS {
                 interim += length;
