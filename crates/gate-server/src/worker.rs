@@ -7,6 +7,7 @@ pub(crate) mod scratch;
 pub(crate) mod seats;
 
 use std::cell::{Cell, RefCell};
+use std::rc::Rc;
 use std::sync::Arc;
 
 use gate_core::{Policy, SessionId};
@@ -37,7 +38,7 @@ pub(crate) struct Worker {
     /// Borrowed for the length of one poll.
     pub(crate) scratch: RefCell<Scratch>,
     pub(crate) pool: BufferPool,
-    pub(crate) registry: Registry,
+    pub(crate) registry: Rc<Registry>,
     /// Opening handshakes that may be under way at a time; accepting waits for one to end.
     pub(crate) handshakes: Arc<Semaphore>,
     pub(crate) draining: Cell<bool>,
@@ -58,7 +59,7 @@ impl Worker {
             records,
             scratch: RefCell::new(Scratch::new()),
             pool: BufferPool::default(),
-            registry: Registry::default(),
+            registry: Rc::default(),
             handshakes: Arc::new(Semaphore::new(HANDSHAKES_MAX)),
             draining: Cell::new(false),
             serial: Cell::new(0),

@@ -18,7 +18,7 @@ use crate::drive::transport::Transport;
 use crate::observe::counters::Count;
 use crate::observe::record::Opened;
 use crate::worker::Worker;
-use crate::worker::registry::SessionKey;
+use crate::worker::registry::Place;
 use crate::worker::scratch::Scratch;
 use crate::worker::seats::Seat;
 
@@ -33,7 +33,7 @@ pub(crate) struct SessionDriver<C: Transport, U: Transport> {
     upstream: Pipe<U>,
     timer: Timer,
     opened: Box<Opened>,
-    key: SessionKey,
+    place: Place,
     _seat: Seat,
 }
 
@@ -56,18 +56,14 @@ pub(crate) struct Parts<C, U> {
     pub(crate) client: C,
     pub(crate) upstream: U,
     pub(crate) opened: Box<Opened>,
+    pub(crate) place: Place,
     pub(crate) seat: Seat,
 }
 
 impl<C: Transport, U: Transport> SessionDriver<C, U> {
     pub(crate) fn new(worker: Rc<Worker>, parts: Parts<C, U>) -> Self {
-        let Parts { session, client, upstream, opened, seat } = parts;
+        let Parts { session, client, upstream, opened, place, seat } = parts;
         worker.counters.sessions_opened.add(1);
-        let key = worker.registry.insert();
-        if worker.draining.get() {
-            // Its handshake was under way when the others were told.
-            worker.registry.order_close(key, worker.shared.settings.shutdown.close_code);
-        }
         Self {
             worker,
             session,
@@ -75,14 +71,14 @@ impl<C: Transport, U: Transport> SessionDriver<C, U> {
             upstream: Pipe::new(upstream),
             timer: Timer::default(),
             opened,
-            key,
+            place,
             _seat: seat,
         }
     }
 
     /// Registers the task and forwards what came with the two handshakes.
     pub(crate) fn begin(&mut self, cx: &mut Context<'_>, early: [&[u8]; 2]) {
-        self.worker.registry.set_waker(self.key, cx.waker());
+        self.place.set_waker(cx.waker());
         let worker = Rc::clone(&self.worker);
         let mut scratch = worker.scratch.borrow_mut();
         let wake = &mut Wake { cx, now: clock::now() };
@@ -100,7 +96,7 @@ impl<C: Transport, U: Transport> SessionDriver<C, U> {
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let now = clock::now();
         let wake = &mut Wake { cx, now };
-        if let Some(code) = self.worker.registry.take_order(self.key) {
+        if let Some(code) = self.place.take_order() {
             self.session.handle_shutdown(code, now);
         }
         if self.timer.poll(wake.cx).is_ready() && self.session.poll_timeout().is_some_and(|at| at <= now) {
@@ -246,7 +242,6 @@ impl<C: Transport, U: Transport> Drop for SessionDriver<C, U> {
         let worker = &self.worker;
         self.client.release(&worker.pool);
         self.upstream.release(&worker.pool);
-        worker.registry.remove(self.key);
         let lived = now.saturating_duration_since(self.opened.at).as_nanos();
         worker.counters.session_nanoseconds.add(u64::try_from(lived).unwrap_or(u64::MAX));
         worker.counters.closes.count((death.cause.reason(), death.by.name()));

@@ -37,6 +37,7 @@ use crate::upstream::refusal;
 use crate::upstream::request::encode;
 use crate::upstream::upgrade::{Answer, Switched, upgrade};
 use crate::worker::Worker;
+use crate::worker::registry::Place;
 use crate::worker::seats::Seat;
 
 /// Bytes of a request head.
@@ -57,6 +58,7 @@ enum Outcome {
 /// A session that begins once its 101 has gone.
 struct Opening {
     switched: Switched,
+    place: Place,
     seat: Seat,
     upstream: SocketAddr,
     path: Box<str>,
@@ -134,7 +136,9 @@ impl Front {
     async fn answer(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
         let (head, _body) = request.into_parts();
         let path: Box<str> = head.uri.path().into();
-        let mut response = match self.negotiate(head, &path).await {
+        // A worker that drains waits until the request is answered.
+        let place = self.worker.registry.take_place();
+        let mut response = match self.negotiate(head, &path, place).await {
             Ok(response) => response,
             Err(error) => {
                 self.refuse(error.status(), error.reason(), &error.detail(), &path);
@@ -153,6 +157,7 @@ impl Front {
         &self,
         head: request::Parts,
         path: &str,
+        place: Place,
     ) -> Result<Response<Full<Bytes>>, HandshakeError> {
         let settings = &self.worker.shared.settings;
         let asked = ws_request::check(&head.method, head.version, &head.uri, &head.headers)?;
@@ -174,7 +179,8 @@ impl Front {
                 let mut switched = *switched;
                 let headers = std::mem::take(&mut switched.headers);
                 let response = switching(headers, &switched.agreement, &asked);
-                let opening = Opening { switched, seat, upstream, path: path.into(), host, request_id };
+                let opening =
+                    Opening { switched, place, seat, upstream, path: path.into(), host, request_id };
                 self.outcome.replace(Some(Outcome::Open(Box::new(opening))));
                 Ok(response)
             }
@@ -256,7 +262,7 @@ impl Front {
 
     /// Everything is agreed and the 101 has gone.
     fn establish(&self, client: TcpStream, early: Bytes, opening: Opening) -> Established {
-        let Opening { switched, seat, upstream, path, host, request_id } = opening;
+        let Opening { switched, place, seat, upstream, path, host, request_id } = opening;
         let Switched { stream, early: upstream_early, agreement, headers: _ } = switched;
         let opened = Box::new(Opened {
             id: self.worker.next_session_id(),
@@ -274,7 +280,8 @@ impl Front {
         };
         opened.record_open(&self.worker.records, &negotiated);
         let session = Session::new(Arc::clone(&self.worker.shared.policy), agreement.deflate.is_some());
-        let parts = Parts { session, client: Tcp::new(client), upstream: Tcp::new(stream), opened, seat };
+        let parts =
+            Parts { session, client: Tcp::new(client), upstream: Tcp::new(stream), opened, place, seat };
         let driver = SessionDriver::new(Rc::clone(&self.worker), parts);
         Established { driver, early: [early, upstream_early] }
     }

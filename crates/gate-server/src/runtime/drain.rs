@@ -14,7 +14,8 @@ pub(crate) async fn drain(worker: &Worker) {
     worker.draining.set(true);
     let shutdown = worker.shared.settings.shutdown;
     let closing = async {
-        // Handshakes that are under way and become sessions yet are told as they do.
+        // Requests that are being answered have places too: what becomes a session finds
+        // its order there.
         close_over(worker, &worker.registry.keys(), shutdown.spread).await;
         worker.registry.empty().await;
     };

@@ -1,7 +1,9 @@
 //! The sessions of a worker as the rest of the worker sees them: something that can be
-//! told to end. A session looks here for orders whenever it is woken.
+//! told to end. A session has its place here from the time its request is read, and
+//! looks for orders whenever it is woken.
 
 use std::cell::RefCell;
+use std::rc::Rc;
 use std::task::Waker;
 
 use slab::Slab;
@@ -11,6 +13,13 @@ use ws_proto::CloseCode;
 /// A session's place, valid until it is removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct SessionKey(usize);
+
+/// A session's place, or that of a request that may become one; free again when dropped.
+#[derive(Debug)]
+pub(crate) struct Place {
+    registry: Rc<Registry>,
+    key: SessionKey,
+}
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -27,28 +36,9 @@ struct Entry {
 }
 
 impl Registry {
-    pub(crate) fn insert(&self) -> SessionKey {
-        SessionKey(self.entries.borrow_mut().insert(Entry::default()))
-    }
-
-    pub(crate) fn set_waker(&self, key: SessionKey, waker: &Waker) {
-        if let Some(entry) = self.entries.borrow_mut().get_mut(key.0) {
-            entry.waker = Some(waker.clone());
-        }
-    }
-
-    pub(crate) fn remove(&self, key: SessionKey) {
-        let mut entries = self.entries.borrow_mut();
-        entries.try_remove(key.0);
-        if entries.is_empty() {
-            self.emptied.notify_waiters();
-        }
-    }
-
-    /// The order that a session has yet to follow.
-    pub(crate) fn take_order(&self, key: SessionKey) -> Option<CloseCode> {
-        let mut entries = self.entries.borrow_mut();
-        entries.get_mut(key.0).and_then(|entry| entry.order.take())
+    pub(crate) fn take_place(self: &Rc<Self>) -> Place {
+        let key = self.entries.borrow_mut().insert(Entry::default());
+        Place { registry: Rc::clone(self), key: SessionKey(key) }
     }
 
     /// Tells a session to end; one that is gone is not told.
@@ -78,6 +68,31 @@ impl Registry {
                 return;
             }
             emptied.await;
+        }
+    }
+}
+
+impl Place {
+    /// Whom to wake when there is an order.
+    pub(crate) fn set_waker(&self, waker: &Waker) {
+        if let Some(entry) = self.registry.entries.borrow_mut().get_mut(self.key.0) {
+            entry.waker = Some(waker.clone());
+        }
+    }
+
+    /// The order that the session has yet to follow.
+    pub(crate) fn take_order(&self) -> Option<CloseCode> {
+        let mut entries = self.registry.entries.borrow_mut();
+        entries.get_mut(self.key.0).and_then(|entry| entry.order.take())
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut entries = self.registry.entries.borrow_mut();
+        entries.try_remove(self.key.0);
+        if entries.is_empty() {
+            self.registry.emptied.notify_waiters();
         }
     }
 }

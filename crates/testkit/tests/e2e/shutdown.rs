@@ -177,3 +177,23 @@ fn a_session_that_opens_while_the_gateway_drains_is_told_as_well() {
     });
     assert_eq!(records.of("close").len(), 2);
 }
+
+#[test]
+fn a_request_that_is_being_answered_is_waited_for_though_there_is_no_session() {
+    let rig = Rig::default();
+    let address = rig.address();
+    let mut client = rig.send(&Message::upgrade("/under-way").to_bytes());
+    let mut upstream = rig.backend().accept();
+    let request = upstream.read_head();
+    let records = stop_while(rig, || {
+        eventually("nobody listens any more", || TcpStream::connect(address).err());
+        upstream.send(&Message::switching(&request).to_bytes());
+        assert_eq!(client.read_head().status(), 101);
+        assert_eq!(client.read_frame().close(), Some((1001, "")));
+        assert_eq!(upstream.read_frame().close(), Some((1001, "")));
+        client.send(&close(Client, 1001, ""));
+        upstream.send(&close(Upstream, 1001, ""));
+        let _ends = (client.read_to_end(), upstream.finish());
+    });
+    assert_has(records.only("close"), &json!({"reason": "shutdown", "by": "gateway"}));
+}
