@@ -192,7 +192,7 @@ impl Session {
     /// A side takes no more bytes because its connection broke. What it sent before may
     /// still be read; its end follows as a FIN or a reset.
     pub fn handle_write_failed(&mut self, to: Side, now: Instant) {
-        let leg = self.leg(to);
+        let leg = self.leg_mut(to);
         leg.blocked_since = None;
         match leg.sending {
             Sending::AbortDue | Sending::Aborted => {}
@@ -214,7 +214,7 @@ impl Session {
         {
             *last_heard = now;
         }
-        let leg = self.leg(to);
+        let leg = self.leg_mut(to);
         match progress {
             Progress::Some => leg.blocked_since = Some(now),
             Progress::None => {
@@ -256,14 +256,14 @@ impl Session {
         let timeouts = self.policy.timeouts;
         let passed = |since: Option<Instant>, limit| deadline(since, limit).is_some_and(|at| at <= now);
         for side in Side::BOTH {
-            let leg = self.leg(side);
+            let leg = self.leg_mut(side);
             if passed(leg.blocked_since, timeouts.send) {
                 leg.blocked_since = None;
                 leg.order_abort();
                 self.die(Cause::SendTimeout, Party::Peer(side));
                 self.close(side.other(), CloseCode::GOING_AWAY, "", now);
             }
-            let leg = self.leg(side);
+            let leg = self.leg_mut(side);
             if leg.held_until().is_some_and(|until| until <= now) {
                 leg.release_close();
             }
@@ -304,10 +304,7 @@ impl Session {
     /// unless they would be dropped anyway.
     #[must_use]
     pub fn wants_read(&self, from: Side) -> bool {
-        let (leg, other) = match from {
-            Side::Client => (&self.client, &self.upstream),
-            Side::Upstream => (&self.upstream, &self.client),
-        };
+        let (leg, other) = (self.leg(from), self.leg(from.other()));
         match leg.receiving {
             Receiving::Open => other.blocked_since.is_none() || !other.takes_frames(),
             Receiving::Closed | Receiving::Failed => true,
@@ -330,19 +327,13 @@ impl Session {
     /// What came from a side and was passed on.
     #[must_use]
     pub fn traffic(&self, from: Side) -> Traffic {
-        match from {
-            Side::Client => self.client.traffic,
-            Side::Upstream => self.upstream.traffic,
-        }
+        self.leg(from).traffic
     }
 
     /// The Close frames on a side's connection.
     #[must_use]
     pub fn closes(&self, side: Side) -> Closes {
-        match side {
-            Side::Client => self.client.closes,
-            Side::Upstream => self.upstream.closes,
-        }
+        self.leg(side).closes
     }
 
     /// Panics where the states contradict each other. For tests, after every step.
@@ -408,7 +399,7 @@ impl Session {
             Duration::ZERO => ANSWERS_IN_FLIGHT,
             close => ANSWERS_IN_FLIGHT.min(close / 2),
         };
-        let leg = self.leg(offender);
+        let leg = self.leg_mut(offender);
         leg.receiving = Receiving::Failed;
         leg.frame_since = None;
         leg.order_close(CloseOrder { code, reason, then: Then::Finish });
@@ -423,7 +414,7 @@ impl Session {
 
     /// Closes a side that is not to blame.
     fn close(&mut self, to: Side, code: CloseCode, reason: &'static str, now: Instant) {
-        let leg = self.leg(to);
+        let leg = self.leg_mut(to);
         // A peer that has sent its Close awaits none but an answer, which this is; a peer
         // that has said FIN sends none.
         let then = match leg.receiving {
@@ -487,7 +478,7 @@ impl Session {
             self.die(Cause::Reset, Party::Peer(broken));
         }
         for side in Side::BOTH {
-            let leg = self.leg(side);
+            let leg = self.leg_mut(side);
             if !leg.is_over() {
                 leg.order_abort();
             }
@@ -517,21 +508,14 @@ impl Session {
     /// When the unfinished frame of a side has taken too long. The time stands still while
     /// that side is not read.
     fn frame_deadline(&self, from: Side) -> Option<Instant> {
-        let leg = match from {
-            Side::Client => &self.client,
-            Side::Upstream => &self.upstream,
-        };
+        let leg = self.leg(from);
         let is_read = leg.receiving == Receiving::Open && self.wants_read(from);
         deadline(leg.frame_since.filter(|_| is_read), self.policy.timeouts.frame)
     }
 
     /// While nothing else has ended the session: the side that could not be written to.
     fn broken_side(&self) -> Option<Side> {
-        let is_broken = |side: &Side| match side {
-            Side::Client => self.client.sending == Sending::Finished,
-            Side::Upstream => self.upstream.sending == Sending::Finished,
-        };
-        Side::BOTH.into_iter().find(is_broken)
+        Side::BOTH.into_iter().find(|side| self.leg(*side).sending == Sending::Finished)
     }
 
     fn is_blocked(&self) -> bool {
@@ -542,7 +526,14 @@ impl Session {
         self.death.get_or_insert(Death { cause, by });
     }
 
-    fn leg(&mut self, side: Side) -> &mut Leg {
+    fn leg(&self, side: Side) -> &Leg {
+        match side {
+            Side::Client => &self.client,
+            Side::Upstream => &self.upstream,
+        }
+    }
+
+    fn leg_mut(&mut self, side: Side) -> &mut Leg {
         match side {
             Side::Client => &mut self.client,
             Side::Upstream => &mut self.upstream,

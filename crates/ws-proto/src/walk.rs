@@ -153,6 +153,12 @@ impl<const N: usize> Piece<N> {
     }
 }
 
+impl HeaderPiece {
+    fn held(self) -> Held {
+        if self.length == 0 { Held::Nothing } else { Held::Header(self) }
+    }
+}
+
 /// The walk's place and memory in one direction.
 #[derive(Debug)]
 pub struct Walker {
@@ -271,8 +277,11 @@ impl Walker {
             Ok(Some((header, length))) if header.opcode == Opcode::Close => {
                 let mut frame = ClosePiece::EMPTY;
                 frame.fill(piece.as_bytes());
-                let held = if piece.length == 0 { Held::Nothing } else { Held::Header(piece) };
-                self.close(stride, CloseFrame { header, header_len: length, frame, held }, observer)
+                self.close(
+                    stride,
+                    CloseFrame { header, header_len: length, frame, held: piece.held() },
+                    observer,
+                )
             }
             Ok(Some((header, length))) => {
                 if !header.opcode.is_control()
@@ -280,8 +289,7 @@ impl Walker {
                 {
                     return Step::Wrong(error);
                 }
-                let held = if piece.length == 0 { Held::Nothing } else { Held::Header(piece) };
-                stride.pass_header(length - usize::from(piece.length), held);
+                stride.pass_header(length - usize::from(piece.length), piece.held());
                 self.phase = Phase::Payload { header, remaining: header.payload_len };
                 Step::On
             }

@@ -65,10 +65,7 @@ impl<T: Transport> Pipe<T> {
         while !rest.is_empty() {
             match io.poll_write(cx, rest) {
                 Poll::Ready(Ok(count @ 1..)) => rest = rest.get(count..).unwrap_or_default(),
-                Poll::Ready(Ok(0) | Err(_)) => {
-                    self.broken = true;
-                    return Written::Broken;
-                }
+                Poll::Ready(Ok(0) | Err(_)) => return self.broke(pool),
                 Poll::Pending => {
                     self.backlog.push(rest, pool);
                     return if rest.len() < bytes.len() { Written::Some } else { Written::Nothing };
@@ -88,11 +85,7 @@ impl<T: Transport> Pipe<T> {
                     progress = Written::Some;
                     self.backlog.advance(count, pool);
                 }
-                Poll::Ready(Ok(0) | Err(_)) => {
-                    self.broken = true;
-                    self.backlog.clear(pool);
-                    return Written::Broken;
-                }
+                Poll::Ready(Ok(0) | Err(_)) => return self.broke(pool),
                 Poll::Pending => return progress,
             }
         }
@@ -117,6 +110,13 @@ impl<T: Transport> Pipe<T> {
     /// Gives the buffer of the backlog back; nothing more will be written.
     pub(crate) fn release(&mut self, pool: &BufferPool) {
         self.backlog.clear(pool);
+    }
+
+    /// A write has failed: what waits will never go.
+    fn broke(&mut self, pool: &BufferPool) -> Written {
+        self.broken = true;
+        self.backlog.clear(pool);
+        Written::Broken
     }
 
     fn poll_finish(&mut self, cx: &mut Context<'_>) -> Written {

@@ -2,7 +2,6 @@
 //! and carries out what it answers. It ends with exactly one record, also when it is
 //! dropped half-way.
 
-use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Instant;
@@ -247,14 +246,5 @@ impl<C: Transport, U: Transport> Drop for SessionDriver<C, U> {
         worker.counters.closes.count((death.cause.reason(), death.by.name()));
         worker.counters.sessions_closed.add(1);
         self.opened.record_close(&worker.records, &self.session, death, now);
-    }
-}
-
-/// The driver as a future that the worker can spawn.
-impl<C: Transport, U: Transport> Future for SessionDriver<C, U> {
-    type Output = ();
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        Self::poll(self.get_mut(), cx)
     }
 }

@@ -204,9 +204,8 @@ impl Front {
     /// The connection limit is told by 1013 behind a 101, which clients can read.
     fn no_seat(&self, asked: &ClientHandshake, path: &str) -> Response<Full<Bytes>> {
         let limit = self.worker.shared.seats.limit();
-        self.count_refused(Some(StatusCode::SWITCHING_PROTOCOLS), "max_connections", path, || {
-            format!("all {limit} connections of max-connections are taken; closed with 1013")
-        });
+        let detail = format!("all {limit} connections of max-connections are taken; closed with 1013");
+        self.count(Some(StatusCode::SWITCHING_PROTOCOLS), "max_connections", &detail, Some(path));
         self.outcome.replace(Some(Outcome::TurnAway));
         let agreement =
             Agreement { subprotocol: asked.subprotocols.iter().next().map(Into::into), deflate: None };
@@ -227,20 +226,7 @@ impl Front {
 
     fn refuse(&self, status: StatusCode, reason: &'static str, detail: &str, path: &str) {
         self.outcome.replace(Some(Outcome::Refused));
-        self.count_refused(Some(status), reason, path, || detail.to_owned());
-    }
-
-    fn count_refused(
-        &self,
-        status: Option<StatusCode>,
-        reason: &'static str,
-        path: &str,
-        detail: impl FnOnce() -> String,
-    ) {
-        self.worker.counters.handshake_failures.count((reason, ""));
-        let status = status.map(|status| status.as_u16());
-        Refused { client: self.client, status, reason, detail: &detail(), path: Some(path) }
-            .record(&self.worker.records);
+        self.count(Some(status), reason, detail, Some(path));
     }
 
     /// hyper could not read a request, or not write the answer. It has answered 400 or
@@ -249,15 +235,20 @@ impl Front {
         let (status, reason) = if error.is_timeout() {
             (None, "head_timeout")
         } else if error.is_parse_too_large() {
-            (Some(431), "head_too_large")
+            (Some(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE), "head_too_large")
         } else if error.is_parse() {
-            (Some(400), "malformed_request")
+            (Some(StatusCode::BAD_REQUEST), "malformed_request")
         } else {
             (None, "client_gone")
         };
+        self.count(status, reason, &error.to_string(), None);
+    }
+
+    /// Counts and records a handshake that gave no session.
+    fn count(&self, status: Option<StatusCode>, reason: &'static str, detail: &str, path: Option<&str>) {
         self.worker.counters.handshake_failures.count((reason, ""));
-        Refused { client: self.client, status, reason, detail: &error.to_string(), path: None }
-            .record(&self.worker.records);
+        let status = status.map(|status| status.as_u16());
+        Refused { client: self.client, status, reason, detail, path }.record(&self.worker.records);
     }
 
     /// Everything is agreed and the 101 has gone.
