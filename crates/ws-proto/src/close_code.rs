@@ -21,6 +21,8 @@ impl CloseCode {
     pub const TOO_BIG: Self = Self(1009);
     /// 1011: a server met a condition that it cannot handle.
     pub const INTERNAL_ERROR: Self = Self(1011);
+    /// 1012: the service restarts; to connect again is welcome.
+    pub const SERVICE_RESTART: Self = Self(1012);
     /// 1013: try again later.
     pub const TRY_AGAIN_LATER: Self = Self(1013);
 

@@ -87,8 +87,9 @@ impl ClientHandshake {
     }
 }
 
-/// RFC 6455 §4.2.1 (3). An element that is no protocol name (RFC 9110 §7.8) asks for nothing.
-fn asks_for_websocket(headers: &HeaderMap) -> bool {
+/// Whether a request asks for an upgrade to websocket (RFC 6455 §4.2.1 (3)). An element that is no
+/// protocol name (RFC 9110 §7.8) asks for nothing.
+pub fn asks_for_websocket(headers: &HeaderMap) -> bool {
     headers
         .get_all(header::UPGRADE)
         .iter()
@@ -97,11 +98,14 @@ fn asks_for_websocket(headers: &HeaderMap) -> bool {
         .any(|protocol| protocol.eq_ignore_ascii_case("websocket"))
 }
 
-/// RFC 9112 §3.2: one valid Host, for every request of HTTP/1.1, and the same as in the target.
+/// One valid Host, as every request of HTTP/1.1 has it (RFC 9112 §3.2), and the same as in the target.
+///
+/// # Errors
+/// There is no Host, or more than one, or one that is no authority, or another than in the target.
 ///
 /// §3.2.2 lets a proxy ignore the Host beside a URI. Here the two must agree, because a later hop
 /// may believe the other one.
-fn check_host(uri: &Uri, headers: &HeaderMap) -> Result<(), Refusal> {
+pub fn check_host(uri: &Uri, headers: &HeaderMap) -> Result<(), Refusal> {
     let host = match Field::of(headers, &header::HOST) {
         Field::Absent => return Err(Refusal::HostMissing),
         Field::Repeated => return Err(Refusal::HostRepeated),
@@ -117,7 +121,10 @@ fn check_host(uri: &Uri, headers: &HeaderMap) -> Result<(), Refusal> {
 }
 
 /// A path, or an http or https URI (RFC 6455 §4.2.1 (1)); not the targets of CONNECT and OPTIONS.
-fn check_target(uri: &Uri) -> Result<(), Refusal> {
+///
+/// # Errors
+/// The target is something else.
+pub fn check_target(uri: &Uri) -> Result<(), Refusal> {
     let legal = match (uri.scheme(), uri.authority()) {
         (None, None) => uri.path().starts_with('/'),
         (Some(scheme), Some(_)) => *scheme == Scheme::HTTP || *scheme == Scheme::HTTPS,

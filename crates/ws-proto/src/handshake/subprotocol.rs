@@ -40,6 +40,12 @@ impl Subprotocols {
         self.iter().any(|offered| offered == name)
     }
 
+    /// Keeps only the names of which `keep` says so.
+    pub fn retain(&mut self, mut keep: impl FnMut(&str) -> bool) {
+        let kept: Vec<&str> = self.iter().filter(|name| keep(name)).collect();
+        self.joined = kept.join(SEPARATOR);
+    }
+
     /// The field value that offers the same names in the same order; `None` if there are none.
     pub fn to_header_value(&self) -> Option<HeaderValue> {
         (!self.is_empty()).then(|| HeaderValue::from_str(&self.joined).expect("tokens are visible ASCII"))
