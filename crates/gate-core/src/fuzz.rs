@@ -1,9 +1,10 @@
-//! The entry point for fuzzing a session, and the driver's model that tests share with it.
+//! The entry points for fuzzing, and the driver's model that tests share with that of a session.
 //!
-//! What holds for every script: what [`Pair`] checks at every step, and a session that is
+//! What holds for every script of a session: what [`Pair`] checks at every step, and a session that is
 //! told to end is over within the close deadline, whatever its peers do.
 
 mod pair;
+mod path;
 mod wire;
 
 use std::time::{Duration, Instant};
@@ -13,6 +14,7 @@ use ws_proto::fuzz::by_the_book;
 use ws_proto::walk::Limits;
 
 pub use pair::{Observed, Pair};
+pub use path::fuzz_path;
 pub use wire::{Appetite, Ending, Wire};
 
 use crate::policy::{Policy, Timeouts};

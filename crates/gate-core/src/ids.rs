@@ -20,3 +20,15 @@ impl fmt::Display for SessionId {
         write!(f, "{:x}-{:x}", self.0 >> 48, self.0 & 0xffff_ffff_ffff)
     }
 }
+
+/// A route, by its place in the configuration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RouteId(pub u32);
+
+/// An upstream, by its place in the configuration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct UpstreamId(pub u32);
+
+/// An agent, by its place in the configuration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct AgentId(pub u32);

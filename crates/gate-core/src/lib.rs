@@ -1,9 +1,14 @@
 //! Framegate's decisions, without I/O: no socket, no task, no clock, no random number.
 //! Bytes and instants go in, instructions come out.
 
+pub mod balance;
 pub mod fuzz;
+pub mod health;
 pub mod ids;
+pub mod origin;
+pub mod path;
 pub mod policy;
+pub mod route;
 pub mod session;
 pub mod side;
 

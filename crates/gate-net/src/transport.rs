@@ -9,13 +9,16 @@ use std::time::Duration;
 use rustix::net::{RecvFlags, SendFlags, Shutdown, recv, send, shutdown};
 use socket2::SockRef;
 use tokio::io::Interest;
-use tokio::net::TcpStream;
+use tokio::task::coop::has_budget_remaining;
+
+use crate::socket::Socket;
 
 /// A stream of bytes in each direction, driven by one task.
-pub(crate) trait Transport: Unpin {
+pub trait Transport: Unpin {
     /// Reads into `buffer`; 0 bytes are the end of the stream.
     fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>>;
-    /// Writes some of `bytes`.
+    /// Writes some of `bytes`. What was refused must be offered again, behind `Pending`, with
+    /// the same bytes in front: a transport may have taken them in already.
     fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>>;
     /// Ends the stream to the peer, behind all that was written.
     fn poll_finish(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
@@ -23,31 +26,39 @@ pub(crate) trait Transport: Unpin {
     fn abort(&mut self);
 }
 
-/// TCP, with the system calls made directly: the C library's are points of cancellation,
+/// A socket as it is, with the system calls made directly: the C library's are points of cancellation,
 /// which costs in a process of several threads.
-pub(crate) struct Tcp {
-    stream: TcpStream,
+#[derive(Debug)]
+pub struct Plain {
+    socket: Socket,
     /// The task is registered to be woken when there is something to read, and has not
     /// been since. A session has two connections and is woken for one of them: the other
-    /// need not be registered anew. This holds for tasks without a budget only: with one,
-    /// tokio's answer that a stream is not ready may mean that it was not asked.
+    /// need not be registered anew.
     is_armed: bool,
 }
 
-impl Tcp {
-    pub(crate) fn new(stream: TcpStream) -> Self {
-        Self { stream, is_armed: false }
+impl Plain {
+    /// A transport over `socket`.
+    #[must_use]
+    pub fn new(socket: Socket) -> Self {
+        Self { socket, is_armed: false }
+    }
+
+    /// What it is over.
+    #[must_use]
+    pub fn socket(&self) -> &Socket {
+        &self.socket
     }
 }
 
-impl Transport for Tcp {
+impl Transport for Plain {
     fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
         loop {
             let was_armed = self.is_armed;
             let mut read = None;
-            let tried = self.stream.try_io(Interest::READABLE, || {
+            let tried = self.socket.try_io(Interest::READABLE, || {
                 self.is_armed = false;
-                let (count, _) = recv(&self.stream, &mut *buffer, RecvFlags::empty())?;
+                let (count, _) = recv(&self.socket, &mut *buffer, RecvFlags::empty())?;
                 read = Some(count);
                 use_up(count > 0 && count < buffer.len())
             });
@@ -62,11 +73,12 @@ impl Transport for Tcp {
             if was_armed && self.is_armed {
                 return Poll::Pending;
             }
-            match self.stream.poll_read_ready(cx) {
+            match self.socket.poll_read_ready(cx) {
                 Poll::Ready(Ok(())) => {}
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
                 Poll::Pending => {
-                    self.is_armed = true;
+                    // To a task whose budget is used up tokio says this without asking the socket.
+                    self.is_armed = has_budget_remaining();
                     return Poll::Pending;
                 }
             }
@@ -76,8 +88,8 @@ impl Transport for Tcp {
     fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         loop {
             let mut written = None;
-            let tried = self.stream.try_io(Interest::WRITABLE, || {
-                let count = send(&self.stream, bytes, SendFlags::NOSIGNAL)?;
+            let tried = self.socket.try_io(Interest::WRITABLE, || {
+                let count = send(&self.socket, bytes, SendFlags::NOSIGNAL)?;
                 written = Some(count);
                 use_up(count < bytes.len())
             });
@@ -89,7 +101,7 @@ impl Transport for Tcp {
             {
                 return Poll::Ready(Err(error));
             }
-            match self.stream.poll_write_ready(cx) {
+            match self.socket.poll_write_ready(cx) {
                 Poll::Ready(Ok(())) => {}
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
                 Poll::Pending => return Poll::Pending,
@@ -98,13 +110,13 @@ impl Transport for Tcp {
     }
 
     fn poll_finish(&mut self, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(shutdown(&self.stream, Shutdown::Write).map_err(io::Error::from))
+        Poll::Ready(shutdown(&self.socket, Shutdown::Write).map_err(io::Error::from))
     }
 
     fn abort(&mut self) {
         // Without lingering, close(2) sends an RST. Where that is refused the peer gets a
         // FIN, which ends it as well.
-        let _best_effort = SockRef::from(&self.stream).set_linger(Some(Duration::ZERO));
+        let _best_effort = SockRef::from(&self.socket).set_linger(Some(Duration::ZERO));
     }
 }
 

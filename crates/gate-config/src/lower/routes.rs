@@ -1,0 +1,139 @@
+//! Reads `routes`: what answers each, and who is asked first.
+
+use std::collections::HashSet;
+
+use gate_core::ids::{AgentId, UpstreamId};
+
+use super::{Context, Names, arc, matches, names_of, refuse_unknown, websocket};
+use crate::fields::{Entry, Fields, get};
+use crate::model::{Action, Agent, At, FailureMode, Handler, Route};
+use crate::report::Code;
+use crate::syntax::Scalar;
+use crate::words::{Priority, ServiceType};
+
+pub(super) fn read(
+    top: &Fields<'_>,
+    names: &Names<'_>,
+    agents: &[Agent],
+    cx: &mut Context<'_>,
+) -> Vec<Route> {
+    let Some(routes) = top.sub("routes", cx.report) else { return Vec::new() };
+    let entries = routes.named("route", cx.report);
+    names_of(&entries, "route", cx.report);
+    entries.iter().filter_map(|entry| route(entry, names, agents, cx)).collect()
+}
+
+fn route(entry: &Entry<'_>, names: &Names<'_>, agents: &[Agent], cx: &mut Context<'_>) -> Option<Route> {
+    let fields = &entry.fields;
+    let action = action(entry, names, cx);
+    let matches = fields.sub("matches", cx.report);
+    let route = Route {
+        id: arc(entry.id),
+        conditions: matches.map(|fields| matches::conditions(&fields, cx)).unwrap_or_default(),
+        priority: priority(fields, cx).unwrap_or(50),
+        agents: asked(fields, names, agents, cx),
+        websocket: websocket::read(fields, cx),
+        body_size_max: fields.size("max-body-size", cx.report),
+        action: action?,
+    };
+    Some(route)
+}
+
+fn action(entry: &Entry<'_>, names: &Names<'_>, cx: &mut Context<'_>) -> Option<Action> {
+    let fields = &entry.fields;
+    let upstream = fields.text("upstream", cx.report);
+    let handler = fields.word::<Handler>("builtin-handler", cx.report);
+    let service = fields.word::<ServiceType>("service-type", cx.report);
+    let stands = |name| fields.one(name).is_some();
+    match (stands("upstream"), stands("builtin-handler")) {
+        (true, true) => {
+            let place = fields.one("builtin-handler").map_or(fields.place, |field| field.place());
+            let first = fields.one("upstream").map_or(fields.place, |field| field.place());
+            cx.report
+                .error(Code::Conflict, place, "a route has both an `upstream` and a `builtin-handler`")
+                .label("answers here")
+                .help("keep one of them")
+                .also(first, "goes there");
+        }
+        (false, false) => {
+            let message = format!("the route `{}` does not say what becomes of its requests", entry.id.value);
+            cx.report
+                .error(Code::Incomplete, fields.place, message)
+                .label("goes nowhere")
+                .help("add upstream \"…\" or builtin-handler \"…\"");
+        }
+        (true, false) => {
+            if let Some(At { value: ServiceType::Builtin, place }) = service {
+                cx.report
+                    .error(Code::Conflict, place, "`service-type \"builtin\"` needs a `builtin-handler`")
+                    .label("but this route has an upstream")
+                    .help("remove it, or name a `builtin-handler` in place of the upstream");
+            }
+        }
+        (false, true) => {}
+    }
+    if let Some(handler) = handler {
+        return Some(Action::Builtin(handler.value));
+    }
+    let upstream = upstream?;
+    match names.upstreams.get(upstream.value) {
+        Some(index) => Some(Action::Proxy(UpstreamId(*index))),
+        None => {
+            refuse_unknown("upstream", upstream, &names.upstreams, cx.report);
+            None
+        }
+    }
+}
+
+/// `priority`: a number or a word.
+fn priority(fields: &Fields<'_>, cx: &mut Context<'_>) -> Option<u32> {
+    let (key, value) = fields.scalar("priority", cx.report)?;
+    match value.scalar {
+        Scalar::Text(_) => get::word::<Priority>(key, value, cx.report).map(|word| word.value.0),
+        Scalar::Integer(number) => match u32::try_from(number) {
+            Ok(number) => Some(number),
+            Err(_) => {
+                cx.report
+                    .error(Code::OutOfRange, value.place, format!("`priority` cannot be {number}"))
+                    .label("out of range")
+                    .help(format!("it must be at least 0 and at most {}", u32::MAX));
+                None
+            }
+        },
+        Scalar::Float(_) | Scalar::Bool(_) | Scalar::Null => get::wrong_type(key, value, cx.report),
+    }
+}
+
+/// `agents`: until they can be asked, each does what its failure mode says.
+fn asked(fields: &Fields<'_>, names: &Names<'_>, agents: &[Agent], cx: &mut Context<'_>) -> Vec<AgentId> {
+    let mut seen = HashSet::new();
+    let mut asked = Vec::new();
+    for name in fields.texts("agents", cx.report) {
+        let Some(&index) = names.agents.get(name.value) else {
+            refuse_unknown("agent", name, &names.agents, cx.report);
+            continue;
+        };
+        if !seen.insert(index) {
+            cx.report
+                .error(Code::DuplicateValue, name.place, format!("the agent `{}` is named twice", name.value))
+                .label("for the second time")
+                .help("keep one of them");
+            continue;
+        }
+        let agent = usize::try_from(index).ok().and_then(|index| agents.get(index));
+        let consequence = match agent.map(|agent| agent.failure_mode) {
+            Some(FailureMode::Open) => "requests pass and are counted",
+            Some(FailureMode::Closed) | None => "requests are answered 503",
+        };
+        cx.report
+            .warn(
+                Code::AgentUnavailable,
+                name.place,
+                format!("the agent `{}` counts as unavailable: {consequence}", name.value),
+            )
+            .label("agents cannot be asked yet")
+            .help("its `failure-mode` decides");
+        asked.push(AgentId(index));
+    }
+    asked
+}

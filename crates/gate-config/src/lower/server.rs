@@ -1,0 +1,63 @@
+//! Reads `server` and `limits`: the process, and what requests must keep to.
+
+use std::time::Duration;
+
+use ws_proto::CloseCode;
+
+use super::Context;
+use crate::fields::Fields;
+use crate::model::{RequestLimits, Server, Shutdown};
+use crate::report::Code;
+
+pub(super) fn server(top: &Fields<'_>, cx: &mut Context<'_>) -> Server {
+    let defaults = Server::default();
+    let Some(fields) = top.sub("server", cx.report) else { return defaults };
+    Server {
+        worker_threads: fields.number("worker-threads", cx.report).unwrap_or(defaults.worker_threads),
+        max_connections: fields.number("max-connections", cx.report).unwrap_or(defaults.max_connections),
+        shutdown: shutdown(&fields, cx),
+    }
+}
+
+fn shutdown(server: &Fields<'_>, cx: &mut Context<'_>) -> Shutdown {
+    let defaults = Shutdown::default();
+    let grace = server.duration("graceful-shutdown-timeout-secs", cx.report).unwrap_or(defaults.grace);
+    let mut shutdown = Shutdown { grace, spread: grace / 3, ..defaults };
+    let Some(drain) = server.sub("drain", cx.report) else { return shutdown };
+    if let Some(spread) = drain.duration("spread", cx.report) {
+        shutdown.spread = spread;
+        if spread > grace && grace > Duration::ZERO {
+            let place = drain.one("spread").map_or(drain.place, |field| field.place());
+            cx.report
+                .error(Code::Conflict, place, "`spread` is longer than `graceful-shutdown-timeout-secs`")
+                .label("longer than the whole shutdown")
+                .help(format!("it must be at most \"{}s\"", grace.as_secs()));
+        }
+    }
+    if let Some(code) = drain.number("close-code", cx.report) {
+        match CloseCode::new(code) {
+            Some(code) => shutdown.close_code = code,
+            None => {
+                let place = drain.one("close-code").map_or(drain.place, |field| field.place());
+                cx.report
+                    .error(Code::OutOfRange, place, format!("a Close frame cannot have the code {code}"))
+                    .label("reserved")
+                    .help(
+                        "codes are 1000 to 1003, 1007 to 1014 and 3000 to 4999; 1001 and 1012 are usual here",
+                    );
+            }
+        }
+    }
+    shutdown
+}
+
+pub(super) fn limits(top: &Fields<'_>, cx: &mut Context<'_>) -> RequestLimits {
+    let defaults = RequestLimits::default();
+    let Some(fields) = top.sub("limits", cx.report) else { return defaults };
+    let head_size = fields.size("max-header-size", cx.report).and_then(|size| usize::try_from(size).ok());
+    RequestLimits {
+        head_size_max: head_size.unwrap_or(defaults.head_size_max),
+        header_count_max: fields.number("max-header-count", cx.report).unwrap_or(defaults.header_count_max),
+        body_size_max: fields.size("max-body-size", cx.report).unwrap_or(defaults.body_size_max),
+    }
+}

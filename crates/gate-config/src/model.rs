@@ -1,0 +1,66 @@
+//! What a configuration means: typed values in which every name is resolved. Nothing
+//! here knows the text it came from, but for the [`Place`]s that errors can point at.
+//!
+//! Durations of zero and counts and sizes of 0 mean no limit.
+
+mod listener;
+mod observability;
+mod place;
+mod route;
+mod server;
+mod upstream;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use listener::{
+    ClientAuth, Identity, ListenAddress, Listener, Peers, ServerTls, SniIdentity, TlsVersion,
+};
+pub use observability::{Level, LogFormat, LogTarget, Logging, Metrics, Observability};
+pub use place::{At, Objection, Place};
+pub use route::{Action, Compression, Handler, OnLimit, Route, WebSocket};
+pub use server::{RequestLimits, Server, Shutdown};
+pub use upstream::{
+    ClientTls, HashKey, HealthCheck, OnUnhealthy, Passive, Pool, Probe, SameSite, Sticky, Target,
+    TargetAddress, Upstream, UpstreamTimeouts,
+};
+
+/// A whole configuration.
+#[derive(Clone, Debug, Default)]
+pub struct Config {
+    /// The process.
+    pub server: Server,
+    /// What requests may be like.
+    pub limits: RequestLimits,
+    /// Where clients connect.
+    pub listeners: Vec<Listener>,
+    /// What becomes of requests; a [`gate_core::ids::RouteId`] is an index here.
+    pub routes: Vec<Route>,
+    /// Backends; a [`gate_core::ids::UpstreamId`] is an index here.
+    pub upstreams: Vec<Upstream>,
+    /// External inspectors; a [`gate_core::ids::AgentId`] is an index here.
+    pub agents: Vec<Agent>,
+    /// Metrics and logs.
+    pub observability: Observability,
+}
+
+/// An external inspector.
+#[derive(Clone, Debug)]
+pub struct Agent {
+    /// Its name.
+    pub id: Arc<str>,
+    /// What happens when it cannot be asked.
+    pub failure_mode: FailureMode,
+    /// For one answer.
+    pub timeout: Duration,
+}
+
+/// Whether what could not be inspected passes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum FailureMode {
+    /// It does not (the default).
+    #[default]
+    Closed,
+    /// It does, and is counted.
+    Open,
+}

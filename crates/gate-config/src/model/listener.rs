@@ -1,0 +1,169 @@
+//! `listeners`: where clients connect, and how.
+
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ipnet::IpNet;
+
+use super::place::At;
+
+/// One address that clients connect to.
+#[derive(Clone, Debug)]
+pub struct Listener {
+    /// Its name.
+    pub id: Arc<str>,
+    /// `address`.
+    pub address: At<ListenAddress>,
+    /// `tls`, for `protocol "https"`.
+    pub tls: Option<ServerTls>,
+    /// `trusted-proxies`: peers whose X-Forwarded-*, Forwarded and X-Request-Id are believed.
+    pub trusted_proxies: Peers,
+    /// `proxy-protocol { from … }`: peers that must begin with the PROXY protocol; all others
+    /// must not. Empty: nobody.
+    pub proxy_protocol: Peers,
+    /// `request-head-timeout`: from the connection, or the end of the last exchange's body, once
+    /// a first byte has come, to the end of a request head. Default 10 s.
+    pub head_timeout: Duration,
+    /// `keepalive-timeout-secs`: between two requests of one connection. Default 75 s.
+    pub keepalive_timeout: Duration,
+    /// `forwarded true`: `Forwarded` (RFC 7239) is sent to upstreams as well. Default off.
+    pub sends_forwarded: bool,
+}
+
+impl Listener {
+    /// A plain one at `address`, with the defaults.
+    #[must_use]
+    pub fn new(id: &str, address: ListenAddress) -> Self {
+        Self {
+            id: id.into(),
+            address: At::nowhere(address),
+            tls: None,
+            trusted_proxies: Peers::default(),
+            proxy_protocol: Peers::default(),
+            head_timeout: Duration::from_secs(10),
+            keepalive_timeout: Duration::from_secs(75),
+            sends_forwarded: false,
+        }
+    }
+}
+
+/// Where to listen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ListenAddress {
+    /// `"127.0.0.1:8080"`, `"[::1]:8080"`; port 0 lets the system choose.
+    Tcp(SocketAddr),
+    /// `"unix:/path"`; `mode` are its permissions (default 0o660).
+    Unix {
+        /// The socket's file.
+        path: PathBuf,
+        /// Its permissions.
+        mode: u32,
+    },
+}
+
+impl fmt::Display for ListenAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(address) => write!(f, "{address}"),
+            Self::Unix { path, .. } => write!(f, "unix:{}", path.display()),
+        }
+    }
+}
+
+/// Peers by their addresses.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Peers {
+    /// Networks.
+    pub networks: Vec<IpNet>,
+    /// `"unix:"`: whoever comes over a unix socket.
+    pub unix: bool,
+}
+
+impl Peers {
+    /// Whether there is anybody.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.networks.is_empty() && !self.unix
+    }
+
+    /// Whether a peer is one of them; `None` is one that came over a unix socket. An IPv4
+    /// address that is written as IPv6 is the IPv4 address.
+    #[must_use]
+    pub fn contain(&self, peer: Option<IpAddr>) -> bool {
+        match peer {
+            None => self.unix,
+            Some(address) => {
+                let address = address.to_canonical();
+                self.networks.iter().any(|network| network.contains(&address))
+            }
+        }
+    }
+}
+
+/// `tls` of a listener.
+#[derive(Clone, Debug)]
+pub struct ServerTls {
+    /// `cert-file` and `key-file`: for clients that name no host that is known.
+    pub identity: Identity,
+    /// `sni`: for those that do. Exact names go before wildcards.
+    pub sni: Vec<SniIdentity>,
+    /// `client-auth`.
+    pub client_auth: ClientAuth,
+    /// `ca-file`: who signs the certificates of clients.
+    pub ca_file: Option<At<PathBuf>>,
+    /// `crl-file`: which of them are revoked.
+    pub crl_files: Vec<At<PathBuf>>,
+    /// `min-version`. Default 1.2.
+    pub min_version: TlsVersion,
+    /// `max-version`. Default 1.3.
+    pub max_version: TlsVersion,
+    /// `handshake-timeout-ms`. Default 10 s.
+    pub handshake_timeout: Duration,
+    /// `session-tickets`. Default on.
+    pub session_tickets: bool,
+    /// `key-log-file`: the secrets of all connections are written there, for debugging. Off by
+    /// default.
+    pub key_log: Option<At<PathBuf>>,
+}
+
+/// A certificate chain and its key, both PEM.
+#[derive(Clone, Debug)]
+pub struct Identity {
+    /// `cert-file`.
+    pub cert_file: At<PathBuf>,
+    /// `key-file`.
+    pub key_file: At<PathBuf>,
+}
+
+/// `sni "a.example.org" "*.example.org" { … }`.
+#[derive(Clone, Debug)]
+pub struct SniIdentity {
+    /// Names in lower case; `*.` in front stands for exactly one label.
+    pub names: Vec<String>,
+    /// What they are shown.
+    pub identity: Identity,
+}
+
+/// Whether clients show certificates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum ClientAuth {
+    /// They are not asked.
+    #[default]
+    None,
+    /// They are asked, and what they show must be good.
+    Request,
+    /// They must show one.
+    Require,
+}
+
+/// A version of TLS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum TlsVersion {
+    /// RFC 5246.
+    V1_2,
+    /// RFC 8446.
+    V1_3,
+}

@@ -1,0 +1,125 @@
+//! `routes`: which requests, and what becomes of them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use gate_core::Policy;
+use gate_core::ids::{AgentId, UpstreamId};
+use gate_core::origin::Origins;
+use gate_core::route::Conditions;
+
+/// One route.
+#[derive(Clone, Debug)]
+pub struct Route {
+    /// Its name.
+    pub id: Arc<str>,
+    /// `matches`.
+    pub conditions: Conditions,
+    /// `priority`: higher goes first. Default 50.
+    pub priority: u32,
+    /// `upstream` or `builtin-handler`.
+    pub action: Action,
+    /// `agents`, in order.
+    pub agents: Vec<AgentId>,
+    /// `websocket`.
+    pub websocket: WebSocket,
+    /// `max-body-size`: bytes of a request's body; more is 413. `None`: as in `limits`.
+    pub body_size_max: Option<u64>,
+}
+
+impl Route {
+    /// A route for every request, with the defaults.
+    #[must_use]
+    pub fn new(id: &str, action: Action) -> Self {
+        Self {
+            id: id.into(),
+            conditions: Conditions::default(),
+            priority: 50,
+            action,
+            agents: Vec::new(),
+            websocket: WebSocket::default(),
+            body_size_max: None,
+        }
+    }
+}
+
+/// What becomes of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// It goes to an upstream.
+    Proxy(UpstreamId),
+    /// The gateway answers it itself.
+    Builtin(Handler),
+}
+
+/// `builtin-handler`: answers that the gateway has itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Handler {
+    /// `health`: whether the process lives; with `?ready`, or at `/ready`, whether it can serve.
+    Health,
+    /// `status`: version, uptime, connections.
+    Status,
+    /// `metrics`: the page that Prometheus reads.
+    Metrics,
+    /// `not-found`: 404.
+    NotFound,
+    /// `echo`: the request as it came.
+    Echo,
+}
+
+/// `websocket`.
+#[derive(Clone, Debug)]
+pub struct WebSocket {
+    /// `enabled false`: upgrades are answered 403. Default true.
+    pub enabled: bool,
+    /// What sessions must keep to.
+    pub policy: Arc<Policy>,
+    /// `max-connections` of the route.
+    pub max_connections: u64,
+    /// `max-connections-per-ip` of the route; IPv6 by /64.
+    pub max_connections_per_ip: u64,
+    /// `on-limit`.
+    pub on_limit: OnLimit,
+    /// `origins`.
+    pub origins: Origins,
+    /// `subprotocols`: those that may be negotiated; none of them offered is 403. Empty: all.
+    pub subprotocols: Vec<String>,
+    /// `compression`.
+    pub compression: Compression,
+    /// `idle-timeout-secs`.
+    pub idle_timeout: Duration,
+}
+
+impl Default for WebSocket {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            policy: Arc::default(),
+            max_connections: 0,
+            max_connections_per_ip: 0,
+            on_limit: OnLimit::Close,
+            origins: Origins::default(),
+            subprotocols: Vec::new(),
+            compression: Compression::Pass,
+            idle_timeout: Duration::ZERO,
+        }
+    }
+}
+
+/// `on-limit`: how a client above a limit of connections is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnLimit {
+    /// 101, then a Close with 1013.
+    Close,
+    /// 503, or 429 where the limit is per address.
+    Reject,
+}
+
+/// `compression`: what becomes of offers of permessage-deflate (RFC 7692).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Compression {
+    /// They pass.
+    Pass,
+    /// They are taken out.
+    Off,
+}

@@ -1,0 +1,61 @@
+//! `server` and `limits`: the process, and what any request must keep to.
+
+use std::time::Duration;
+
+use ws_proto::CloseCode;
+
+/// `server`: what concerns the whole process.
+#[derive(Clone, Debug)]
+pub struct Server {
+    /// `worker-threads`; 0 is one per core.
+    pub worker_threads: u16,
+    /// `max-connections`: sessions in the whole process at a time; more are closed with 1013.
+    pub max_connections: u64,
+    /// How the process ends.
+    pub shutdown: Shutdown,
+}
+
+impl Default for Server {
+    fn default() -> Self {
+        Self { worker_threads: 0, max_connections: 100_000, shutdown: Shutdown::default() }
+    }
+}
+
+/// How a gateway that is told to stop treats its sessions.
+#[derive(Clone, Copy, Debug)]
+pub struct Shutdown {
+    /// `graceful-shutdown-timeout-secs`: from the signal until what is left is cut off. Default 60 s.
+    pub grace: Duration,
+    /// `drain { spread }`: the Close frames are spread evenly over this time. Default a third of `grace`.
+    pub spread: Duration,
+    /// `drain { close-code }`: the code of the Close frames. Default 1001.
+    pub close_code: CloseCode,
+}
+
+impl Default for Shutdown {
+    fn default() -> Self {
+        Self {
+            grace: Duration::from_secs(60),
+            spread: Duration::from_secs(20),
+            close_code: CloseCode::GOING_AWAY,
+        }
+    }
+}
+
+/// `limits`: what requests of HTTP must keep to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RequestLimits {
+    /// `max-header-size`: bytes of a request head; more is 431. Default 16 KiB.
+    pub head_size_max: usize,
+    /// `max-header-count`: header lines of a request; more is 431. Default 100.
+    pub header_count_max: usize,
+    /// `max-body-size`: bytes of a request's body, where the route has no limit of its own;
+    /// more is 413. Default 0.
+    pub body_size_max: u64,
+}
+
+impl Default for RequestLimits {
+    fn default() -> Self {
+        Self { head_size_max: 16 * 1024, header_count_max: 100, body_size_max: 0 }
+    }
+}

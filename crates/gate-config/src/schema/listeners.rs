@@ -1,0 +1,106 @@
+//! `listeners` and all below.
+
+use super::Form::{Block as Sub, Flag, Millis, Named, Other, Seconds, Text, Texts, Word};
+use super::{Block, Form, Key, key, later, optional, required};
+use crate::model::TlsVersion;
+use crate::words::{Protocol, names};
+
+pub(crate) static LISTENERS: Block = Block {
+    name: "listeners",
+    about: "Where clients connect.",
+    keys: &[optional("listener", Named(&LISTENER), "One address.").often()],
+};
+
+pub(crate) static LISTENER: Block = Block {
+    name: "listener",
+    about: "One address that clients connect to.",
+    keys: &[
+        required(
+            "address",
+            Text("address"),
+            "`\"127.0.0.1:8080\"`, `\"[::1]:8080\"` or `\"unix:/path\"`. Port 0 lets the system choose.",
+        ),
+        key("mode", Text("permissions in octal"), "660", "The permissions of a unix socket."),
+        key("protocol", Word(names::<Protocol>), "http", "`https` needs a `tls` block."),
+        optional("tls", Sub(&TLS), "Certificates, and which clients are let in."),
+        optional(
+            "trusted-proxies",
+            Texts("network"),
+            "Peers whose `X-Forwarded-*`, `Forwarded` and `X-Request-Id` are believed: `\"10.0.0.0/8\"`, `\"::1\"`, or `\"unix:\"` for whoever comes over a unix socket.",
+        ),
+        optional("proxy-protocol", Sub(&PROXY_PROTOCOL), "Peers that must begin with the PROXY protocol."),
+        key(
+            "request-head-timeout",
+            Form::Duration,
+            "10s",
+            "For the head of a request, from its first byte, or from the connection.",
+        ),
+        key("keepalive-timeout-secs", Seconds(0), "75", "Between two requests of one connection."),
+        key(
+            "forwarded",
+            Flag,
+            "false",
+            "`Forwarded` (RFC 7239) is sent to upstreams beside `X-Forwarded-*`.",
+        ),
+        later("request-timeout-secs", "`request-head-timeout` is the time for a request's head"),
+        later("default-route", "a route without `matches` fits every request"),
+        later("namespace", ""),
+        later("max-concurrent-streams", ""),
+        later("keepalive-max-requests", ""),
+    ],
+};
+
+pub(crate) static PROXY_PROTOCOL: Block = Block {
+    name: "proxy-protocol",
+    about: "The PROXY protocol, versions 1 and 2. From a peer that is listed it must stand before all else; from others it is not understood.",
+    keys: &[required("from", Texts("network"), "The peers: `\"10.0.0.0/8\"`, `\"::1\"`, or `\"unix:\"`.")],
+};
+
+const CERT_FILE: Key = required("cert-file", Text("path"), "The certificate chain, PEM.");
+const KEY_FILE: Key = required("key-file", Text("path"), "Its private key, PEM.");
+
+pub(crate) static TLS: Block = Block {
+    name: "tls",
+    about: "TLS towards clients. Relative paths are relative to the file that names them.",
+    keys: &[
+        CERT_FILE,
+        KEY_FILE,
+        optional(
+            "sni",
+            Other("names, then a block", Some(&SNI)),
+            "Another certificate, for clients that ask for one of the names.",
+        )
+        .often(),
+        key(
+            "client-auth",
+            Other("`none`, `request`, `require`, or a flag", None),
+            "none",
+            "Whether clients show certificates: not asked; asked, and what they show must be good; required. `true` is `require`.",
+        ),
+        optional("ca-file", Text("path"), "Who signs the certificates of clients, PEM."),
+        optional("crl-file", Texts("path"), "Which of them are revoked, PEM."),
+        key("min-version", Word(names::<TlsVersion>), "1.2", "The oldest version of TLS."),
+        key("max-version", Word(names::<TlsVersion>), "1.3", "The newest."),
+        key("handshake-timeout-ms", Millis(0), "10000", "For the TLS handshake."),
+        key("session-tickets", Flag, "true", "Clients may resume sessions.").alias("session-resumption"),
+        optional(
+            "key-log-file",
+            Text("path"),
+            "**For debugging only:** the secrets of all connections are written there.",
+        ),
+        later("cipher-suite", ""),
+        later("ocsp-stapling", ""),
+        later("acme", ""),
+    ],
+};
+
+pub(crate) static SNI: Block = Block {
+    name: "sni",
+    about: "A certificate for some names. The names stand behind `sni` or in `hostnames`; `*.` in front stands for exactly one label. Exact names go before wildcards.",
+    keys: &[
+        CERT_FILE,
+        KEY_FILE,
+        optional("hostnames", Texts("name"), "The names, if they do not stand behind `sni`."),
+        later("acme", ""),
+    ],
+};

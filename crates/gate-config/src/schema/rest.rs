@@ -1,0 +1,221 @@
+//! The top level, and the blocks that have no file of their own.
+
+use super::Form::{
+    Block as Sub, Count, Duration, Flag, Integer, Millis, Named, Other, Seconds, Size, Text, Texts, Word,
+};
+use super::{Block, LISTENERS, ROUTES, UPSTREAMS, key, later, optional};
+use crate::model::{FailureMode, Level, LogFormat};
+use crate::words::names;
+
+pub(crate) static TOP: Block = Block {
+    name: "",
+    about: "What stands at the top level. Each block may stand in several places and files; they add up.",
+    keys: &[
+        optional("include", Texts("path"), "Other files, relative to this one, whose content stands in this place. A `*` in the name of the file stands for any characters; the files are sorted.").often(),
+        optional("server", Sub(&SERVER), "The process.").alias("system").merged(),
+        optional("listeners", Sub(&LISTENERS), "Where clients connect.").merged(),
+        optional("routes", Sub(&ROUTES), "What becomes of requests.").merged(),
+        optional("upstreams", Sub(&UPSTREAMS), "Backends.").merged(),
+        optional("agents", Sub(&AGENTS), "External inspectors.").merged(),
+        optional("limits", Sub(&LIMITS), "What requests must keep to.").merged(),
+        optional("observability", Sub(&OBSERVABILITY), "Metrics and logs.").merged(),
+        optional("schema-version", Other("anything", None), "Has no effect.").alias("version").ignored(),
+        later("admin", ""),
+        later("frame-logs", ""),
+        later("traces", ""),
+        later("filters", ""),
+        later("waf", ""),
+        later("namespace", ""),
+        later("rate-limits", ""),
+        later("cache", ""),
+    ],
+};
+
+pub(crate) static SERVER: Block = Block {
+    name: "server",
+    about: "What concerns the whole process. `system` is another name for it.",
+    keys: &[
+        key("worker-threads", Integer(0, 1024), "0", "0 is one for each core."),
+        key("max-connections", Count, "100000", "Sessions in the whole process at a time; 0: no limit."),
+        key(
+            "graceful-shutdown-timeout-secs",
+            Seconds(0),
+            "60",
+            "From the signal to stop until what is left is cut off; 0: no limit.",
+        ),
+        optional("drain", Sub(&DRAIN), "How sessions are told to end.").merged(),
+        later("daemon", "run it under a supervisor"),
+        later("pid-file", ""),
+        later("user", ""),
+        later("group", ""),
+        later("working-directory", "relative paths are relative to the file that names them"),
+        later("trace-id-format", ""),
+        later("auto-reload", ""),
+        later("route-cache-size", ""),
+    ],
+};
+
+pub(crate) static DRAIN: Block = Block {
+    name: "drain",
+    about: "How sessions are told to end when the process stops.",
+    keys: &[
+        optional(
+            "spread",
+            Duration,
+            "The Close frames are spread evenly over this time, so that not all clients come back at once.",
+        )
+        .or_else("a third of `graceful-shutdown-timeout-secs`"),
+        key("close-code", Integer(1000, 4999), "1001", "The code of the Close frames."),
+    ],
+};
+
+pub(crate) static LIMITS: Block = Block {
+    name: "limits",
+    about: "What requests of HTTP must keep to.",
+    keys: &[
+        key(
+            "max-header-size",
+            Size(8 * 1024, 1024 * 1024),
+            "16KiB",
+            "Bytes of a request's head; more is 431.",
+        ),
+        key("max-header-count", Integer(1, 1000), "100", "Header lines of a request; more is 431."),
+        key(
+            "max-body-size",
+            Size(0, u64::MAX),
+            "0",
+            "Bytes of a request's body, where the route has no limit of its own; more is 413. 0: no limit.",
+        ),
+        later(
+            "max-connections-per-client",
+            "`max-connections-per-ip` of a route's `websocket` limits its sessions",
+        ),
+        later("max-total-connections", "`max-connections` of `server` limits the sessions"),
+        later("max-in-flight-requests", ""),
+    ],
+};
+
+pub(crate) static AGENTS: Block = Block {
+    name: "agents",
+    about: "External inspectors. They cannot be asked yet: where a route names one, `failure-mode` decides.",
+    keys: &[optional("agent", Named(&AGENT), "One agent.").often()],
+};
+
+pub(crate) static AGENT: Block = Block {
+    name: "agent",
+    about: "One agent. It needs a `transport` or a `unix-socket`.",
+    keys: &[
+        optional("transport", Other("`unix_socket`, then a block", Some(&TRANSPORT)), "How it is reached."),
+        optional(
+            "unix-socket",
+            Other("a path", Some(&TRANSPORT)),
+            "Short for `transport \"unix_socket\"`: `unix-socket path=\"/run/agent.sock\"`.",
+        ),
+        optional(
+            "events",
+            Other("words", None),
+            "What it is asked about; hyphens are as good as underscores.",
+        )
+        .or_else("`request_headers`"),
+        key("timeout-ms", Millis(1), "1000", "For one answer."),
+        key(
+            "failure-mode",
+            Word(names::<FailureMode>),
+            "closed",
+            "When it cannot be asked. `closed`: the request is answered 503. `open`: it passes and is counted.",
+        ),
+        optional("type", Text("word"), "Has no effect.").ignored(),
+        later("grpc", ""),
+        later("http", ""),
+        later("config", ""),
+        later("protocol-version", ""),
+        later("circuit-breaker", ""),
+        later("max-concurrent-calls", ""),
+        later("max-request-body-bytes", ""),
+        later("max-response-body-bytes", ""),
+        later("request-body-mode", ""),
+        later("response-body-mode", ""),
+        later("chunk-timeout-ms", ""),
+    ],
+};
+
+pub(crate) static TRANSPORT: Block = Block {
+    name: "transport",
+    about: "A unix socket.",
+    keys: &[optional("path", Text("path"), "The socket's file.")],
+};
+
+pub(crate) static OBSERVABILITY: Block = Block {
+    name: "observability",
+    about: "What can be seen of the gateway.",
+    keys: &[
+        optional(
+            "metrics",
+            Sub(&METRICS),
+            "The page that Prometheus reads; without the block there is none.",
+        )
+        .merged(),
+        optional("logging", Sub(&LOGGING), "Logs.").merged(),
+        later("tracing", ""),
+    ],
+};
+
+pub(crate) static METRICS: Block = Block {
+    name: "metrics",
+    about: "The page that Prometheus reads.",
+    keys: &[
+        key("enabled", Flag, "true", "`false` is as good as no block."),
+        key("address", Text("address"), "127.0.0.1:9090", "Where it is served."),
+        key("path", Text("path"), "/metrics", "Its path."),
+        later("high-cardinality", ""),
+    ],
+};
+
+pub(crate) static LOGGING: Block = Block {
+    name: "logging",
+    about: "Logs: one line for each record.",
+    keys: &[
+        key(
+            "level",
+            Word(names::<Level>),
+            "info",
+            "What goes to the error log; each level tells what those before it tell.",
+        ),
+        key(
+            "format",
+            Word(names::<LogFormat>),
+            "json",
+            "`text`: `key=value` pairs behind the time and the event.",
+        ),
+        optional(
+            "access-log",
+            Other("a path, or a block", Some(&LOG)),
+            "A line for each request, and each open and close of a session.",
+        )
+        .or_else("`stderr`"),
+        optional(
+            "error-log",
+            Other("a path, or a block", Some(&LOG)),
+            "What else is to be told, and why things failed.",
+        )
+        .or_else("`stderr`"),
+        later("audit-log", ""),
+    ],
+};
+
+pub(crate) static LOG: Block = Block {
+    name: "access-log",
+    about: "A log: `access-log \"/var/log/framegate/access.log\"`, or a block. `error-log` is written in the same ways.",
+    keys: &[
+        key("enabled", Flag, "true", "`false` is as good as the file `off`."),
+        key(
+            "file",
+            Text("path"),
+            "stderr",
+            "A file that is appended to, or one of the words `stderr`, `stdout` and `off`. May stand behind the name instead.",
+        ),
+        later("format", "`format` stands in `logging`"),
+        later("level", "`level` stands in `logging`"),
+        later("buffer-size", ""),
+    ],
+};

@@ -1,0 +1,144 @@
+//! `routes` and all below.
+
+use super::Form::{
+    Block as Sub, Count, Flag, Integer, Millis, Named, Other, Seconds, Size, Text, Texts, Word,
+};
+use super::{Block, key, later, optional};
+use crate::model::{Compression, Handler, OnLimit};
+use crate::words::{ServiceType, names};
+
+pub(crate) static ROUTES: Block = Block {
+    name: "routes",
+    about: "Which requests, and what becomes of them. The route with the highest `priority` whose `matches` fit answers; of several, the more specific one, then the first in the text. A request that no route fits is answered 404.",
+    keys: &[optional("route", Named(&ROUTE), "One route.").often()],
+};
+
+pub(crate) static ROUTE: Block = Block {
+    name: "route",
+    about: "One route. It needs either an `upstream` or a `builtin-handler`.",
+    keys: &[
+        key(
+            "priority",
+            Other("an integer, or `low`, `normal`, `high`, `critical`", None),
+            "50",
+            "Higher goes first. The words are 10, 50, 100 and 1000.",
+        ),
+        optional("matches", Sub(&MATCHES), "Which requests; without it, all."),
+        optional("upstream", Text("name"), "Where they go."),
+        optional("builtin-handler", Word(names::<Handler>), "What the gateway answers itself."),
+        optional(
+            "agents",
+            Texts("name"),
+            "Who is asked first, in this order. Agents cannot be asked yet, so each counts as unavailable.",
+        ),
+        optional(
+            "websocket",
+            Other("a block, or a flag", Some(&WEBSOCKET)),
+            "Upgrades to WebSocket. Without it they pass with the defaults; a flag alone is `enabled`.",
+        ),
+        optional("max-body-size", Size(0, u64::MAX), "Bytes of a request's body; more is 413.")
+            .or_else("as in `limits`"),
+        optional(
+            "service-type",
+            Word(names::<ServiceType>),
+            "Has no effect, but `builtin` needs a `builtin-handler`.",
+        )
+        .ignored(),
+        later("websocket-inspection", ""),
+        later("header-config", ""),
+        later("static-files", ""),
+        later("api-schema", ""),
+        later("inference", ""),
+        later("filters", ""),
+        later("cache", ""),
+        later("shadow", ""),
+        later("waf-enabled", ""),
+        later("fallback", ""),
+        later("policies", ""),
+        later("retry-policy", "`retries` of the upstream says how many other targets are tried"),
+    ],
+};
+
+pub(crate) static MATCHES: Block = Block {
+    name: "matches",
+    about: "What a request must be like. Of several paths, hosts, methods or subprotocols one must fit; of headers and query parameters all. Each may stand several times, or have several values.",
+    keys: &[
+        optional("path", Texts("path"), "The whole path, normalised.").often(),
+        optional("path-prefix", Texts("path"), "The path or what lies below it: `/v2` fits `/v2` and `/v2/a`, not `/v2x`. A prefix that ends in `/` fits what begins with it.").often(),
+        optional("path-regex", Texts("regular expression"), "Found anywhere in the path, unless anchored by `^` and `$`.").often(),
+        optional("host", Texts("host"), "The host without its port, or `*.example.org` for any name below `example.org`.").often(),
+        optional("method", Texts("method"), "The method.").often(),
+        optional("header", Other("a name, then perhaps a value", None), "A field that must be there: `header \"Cookie\"`, or have this value: `header \"X-Version\" \"2\"`. Also `header name=\"X-Version\" value=\"2\"`.").often(),
+        optional("query-param", Other("a name, then perhaps a value", None), "A parameter of the query, in the same ways.").often(),
+        optional("subprotocol", Texts("token"), "A subprotocol of WebSocket that the client offers.").often(),
+    ],
+};
+
+pub(crate) static WEBSOCKET: Block = Block {
+    name: "websocket",
+    about: "Sessions of WebSocket on the route. 0 means no limit.",
+    keys: &[
+        key("enabled", Flag, "true", "`false`: upgrades are answered 403."),
+        key("max-connections", Count, "0", "Sessions of the route at a time."),
+        key("max-connections-per-ip", Count, "0", "Of one address; of IPv6, of one /64."),
+        key(
+            "on-limit",
+            Word(names::<OnLimit>),
+            "close",
+            "How a client above a limit of connections is told. `close`: 101, then a Close with 1013. `reject`: 503, or 429 for the limit per address.",
+        ),
+        key("max-frame-size", Size(0, u64::MAX), "0", "Payload of one frame; more is closed with 1009."),
+        key(
+            "max-message-size",
+            Size(0, u64::MAX),
+            "0",
+            "Payload of all frames of one message, as they are on the wire; more is closed with 1009.",
+        ),
+        key(
+            "max-fragments",
+            Integer(0, 0xffff_ffff),
+            "0",
+            "Frames of one message; more is closed with 1008.",
+        ),
+        key("validate-utf8", Flag, "true", "Uncompressed text that is not UTF-8 is closed with 1007."),
+        key("send-timeout-ms", Millis(0), "60000", "A peer that takes no bytes for so long is cut off."),
+        key(
+            "close-timeout-ms",
+            Millis(0),
+            "5000",
+            "From the first Close frame to the end of both connections.",
+        ),
+        key(
+            "half-close-timeout-ms",
+            Millis(0),
+            "60000",
+            "After one peer's FIN without a Close: how long the other may be silent.",
+        ),
+        key("frame-timeout-ms", Millis(0), "0", "From the first byte of a frame to its last."),
+        optional(
+            "origins",
+            Texts("origin"),
+            "Pages that may connect: `\"https://example.org\"`, `\"https://*.example.org\"`, with a port where it is not the scheme's. Without it, all.",
+        ),
+        optional(
+            "subprotocols",
+            Texts("token"),
+            "Those that may be negotiated; a client that offers none of them is answered 403. Without it, all.",
+        ),
+        key(
+            "compression",
+            Word(names::<Compression>),
+            "pass",
+            "permessage-deflate (RFC 7692). `pass`: the peers agree on it. `off`: the offer is taken out.",
+        ),
+        key("idle-timeout-secs", Seconds(0), "0", "Without a message from either side.").unenforced(),
+        key("ping-interval-secs", Seconds(0), "0", "Between two pings of the gateway.").unenforced(),
+        key("ping-timeout-secs", Seconds(0), "10", "For the answer to a ping.").unenforced(),
+        later("max-age", ""),
+        later("rate-limit", ""),
+        later("inspect", ""),
+        later("webhook", ""),
+        later("frame-log", ""),
+        later("trace", ""),
+    ],
+};

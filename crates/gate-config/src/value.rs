@@ -1,0 +1,14 @@
+//! Texts that stand for something: each function takes the text of one value and answers
+//! what it means, or what is wrong with it in a few words.
+
+mod address;
+mod field;
+mod name;
+mod quantity;
+
+pub(crate) use address::{listen_address, metrics_address, network, target_address};
+pub(crate) use field::{
+    header_name, host_header, is_header_value, method, path_pattern, regex, request_path, token,
+};
+pub(crate) use name::{host_pattern, server_name, sni_name};
+pub(crate) use quantity::{DURATION_MAX, duration, mode, size};

@@ -1,0 +1,236 @@
+//! Addresses of listeners, targets and peers.
+
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::path::PathBuf;
+
+use ipnet::IpNet;
+
+use super::name::server_name;
+use crate::model::{ListenAddress, TargetAddress};
+
+/// What is wrong with an address, and what would be right.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Fault {
+    pub(crate) why: String,
+    pub(crate) help: String,
+}
+
+fn fault<T>(why: &str, help: impl Into<String>) -> Result<T, Fault> {
+    Err(Fault { why: why.to_owned(), help: help.into() })
+}
+
+const LISTEN: &str = "addresses are like \"127.0.0.1:8080\", \"[::1]:8080\" or \"unix:/path\"";
+
+/// Where to listen. The path of a unix socket is made whole by `resolve`.
+pub(crate) fn listen_address(
+    text: &str,
+    mode: u32,
+    resolve: impl Fn(&str) -> PathBuf,
+) -> Result<ListenAddress, Fault> {
+    match text.strip_prefix("unix:") {
+        Some(path) => Ok(ListenAddress::Unix { path: socket_path(path, resolve)?, mode }),
+        None => metrics_address(text).map(ListenAddress::Tcp),
+    }
+}
+
+/// A numeric address with a port.
+pub(crate) fn metrics_address(text: &str) -> Result<SocketAddr, Fault> {
+    if let Ok(address) = text.parse() {
+        return Ok(address);
+    }
+    if text.contains("://") {
+        return fault("a scheme does not belong here", LISTEN);
+    }
+    match split_port(text) {
+        Some(("" | "*", port)) => fault(
+            "no address stands before the port",
+            format!("for all addresses write \"0.0.0.0:{port}\" or \"[::]:{port}\""),
+        ),
+        Some(("localhost", port)) => fault(
+            "a name can have several addresses",
+            format!("write \"127.0.0.1:{port}\" or \"[::1]:{port}\""),
+        ),
+        Some((host, port)) if host.parse::<IpAddr>().is_ok() || host.starts_with('[') => {
+            if port.parse::<u16>().is_err() {
+                return fault("not a port", "ports are 0 to 65535");
+            }
+            fault("not an address", LISTEN)
+        }
+        None if text.parse::<IpAddr>().is_ok() => fault("a port is missing", LISTEN),
+        Some(_) | None => fault("not a numeric address with a port", LISTEN),
+    }
+}
+
+const TARGET: &str = "addresses of targets are like \"127.0.0.1:3000\", \"backend:3000\", \"wss://backend:443\" or \"unix:/path\"";
+
+/// Where a target is, and whether it speaks TLS.
+pub(crate) fn target_address(
+    text: &str,
+    resolve: impl Fn(&str) -> PathBuf,
+) -> Result<(TargetAddress, bool), Fault> {
+    if let Some(path) = text.strip_prefix("unix:") {
+        return Ok((TargetAddress::Unix(socket_path(path, resolve)?), false));
+    }
+    let (authority, scheme) = match text.split_once("://") {
+        Some((scheme, authority)) => (authority, Some(scheme.to_ascii_lowercase())),
+        None => (text, None),
+    };
+    let (tls, default_port) = match scheme.as_deref() {
+        None => (false, None),
+        Some("ws" | "http") => (false, Some(80)),
+        Some("wss" | "https") => (true, Some(443)),
+        Some(_) => return fault("not a scheme of a target", "there are: ws, wss, http, https"),
+    };
+    let authority =
+        if scheme.is_some() { authority.strip_suffix('/').unwrap_or(authority) } else { authority };
+    if authority.contains(['/', '?', '#']) {
+        return fault("a path does not belong here", "targets get the path of the request");
+    }
+    if authority.contains('@') {
+        return fault("a user name does not belong here", TARGET);
+    }
+    let (host, port) = match (split_port(authority), default_port) {
+        (Some((host, port)), _) => match port.parse() {
+            Ok(0) | Err(_) => return fault("not a port", "ports are 1 to 65535"),
+            Ok(port) => (host, port),
+        },
+        (None, Some(port)) => (authority, port),
+        (None, None) => return fault("a port is missing", TARGET),
+    };
+    Ok((TargetAddress::Tcp { host: target_host(host)?, port }, tls))
+}
+
+fn target_host(host: &str) -> Result<String, Fault> {
+    if let Some(literal) = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+        return match literal.parse::<Ipv6Addr>() {
+            Ok(address) => Ok(address.to_string()),
+            Err(_) => fault("no address of IPv6 stands in the brackets", TARGET),
+        };
+    }
+    if host.parse::<Ipv6Addr>().is_ok() {
+        return fault("addresses of IPv6 need brackets", format!("write \"[{host}]:3000\""));
+    }
+    server_name(host).or_else(|why| fault(why, TARGET))
+}
+
+/// The host and the port, if there is one: behind the last colon that is not in brackets.
+fn split_port(authority: &str) -> Option<(&str, &str)> {
+    if authority.parse::<Ipv6Addr>().is_ok() {
+        return None;
+    }
+    authority.rsplit_once(':').filter(|(_, port)| !port.contains(']'))
+}
+
+/// The system's limit for the path of a unix socket is 107 bytes.
+fn socket_path(path: &str, resolve: impl Fn(&str) -> PathBuf) -> Result<PathBuf, Fault> {
+    let path = path.strip_prefix("//").unwrap_or(path);
+    if path.is_empty() {
+        return fault("the path of the socket is missing", "write \"unix:/run/name.sock\"");
+    }
+    let path = resolve(path);
+    if path.as_os_str().len() > 107 {
+        return fault("the path of a unix socket has at most 107 bytes", "choose a shorter one");
+    }
+    Ok(path)
+}
+
+/// A network of peers: `10.0.0.0/8`, or one address; `None`: whoever comes over a unix socket.
+pub(crate) fn network(text: &str) -> Result<Option<IpNet>, Fault> {
+    let help = "networks are like \"10.0.0.0/8\", \"192.0.2.1\", \"fd00::/8\" or \"unix:\"";
+    if text == "unix:" {
+        return Ok(None);
+    }
+    if let Ok(address) = text.parse::<IpAddr>() {
+        return Ok(Some(address.into()));
+    }
+    let Ok(network) = text.parse::<IpNet>() else { return fault("not a network", help) };
+    if network.trunc() != network {
+        return fault("bits are set behind the prefix", format!("write \"{}\"", network.trunc()));
+    }
+    Ok(Some(network))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn resolve(path: &str) -> PathBuf {
+        PathBuf::from("/etc/gate").join(path)
+    }
+
+    #[test]
+    fn listeners_have_numeric_addresses_or_sockets() {
+        for (text, expected) in [
+            ("127.0.0.1:8080", "127.0.0.1:8080"),
+            ("[::1]:0", "[::1]:0"),
+            ("unix:/run/a.sock", "unix:/run/a.sock"),
+            ("unix:a.sock", "unix:/etc/gate/a.sock"),
+            ("unix:///run/a.sock", "unix:/run/a.sock"),
+        ] {
+            let address = listen_address(text, 0o660, resolve).map(|address| address.to_string());
+            assert_eq!(address, Ok(expected.to_owned()), "{text}");
+        }
+        for (text, why) in [
+            ("", "not a numeric address with a port"),
+            ("8080", "not a numeric address with a port"),
+            (":8080", "no address stands before the port"),
+            ("*:8080", "no address stands before the port"),
+            ("localhost:8080", "a name can have several addresses"),
+            ("127.0.0.1", "a port is missing"),
+            ("::1", "a port is missing"),
+            ("127.0.0.1:99999", "not a port"),
+            ("127.0.0.1:", "not a port"),
+            ("[::1:80", "not an address"),
+            ("ws://127.0.0.1:80", "a scheme does not belong here"),
+            ("unix:", "the path of the socket is missing"),
+        ] {
+            let found = listen_address(text, 0o660, resolve).map_err(|fault| fault.why);
+            assert_eq!(found, Err(why.to_owned()), "{text}");
+        }
+        let long = format!("unix:/{}", "a".repeat(107));
+        assert!(listen_address(&long, 0o660, resolve).is_err());
+    }
+
+    #[test]
+    fn targets_have_names_or_addresses_and_perhaps_a_scheme() {
+        for (text, expected, tls) in [
+            ("127.0.0.1:3000", "127.0.0.1:3000", false),
+            ("Backend.internal:3000", "backend.internal:3000", false),
+            ("[::1]:3000", "[::1]:3000", false),
+            ("ws://backend", "backend:80", false),
+            ("wss://backend/", "backend:443", true),
+            ("https://backend:8443", "backend:8443", true),
+            ("wss://[fe80::1]", "[fe80::1]:443", true),
+            ("unix:/run/b.sock", "unix:/run/b.sock", false),
+        ] {
+            let (address, found) = target_address(text, resolve).expect(text);
+            assert_eq!((address.to_string(), found), (expected.to_owned(), tls), "{text}");
+        }
+        for (text, why) in [
+            ("backend", "a port is missing"),
+            ("::1", "a port is missing"),
+            ("backend:0", "not a port"),
+            ("backend:http", "not a port"),
+            ("tcp://backend:1", "not a scheme of a target"),
+            ("ws://backend:1/chat", "a path does not belong here"),
+            ("ws://me@backend:1", "a user name does not belong here"),
+            ("fe80::1:3000x", "not a port"),
+            ("a b:1", "a name has letters of ASCII, digits, `-`, `_` and points"),
+            ("[x]:1", "no address of IPv6 stands in the brackets"),
+        ] {
+            let found = target_address(text, resolve).map_err(|fault| fault.why);
+            assert_eq!(found, Err(why.to_owned()), "{text}");
+        }
+    }
+
+    #[test]
+    fn networks_have_no_bits_behind_their_prefix() {
+        assert_eq!(network("unix:"), Ok(None));
+        assert_eq!(network("10.0.0.0/8"), Ok(Some("10.0.0.0/8".parse().unwrap())));
+        assert_eq!(network("::1"), Ok(Some("::1/128".parse().unwrap())));
+        for text in ["10.0.0.1/8", "10.0.0.0/33", "example.org", "", "10.0.0"] {
+            assert!(network(text).is_err(), "{text}");
+        }
+        assert_eq!(network("10.0.0.1/8").unwrap_err().help, "write \"10.0.0.0/8\"");
+    }
+}

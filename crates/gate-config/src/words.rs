@@ -1,0 +1,197 @@
+//! Settings that are one of a few words, and the words.
+
+use gate_core::balance::Algorithm;
+
+use crate::model::{
+    Compression, FailureMode, Handler, Level, LogFormat, OnLimit, OnUnhealthy, SameSite, TlsVersion,
+};
+
+/// A type whose values are words in a configuration. Words have hyphens; underscores do as well.
+pub(crate) trait Words: Copy + 'static {
+    /// The words, as the reference page lists them.
+    const WORDS: &'static [(&'static str, Self)];
+    /// Other words for the same values.
+    const ALIASES: &'static [(&'static str, Self)] = &[];
+    /// Words whose feature does not exist.
+    const LATER: &'static [&'static str] = &[];
+}
+
+/// The words of a type.
+pub(crate) fn names<W: Words>() -> Vec<&'static str> {
+    W::WORDS.iter().map(|(name, _)| *name).collect()
+}
+
+/// What a word stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Meaning<W> {
+    Value(W),
+    Later,
+    Unknown,
+}
+
+/// What `word` stands for.
+pub(crate) fn meaning<W: Words>(word: &str) -> Meaning<W> {
+    let word = word.replace('_', "-");
+    let known = W::WORDS.iter().chain(W::ALIASES).find(|(name, _)| *name == word);
+    match known {
+        Some((_, value)) => Meaning::Value(*value),
+        None if W::LATER.contains(&&*word) => Meaning::Later,
+        None => Meaning::Unknown,
+    }
+}
+
+impl Words for TlsVersion {
+    const WORDS: &'static [(&'static str, Self)] = &[("1.2", Self::V1_2), ("1.3", Self::V1_3)];
+}
+
+impl Words for OnLimit {
+    const WORDS: &'static [(&'static str, Self)] = &[("close", Self::Close), ("reject", Self::Reject)];
+}
+
+impl Words for Compression {
+    const WORDS: &'static [(&'static str, Self)] = &[("pass", Self::Pass), ("off", Self::Off)];
+    const LATER: &'static [&'static str] = &["client-only"];
+}
+
+impl Words for Handler {
+    const WORDS: &'static [(&'static str, Self)] = &[
+        ("health", Self::Health),
+        ("status", Self::Status),
+        ("metrics", Self::Metrics),
+        ("not-found", Self::NotFound),
+        ("echo", Self::Echo),
+    ];
+    const LATER: &'static [&'static str] = &["config", "upstreams", "cache-purge", "cache-stats"];
+}
+
+impl Words for OnUnhealthy {
+    const WORDS: &'static [(&'static str, Self)] = &[("keep", Self::Keep), ("close", Self::Close)];
+}
+
+impl Words for SameSite {
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("lax", Self::Lax), ("strict", Self::Strict), ("none", Self::None)];
+}
+
+impl Words for FailureMode {
+    const WORDS: &'static [(&'static str, Self)] = &[("closed", Self::Closed), ("open", Self::Open)];
+    const ALIASES: &'static [(&'static str, Self)] =
+        &[("fail-closed", Self::Closed), ("fail-open", Self::Open)];
+}
+
+impl Words for Level {
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("error", Self::Error), ("warn", Self::Warn), ("info", Self::Info), ("debug", Self::Debug)];
+}
+
+impl Words for LogFormat {
+    const WORDS: &'static [(&'static str, Self)] = &[("json", Self::Json), ("text", Self::Text)];
+    const LATER: &'static [&'static str] = &["combined"];
+}
+
+/// `protocol` of a listener.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Protocol {
+    Http,
+    Https,
+}
+
+impl Words for Protocol {
+    const WORDS: &'static [(&'static str, Self)] = &[("http", Self::Http), ("https", Self::Https)];
+    const LATER: &'static [&'static str] = &["h2", "h3", "sip-udp", "sip-tcp", "sip-tls"];
+}
+
+/// `client-auth` of a listener's `tls`.
+impl Words for crate::model::ClientAuth {
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("none", Self::None), ("request", Self::Request), ("require", Self::Require)];
+}
+
+/// `service-type`: what other gateways' configurations say of a route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ServiceType {
+    Web,
+    Api,
+    Builtin,
+}
+
+impl Words for ServiceType {
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("web", Self::Web), ("api", Self::Api), ("builtin", Self::Builtin)];
+    const LATER: &'static [&'static str] = &["static", "inference"];
+}
+
+/// `load-balancing`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Balancing {
+    By(Algorithm),
+    /// As a `sticky` block says; a client without its cookie goes to the next in turn.
+    Sticky,
+}
+
+impl Words for Balancing {
+    const WORDS: &'static [(&'static str, Self)] = &[
+        ("round-robin", Self::By(Algorithm::RoundRobin)),
+        ("least-connections", Self::By(Algorithm::LeastConnections)),
+        ("random", Self::By(Algorithm::Random)),
+        ("power-of-two-choices", Self::By(Algorithm::PowerOfTwo)),
+        ("ip-hash", Self::By(Algorithm::IpHash)),
+        ("consistent-hash", Self::By(Algorithm::ConsistentHash)),
+        ("sticky", Self::Sticky),
+    ];
+    const ALIASES: &'static [(&'static str, Self)] = &[
+        ("weighted", Self::By(Algorithm::RoundRobin)),
+        ("weighted-round-robin", Self::By(Algorithm::RoundRobin)),
+        ("power-of-two", Self::By(Algorithm::PowerOfTwo)),
+        ("p2c", Self::By(Algorithm::PowerOfTwo)),
+    ];
+}
+
+/// `events` of an agent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Event;
+
+impl Words for Event {
+    const WORDS: &'static [(&'static str, Self)] = &[
+        ("request-headers", Self),
+        ("request-body", Self),
+        ("response-headers", Self),
+        ("response-body", Self),
+        ("request-complete", Self),
+        ("websocket-frame", Self),
+    ];
+    const ALIASES: &'static [(&'static str, Self)] =
+        &[("log", Self), ("web-socket-frame", Self), ("guardrail", Self)];
+}
+
+/// The `transport` of an agent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct UnixSocket;
+
+impl Words for UnixSocket {
+    const WORDS: &'static [(&'static str, Self)] = &[("unix-socket", Self)];
+    const LATER: &'static [&'static str] = &["grpc", "http"];
+}
+
+/// The words of a route's `priority`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Priority(pub(crate) u32);
+
+impl Words for Priority {
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("low", Self(10)), ("normal", Self(50)), ("high", Self(100)), ("critical", Self(1000))];
+}
+
+/// What a health check asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ProbeType {
+    Http,
+    Tcp,
+    WebSocket,
+}
+
+impl Words for ProbeType {
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("http", Self::Http), ("tcp", Self::Tcp), ("websocket", Self::WebSocket)];
+    const LATER: &'static [&'static str] = &["grpc", "inference"];
+}
