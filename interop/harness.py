@@ -67,7 +67,9 @@ def expect(condition: bool, what: str) -> None:
         raise AssertionError(what)
 
 
-async def eventually(what: str, probe: Callable[[], Any], within: float = 5.0) -> Any:
+async def eventually(
+    what: str | Callable[[], str], probe: Callable[[], Any], within: float = 5.0
+) -> Any:
     """Asks `probe` until it answers something true, and gives that answer."""
     until = time.monotonic() + within
     while True:
@@ -77,18 +79,21 @@ async def eventually(what: str, probe: Callable[[], Any], within: float = 5.0) -
         if answer:
             return answer
         if time.monotonic() > until:
-            raise AssertionError(f"not within {within:g} s: {what}")
+            told = what if isinstance(what, str) else what()
+            raise AssertionError(f"not within {within:g} s: {told}")
         await asyncio.sleep(0.02)
 
 
 async def run(rig: Any, only: str) -> Tally:
-    """Runs the checks whose name contains `only`, one after the other."""
+    """Runs the checks whose name contains `only`, one after the other; `rig.after_check()`
+    clears up after each."""
     tally = Tally()
     for item in CHECKS:
         if only not in item.name:
             continue
         started = time.monotonic()
         word, detail = await _outcome(item, rig)
+        await rig.after_check()
         print(f"{word:<4} {time.monotonic() - started:6.2f} s  {item.name}", flush=True)
         if detail:
             print("\n".join("       " + line for line in detail.splitlines()), flush=True)

@@ -47,17 +47,19 @@ class Child:
         return await self.process.wait()
 
 
-async def output_of(argv: list[str], env: dict[str, str] | None = None) -> tuple[int, str, str]:
+async def output_of(
+    argv: list[str], env: dict[str, str] | None = None, stdin: bytes | None = None
+) -> tuple[int, str, str]:
     """Runs a program to its end: exit code, standard output, standard error."""
     process = await asyncio.create_subprocess_exec(
         *argv,
-        stdin=asyncio.subprocess.DEVNULL,
+        stdin=asyncio.subprocess.DEVNULL if stdin is None else asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
         env=env,
     )
     try:
-        out, err = await process.communicate()
+        out, err = await process.communicate(stdin)
     finally:
         if process.returncode is None:
             process.kill()

@@ -2,8 +2,8 @@
 
     python run.py [--gateway PATH] [--work FOLDER] [--only TEXT] [--list]
 
-Needs the packages of requirements.txt (this Python) and package.json (under WORK/node), `curl`
-and, for the page, `chromium`; `./test --interop` installs them and runs this.
+Needs the packages of requirements.txt (this Python) and package.json (under WORK/node), `curl`,
+`openssl`, `haproxy` and, for the page, `chromium`; `./test --interop` installs them and runs this.
 """
 
 import argparse
@@ -25,6 +25,18 @@ from checks import (  # noqa: F401  importing registers the checks, and sets the
     observe,
     shutdown,
     browser,
+    protocols,
+    socketio,
+    routing,
+    forwarding,
+    bodies,
+    tls,
+    wss,
+    upstream_tls,
+    haproxy,
+    balance,
+    health,
+    commands,
 )
 from rig import Rig
 

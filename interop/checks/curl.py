@@ -1,8 +1,15 @@
-"""Plain HTTP and malformed upgrades, sent by curl: each has its defined answer."""
+"""Plain requests and malformed upgrades at `framegate relay`, sent by curl: each has its defined
+answer.
+"""
 
 import asyncio
+import hashlib
+from pathlib import Path
 
+from backend import pair
+from fetch import conversation, fetch
 from harness import check, equal, expect
+from origin import Origin
 from processes import output_of
 
 UPGRADE = {
@@ -80,12 +87,35 @@ async def raw_upgrade(rig) -> None:
     expect("upgrade" in headers.get("connection", "").lower(), "Connection lacks `upgrade`")
 
 
-@check("curl: a plain GET is told to upgrade (426)")
-async def plain_get(rig) -> None:
-    headers = await refused(rig, 426)
-    equal(headers.get("upgrade", "").lower(), "websocket", "Upgrade")
-    equal(headers.get("sec-websocket-version"), "13", "Sec-WebSocket-Version")
-    expect("upgrade" in headers.get("connection", "").lower(), "Connection lacks `upgrade`")
+@check("curl: a relay takes plain requests to its backend and the answers back")
+async def plain(rig) -> None:
+    origin = await Origin.start(rig, "plain")
+    gateway = await rig.new_gateway("plain", origin.port)
+    for method, options, body in (
+        ("GET", [], b""),
+        ("POST", ["--data", "hello"], b"hello"),
+        ("PUT", ["--header", "Transfer-Encoding: chunked", "--upload-file", __file__], None),
+    ):
+        sent = Path(__file__).read_bytes() if body is None else body
+        answer = await fetch(gateway.http("/what/ever?x=1"), *options)
+        equal((answer.code, answer.status), (0, 200), f"code and status of {method}")
+        seen = answer.seen()
+        equal((seen.method, seen.target), (method, "/what/ever?x=1"), "what the backend saw")
+        equal(seen.sha256, hashlib.sha256(sent).hexdigest(), f"body of {method}")
+        equal(seen.all("Host"), [gateway.address()], "Host")
+    url = gateway.http("/download/1000")
+    got = await conversation([url], ["--head", url], [gateway.http("/status/404")])
+    equal(got, [(200, 1), (200, 0), (404, 0)], "statuses, and connections that curl made")
+
+
+@check("curl: a plain request to a backend that speaks WebSocket alone gets that one's answer (426)")
+async def plain_to_websocket(rig) -> None:
+    before = rig.backend.requests
+    status, _ = await curl(rig.gateway.http("/"))
+    equal(status, 426, "status")
+    equal(rig.backend.requests, before + 1, "requests that reached the backend")
+    record = await rig.gateway.record("request", status=426)
+    equal(record.get("reason"), None, "reason of an answer that is not the gateway's own")
 
 
 @check("curl: another WebSocket version gets 426 with the version that is spoken")
@@ -125,5 +155,6 @@ async def long_header(rig) -> None:
 
 @check("curl: the gateway serves on after all of this")
 async def serves_on(rig) -> None:
-    status, _ = await curl(rig.gateway.http("/"))
-    equal(status, 426, "status")
+    async with pair(rig) as (client, server):
+        await client.send("still here")
+        equal(await server.recv(), "still here", "message")

@@ -10,6 +10,8 @@ const { WebSocket } = require('ws');
 
 const [name, url, options] = process.argv.slice(2);
 const deflate = options ? JSON.parse(options) : false;
+// Holds unless the end is reached: who waits for what cannot come any more just stops.
+process.exitCode = 1;
 
 // Either side of each length encoding (RFC 6455 section 5.2), then sizes that need many reads.
 const SIZES = [0, 1, 125, 126, 65535, 65536, 1 << 20, 16 << 20];

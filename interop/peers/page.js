@@ -7,6 +7,8 @@ const { chromium } = require('playwright-core');
 
 const [url, executablePath, profile, screenshot] = process.argv.slice(2);
 const WAIT = { timeout: 10_000 };
+// Holds unless the end is reached: who waits for what cannot come any more just stops.
+process.exitCode = 1;
 
 async function main() {
   const browser = await chromium.launchPersistentContext(profile, {

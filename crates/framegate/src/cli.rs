@@ -10,6 +10,7 @@ use clap_complete::Shell;
 
 use crate::value::listen::listen;
 
+pub(crate) mod config;
 pub(crate) mod relay;
 
 /// A WebSocket gateway that understands the frames.
@@ -33,7 +34,19 @@ pub(crate) enum Command {
     /// Starts an echo and a chat room, the gateway in front of them, and a page to try both. It needs no file
     /// and no other server. Ctrl-C ends it.
     Demo(DemoArgs),
-    /// Relay WebSocket connections to a backend
+    /// Run as a configuration file says
+    ///
+    /// Reads the file, looks at everything that it names, and serves. Mistakes are shown at their lines, all at
+    /// once, and nothing starts.
+    #[command(after_help = config::RUN_EXAMPLES)]
+    Run(config::RunArgs),
+    /// Check a configuration file, or explain which route answers a request
+    ///
+    /// Does everything that `run` does before it listens. An address that is in use is no mistake, since the
+    /// gateway that runs may have it.
+    #[command(after_help = config::CHECK_EXAMPLES)]
+    Check(config::CheckArgs),
+    /// Relay WebSocket connections to a backend, without a file
     ///
     /// Accepts handshakes at one address and relays the connections to one backend. The client's path, query,
     /// cookies, subprotocols and compression offer reach the backend; the client gets its 101 only after the

@@ -9,11 +9,14 @@ use tokio::runtime::Runtime;
 use crate::cli::Command;
 use crate::failure::Failure;
 
+mod check;
 mod completions;
+mod configuration;
 mod demo;
 mod echo;
 mod gateway;
 mod relay;
+mod run;
 
 /// Runs a command to its end.
 ///
@@ -22,6 +25,8 @@ mod relay;
 pub(crate) fn run(command: Command) -> Result<(), Failure> {
     match command {
         Command::Demo(args) => demo::run(&args),
+        Command::Run(args) => run::run(&args),
+        Command::Check(args) => check::run(args),
         Command::Relay(args) => relay::run(*args),
         Command::Echo(args) => echo::run(&args),
         Command::Completions(args) => completions::run(&args),

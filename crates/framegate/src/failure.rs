@@ -19,6 +19,13 @@ pub(crate) enum Failure {
     },
     /// The gateway could not be started.
     Gateway(gate_server::StartError),
+    /// The configuration has mistakes, which have been shown.
+    Configuration {
+        /// How many.
+        mistakes: usize,
+    },
+    /// No route answers the request that was to be explained.
+    NoRoute,
     /// The runtime or the signal handlers could not be set up.
     Runtime(io::Error),
     /// Standard output could not be written.
@@ -37,6 +44,9 @@ impl fmt::Display for Failure {
                     "{who} cannot listen on {address}: {source}; choose another address with {flag} IP:PORT"
                 )
             }
+            Self::Configuration { mistakes: 1 } => f.write_str("the configuration has a mistake"),
+            Self::Configuration { mistakes } => write!(f, "the configuration has {mistakes} mistakes"),
+            Self::NoRoute => f.write_str("no route answers that request"),
             Self::Gateway(_) => f.write_str("the gateway could not be started"),
             Self::Runtime(_) => f.write_str("the runtime could not be started"),
             Self::Output(_) => f.write_str("standard output could not be written"),
@@ -50,7 +60,7 @@ impl Error for Failure {
         match self {
             Self::Gateway(source) => Some(source),
             Self::Runtime(source) | Self::Output(source) => Some(source),
-            Self::Listen { .. } | Self::EndedAtOnce => None,
+            Self::Listen { .. } | Self::Configuration { .. } | Self::NoRoute | Self::EndedAtOnce => None,
         }
     }
 }

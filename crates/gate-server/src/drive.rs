@@ -5,5 +5,4 @@ pub(crate) mod connection;
 pub(crate) mod pipe;
 pub(crate) mod session;
 pub(crate) mod timer;
-pub(crate) mod transport;
 pub(crate) mod turn_away;

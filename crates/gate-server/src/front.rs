@@ -1,6 +1,14 @@
-//! The side of the gateway that clients see: sockets, and their opening handshakes.
+//! The side of the gateway that clients see: sockets, HTTP, and opening handshakes.
 
+pub(crate) mod arrival;
+pub(crate) mod body;
+mod builtin;
+mod client;
+pub(crate) mod conversation;
 pub(crate) mod fields;
-pub(crate) mod handshake;
 pub(crate) mod listener;
-pub(crate) mod refusal;
+mod proxy;
+mod refusal;
+mod request;
+mod request_line;
+mod upgrade;

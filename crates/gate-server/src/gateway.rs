@@ -2,70 +2,61 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
-use gate_core::Policy;
-use tokio::net::TcpListener;
+use gate_config::model::{Config, Level, ListenAddress, Objection};
+use tokio::net::{TcpListener, UnixListener};
 use tokio::runtime::{Builder, LocalOptions};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 
 use crate::files;
+use crate::front::listener::{Acceptable, Listening};
 use crate::observe::counters::WorkerCounters;
 use crate::observe::exposition::Sources;
-use crate::observe::scrape;
 use crate::observe::writer::Records;
+use crate::preparation::{self, Bound, Findings, Prepared, prepare};
 use crate::runtime::{self, Command};
-use crate::settings::{LogTarget, Settings};
-use crate::socket::{self, Sharing};
-use crate::worker::seats::Seats;
-use crate::worker::{Shared, Worker};
+use crate::snapshot::{ListenerId, Snapshot};
+use crate::support::{Support, Teller};
+use crate::worker::Worker;
+
+/// What a gateway is started with beside its configuration.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Options {
+    /// Has the calling thread's allocator give freed memory back to the system; called
+    /// on every worker now and then.
+    pub give_memory_back: Option<fn()>,
+}
 
 /// Why a gateway does not start.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
-    /// The address of clients cannot be listened on.
-    #[error("cannot listen on {address}")]
-    Listen {
-        /// The address.
-        address: SocketAddr,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// The address of metrics cannot be listened on.
-    #[error("cannot serve metrics on {address}")]
-    Metrics {
-        /// The address.
-        address: SocketAddr,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// The log file cannot be opened.
-    #[error("cannot open the log file {}", path.display())]
-    Log {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
+    /// The world objects to the configuration.
+    #[error("{}", told(.0))]
+    Objections(Vec<Objection>),
     /// No thread or runtime could be made.
     #[error("cannot start a thread")]
     Thread(#[source] io::Error),
+}
+
+fn told(objections: &[Objection]) -> String {
+    let told: Vec<String> =
+        objections.iter().map(|Objection { message, help, .. }| format!("{message}; {help}")).collect();
+    told.join("; ")
 }
 
 /// A gateway that runs. Dropped without [`Gateway::shut_down`] it ends in the same way,
 /// but nobody waits for it.
 #[derive(Debug)]
 pub struct Gateway {
-    local_addr: SocketAddr,
+    addresses: Vec<(Arc<str>, ListenAddress)>,
     metrics_addr: Option<SocketAddr>,
     workers: Vec<WorkerThread>,
-    /// Dropped to end the thread of metrics.
-    scraping: Option<(oneshot::Sender<()>, JoinHandle<()>)>,
-    writing: Option<JoinHandle<()>>,
+    support: Support,
+    writing: Vec<JoinHandle<()>>,
     records: Records,
 }
 
@@ -75,62 +66,91 @@ struct WorkerThread {
     thread: JoinHandle<()>,
 }
 
+/// What a worker's thread begins with.
+struct Beginning {
+    index: u16,
+    snapshot: Arc<Snapshot>,
+    sources: Arc<Sources>,
+    counters: Arc<WorkerCounters>,
+    records: Records,
+    listeners: Vec<(ListenerId, Bound)>,
+    options: Options,
+}
+
+/// Looks at all that a configuration names outside itself, without listening: files,
+/// certificates, names, addresses. Blocks while names are resolved.
+#[must_use]
+pub fn preflight(config: Config) -> Findings {
+    preparation::check(config)
+}
+
 impl Gateway {
-    /// Starts a gateway; its threads run when this returns.
+    /// Starts a gateway; its threads run when this returns. Blocks while names are resolved.
     ///
     /// # Errors
-    /// When an address or the log file is of no use, or no thread can be had. Nothing
-    /// runs then.
-    pub fn start(settings: Settings) -> Result<Self, StartError> {
+    /// When the world objects to the configuration, or no thread can be had. Nothing runs then.
+    pub fn start(config: Config, options: Options) -> Result<Self, StartError> {
         files::raise_limit();
-        let count = match settings.workers {
-            0 => thread::available_parallelism().map_or(1, usize::from),
-            count => count,
-        };
-        let listeners = listen(settings.listen, count)?;
-        let local_addr =
-            listeners.first().and_then(|listener| listener.local_addr().ok()).unwrap_or(settings.listen);
-        let scraper = settings.metrics.map(bind_metrics).transpose()?;
-        let metrics_addr = scraper.as_ref().and_then(|listener| listener.local_addr().ok());
-        let (records, writing) =
-            Records::open(&settings.log).map_err(|source| match &settings.log.target {
-                LogTarget::File(path) => StartError::Log { path: path.clone(), source },
-                LogTarget::Stderr | LogTarget::Stdout | LogTarget::Off => StartError::Thread(source),
-            })?;
-        let shared = Arc::new(Shared {
-            policy: Arc::new(Policy { limits: settings.limits, timeouts: settings.timeouts }),
-            seats: Seats::new(settings.max_connections),
-            settings,
-        });
-        let counters: Vec<Arc<WorkerCounters>> = listeners.iter().map(|_| Arc::default()).collect();
-        let sources = Sources {
-            workers: counters.clone(),
-            connections_limit: shared.seats.limit(),
-            records: records.clone(),
-        };
-        let scraping = scraper.map(|listener| start_scraping(listener, sources)).transpose()?;
+        let count = preparation::workers(&config);
+        let Prepared { snapshot, listeners, metrics, records, writing } =
+            prepare(config).map_err(StartError::Objections)?;
+        let metrics_addr = metrics.as_ref().and_then(|listener| listener.local_addr().ok());
+        let counters: Vec<Arc<WorkerCounters>> = (0..count).map(|_| Arc::default()).collect();
+        let limit = snapshot.connections_limit();
+        let figures = snapshot.target_figures();
+        let sources = Arc::new(Sources::new(counters.clone(), limit, records.clone(), figures));
+        let addresses = addresses(&snapshot, &listeners);
         let mut workers = Vec::with_capacity(count);
-        for ((listener, counters), index) in listeners.into_iter().zip(counters).zip(0..) {
-            workers.push(start_worker(index, listener, Arc::clone(&shared), counters, records.clone())?);
+        for ((listeners, counters), index) in per_worker(listeners, count).into_iter().zip(counters).zip(0..)
+        {
+            workers.push(start_worker(Beginning {
+                index,
+                snapshot: Arc::clone(&snapshot),
+                sources: Arc::clone(&sources),
+                counters,
+                records: records.clone(),
+                listeners,
+                options,
+            })?);
         }
-        records.write("listening", |line| {
-            line.plain("listen", local_addr);
-            line.text("upstream", &shared.settings.upstream.to_string());
-            line.number("workers", workers.len());
-            if let Some(metrics) = metrics_addr {
-                line.plain("metrics", metrics);
-            }
-        });
-        Ok(Self { local_addr, metrics_addr, workers, scraping, writing, records })
+        let mailboxes = workers.iter().map(|worker| worker.mailbox.downgrade()).collect();
+        let teller = Teller { records: records.clone(), mailboxes };
+        let support = Support::start(&snapshot, metrics, sources, teller).map_err(StartError::Thread)?;
+        for Objection { message, help, .. } in snapshot.warnings() {
+            records.error("certificate", Level::Warn, |line| {
+                line.text("detail", &message);
+                line.text("help", &help);
+            });
+        }
+        for (id, address) in &addresses {
+            records.error("listening", Level::Info, |line| {
+                line.text("listener", id);
+                line.text("address", &address.to_string());
+                line.number("workers", count);
+            });
+        }
+        if let Some(address) = metrics_addr {
+            records.error("metrics", Level::Info, |line| line.plain("address", address));
+        }
+        Ok(Self { addresses, metrics_addr, workers, support, writing, records })
     }
 
-    /// Where clients connect.
+    /// Where clients connect, by listener.
     #[must_use]
-    pub fn local_addr(&self) -> SocketAddr {
-        self.local_addr
+    pub fn addresses(&self) -> &[(Arc<str>, ListenAddress)] {
+        &self.addresses
     }
 
-    /// Where the page of metrics is, at `/metrics`.
+    /// The first TCP address where clients connect.
+    #[must_use]
+    pub fn local_addr(&self) -> Option<SocketAddr> {
+        self.addresses.iter().find_map(|(_, address)| match address {
+            ListenAddress::Tcp(address) => Some(*address),
+            ListenAddress::Unix { .. } => None,
+        })
+    }
+
+    /// Where the page of metrics is.
     #[must_use]
     pub fn metrics_addr(&self) -> Option<SocketAddr> {
         self.metrics_addr
@@ -139,8 +159,8 @@ impl Gateway {
     /// Stops accepting, closes all sessions over the spread, and returns when they are
     /// gone or the grace is over. Blocks; not to be called on a thread that runs tasks.
     pub fn shut_down(self) {
-        let Self { workers, scraping, writing, records, .. } = self;
-        records.write("draining", |_| {});
+        let Self { workers, support, writing, records, .. } = self;
+        records.error("draining", Level::Info, |_| {});
         for worker in &workers {
             // A worker that is gone needs no command.
             let _gone = worker.mailbox.blocking_send(Command::Drain);
@@ -148,73 +168,64 @@ impl Gateway {
         for worker in workers {
             let _panicked = worker.thread.join();
         }
-        if let Some((stop, thread)) = scraping {
-            drop(stop);
+        support.stop();
+        records.error("stopped", Level::Info, |_| {});
+        drop(records);
+        for thread in writing {
             let _panicked = thread.join();
         }
-        records.write("stopped", |_| {});
-        drop(records);
-        if let Some(writing) = writing {
-            let _panicked = writing.join();
+    }
+}
+
+fn addresses(snapshot: &Snapshot, bound: &[Vec<Bound>]) -> Vec<(Arc<str>, ListenAddress)> {
+    let of_first = |bound: &Vec<Bound>, asked: &ListenAddress| {
+        bound.first().map_or_else(|| asked.clone(), |bound| bound.address(asked))
+    };
+    let listeners = snapshot.config.listeners.iter().zip(bound);
+    listeners.map(|(asked, bound)| (Arc::clone(&asked.id), of_first(bound, &asked.address.value))).collect()
+}
+
+/// Gives each worker its socket of each listener.
+fn per_worker(listeners: Vec<Vec<Bound>>, count: usize) -> Vec<Vec<(ListenerId, Bound)>> {
+    let mut workers: Vec<Vec<_>> = (0..count).map(|_| Vec::new()).collect();
+    for (index, sockets) in listeners.into_iter().enumerate() {
+        for (worker, socket) in workers.iter_mut().zip(sockets) {
+            worker.push((ListenerId(index), socket));
         }
     }
+    workers
 }
 
-fn listen(address: SocketAddr, count: usize) -> Result<Vec<std::net::TcpListener>, StartError> {
-    let sharing = if count > 1 { Sharing::WithOthers } else { Sharing::Alone };
-    let failed = |source| StartError::Listen { address, source };
-    // The kernel would share the address with another process that shares it too, such
-    // as a gateway that still runs: that is refused.
-    drop(socket::listen(address, Sharing::Alone).map_err(failed)?);
-    let first = socket::listen(address, sharing).map_err(failed)?;
-    let bound = first.local_addr().map_err(failed)?;
-    let mut listeners = vec![first];
-    while listeners.len() < count {
-        listeners.push(socket::listen(bound, sharing).map_err(failed)?);
-    }
-    Ok(listeners)
-}
-
-fn bind_metrics(address: SocketAddr) -> Result<std::net::TcpListener, StartError> {
-    socket::listen(address, Sharing::Alone).map_err(|source| StartError::Metrics { address, source })
-}
-
-fn start_worker(
-    index: u16,
-    listener: std::net::TcpListener,
-    shared: Arc<Shared>,
-    counters: Arc<WorkerCounters>,
-    records: Records,
-) -> Result<WorkerThread, StartError> {
+fn start_worker(beginning: Beginning) -> Result<WorkerThread, StartError> {
     let (mailbox, inbox) = mpsc::channel(runtime::MAILBOX);
     let (ready, started) = std::sync::mpsc::sync_channel(1);
+    let name = format!("worker-{}", beginning.index);
     let work = move || {
-        let mut builder = Builder::new_current_thread();
-        builder.enable_all().max_blocking_threads(RESOLVERS_MAX);
-        let runtime = match builder.build_local(LocalOptions::default()) {
+        let built = Builder::new_current_thread().enable_all().build_local(LocalOptions::default());
+        let runtime = match built {
             Ok(runtime) => runtime,
             Err(error) => {
                 let _starter_waits = ready.send(Err(error));
                 return;
             }
         };
-        let listener = {
+        let Beginning { index, snapshot, sources, counters, records, listeners, options } = beginning;
+        let registered: io::Result<Vec<Listening>> = {
             let _entered = runtime.enter();
-            TcpListener::from_std(listener)
+            listeners.into_iter().map(register).collect()
         };
-        match listener {
-            Ok(listener) => {
+        match registered {
+            Ok(listeners) => {
                 let _starter_waits = ready.send(Ok(()));
-                let worker = Rc::new(Worker::new(index, shared, counters, records));
-                runtime.block_on(runtime::run(worker, listener, inbox));
+                let worker = Rc::new(Worker::new(index, snapshot, sources, counters, records));
+                runtime.block_on(runtime::run(worker, listeners, inbox, options.give_memory_back));
             }
             Err(error) => {
                 let _starter_waits = ready.send(Err(error));
             }
         }
     };
-    let thread =
-        thread::Builder::new().name(format!("worker-{index}")).spawn(work).map_err(StartError::Thread)?;
+    let thread = thread::Builder::new().name(name).spawn(work).map_err(StartError::Thread)?;
     match started.recv() {
         Ok(Ok(())) => Ok(WorkerThread { mailbox, thread }),
         Ok(Err(error)) => Err(StartError::Thread(error)),
@@ -222,22 +233,10 @@ fn start_worker(
     }
 }
 
-fn start_scraping(
-    listener: std::net::TcpListener,
-    sources: Sources,
-) -> Result<(oneshot::Sender<()>, JoinHandle<()>), StartError> {
-    let runtime = Builder::new_current_thread().enable_all().build().map_err(StartError::Thread)?;
-    let listener = {
-        let _entered = runtime.enter();
-        TcpListener::from_std(listener).map_err(StartError::Thread)?
+fn register((id, bound): (ListenerId, Bound)) -> io::Result<Listening> {
+    let socket = match bound {
+        Bound::Tcp(listener) => Acceptable::Tcp(TcpListener::from_std(listener)?),
+        Bound::Unix(listener) => Acceptable::Unix(UnixListener::from_std(listener)?),
     };
-    let (stop, stopped) = oneshot::channel();
-    let thread = thread::Builder::new()
-        .name("metrics".to_owned())
-        .spawn(move || runtime.block_on(scrape::serve(listener, Arc::new(sources), stopped)))
-        .map_err(StartError::Thread)?;
-    Ok((stop, thread))
+    Ok(Listening { id, socket })
 }
-
-/// Names resolved at a time by one worker; more wait, within their dial timeout.
-const RESOLVERS_MAX: usize = 8;

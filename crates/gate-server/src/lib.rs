@@ -1,5 +1,5 @@
-//! All that waits: listeners, opening handshakes, dialling, the drivers of sessions,
-//! workers, records and metrics. What a session does is decided in `gate-core`.
+//! All that waits: listeners, opening handshakes, plain HTTP, upstreams, the drivers of
+//! sessions, workers, records and metrics. What a session does is decided in `gate-core`.
 
 mod clock;
 mod drive;
@@ -7,13 +7,13 @@ pub mod files;
 mod front;
 mod gateway;
 mod observe;
+mod preparation;
 mod runtime;
-mod settings;
-mod socket;
+mod seats;
+mod snapshot;
+mod support;
 mod upstream;
 mod worker;
 
-pub use gateway::{Gateway, StartError};
-pub use settings::{
-    HandshakeTimeouts, LogFormat, LogSettings, LogTarget, Settings, Shutdown, UpstreamAddress,
-};
+pub use gateway::{Gateway, Options, StartError, preflight};
+pub use preparation::Findings;

@@ -1,7 +1,11 @@
-//! `max-connections`: seats for sessions, counted over the whole process.
+//! Seats for sessions, counted over all workers: `max-connections` of the process and of a
+//! route, and `max-connections-per-ip`.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The seats there are and those taken.
 #[derive(Debug)]
@@ -35,6 +39,72 @@ impl Seats {
 impl Drop for Seat {
     fn drop(&mut self) {
         self.0.taken.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Seats by client address: as many for each. An address is an IPv4 address or an IPv6
+/// network of 64 bits, since a host has all of that.
+#[derive(Debug)]
+pub(crate) struct SeatsPerAddress {
+    /// Addresses that have sessions, and how many. An entry is gone with its last session.
+    taken: Mutex<HashMap<IpAddr, u64>>,
+    limit: u64,
+}
+
+/// A session's seat among those of its address; free again when dropped.
+#[derive(Debug)]
+pub(crate) struct AddressSeat {
+    seats: Arc<SeatsPerAddress>,
+    address: IpAddr,
+}
+
+impl SeatsPerAddress {
+    /// `limit` seats for each address, at least 1.
+    pub(crate) fn new(limit: u64) -> Arc<Self> {
+        Arc::new(Self { taken: Mutex::default(), limit })
+    }
+
+    /// Takes a seat; `None` when the address has no more.
+    pub(crate) fn take(self: &Arc<Self>, address: IpAddr) -> Option<AddressSeat> {
+        let address = network(address);
+        let mut taken = self.lock();
+        match taken.entry(address) {
+            Entry::Vacant(entry) => {
+                entry.insert(1);
+            }
+            Entry::Occupied(entry) if *entry.get() >= self.limit => return None,
+            Entry::Occupied(mut entry) => *entry.get_mut() += 1,
+        }
+        drop(taken);
+        Some(AddressSeat { seats: Arc::clone(self), address })
+    }
+
+    pub(crate) fn limit(&self) -> u64 {
+        self.limit
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<IpAddr, u64>> {
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for AddressSeat {
+    fn drop(&mut self) {
+        let mut taken = self.seats.lock();
+        if let Entry::Occupied(mut entry) = taken.entry(self.address) {
+            *entry.get_mut() -= 1;
+            if *entry.get() == 0 {
+                entry.remove();
+            }
+        }
+    }
+}
+
+/// What of an address counts as one client.
+fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V4(address) => IpAddr::V4(address),
+        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64)),
     }
 }
 
@@ -75,5 +145,20 @@ mod tests {
         let seats = Seats::new(0);
         let taken: Vec<_> = (0..1000).map(|_| seats.take()).collect();
         assert!(taken.iter().all(Option::is_some));
+    }
+
+    #[test]
+    fn each_address_has_seats_of_its_own_and_leaves_nothing_behind() {
+        let seats = SeatsPerAddress::new(2);
+        let take = |text: &str| seats.take(text.parse().unwrap());
+        let held =
+            [take("10.0.0.1"), take("::ffff:10.0.0.1"), take("2001:db8::1"), take("2001:db8::2:0:0:1")];
+        assert!(held.iter().all(Option::is_some));
+        assert!(take("10.0.0.1").is_none(), "IPv4 in either spelling is one client");
+        assert!(take("2001:db8::ffff").is_none(), "a /64 is one client");
+        assert!(take("2001:db8:0:1::1").is_some(), "the next /64 is another");
+        drop(held);
+        assert!(seats.lock().is_empty());
+        assert!(take("10.0.0.1").is_some());
     }
 }

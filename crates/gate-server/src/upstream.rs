@@ -1,11 +1,33 @@
-//! The way to the upstream: dialling it, and the opening handshake with it.
+//! The way to the upstreams: which of their targets gets a request, dialling it, opening
+//! handshakes and plain exchanges with it, and whether it is well.
+//!
+//! Workers use [`cluster`] (`Cluster`, `Lease`), [`open`] for WebSocket and [`exchange`]
+//! with a [`pool`] for plain HTTP; the supporting thread runs [`keeper`].
 
+mod attempts;
+pub(crate) mod cluster;
 pub(crate) mod dial;
+pub(crate) mod download;
 pub(crate) mod error;
+pub(crate) mod exchange;
+#[cfg(test)]
+mod fake;
 mod head;
+pub(crate) mod keeper;
+pub(crate) mod lease;
+mod line;
+pub(crate) mod news;
+pub(crate) mod open;
+pub(crate) mod pool;
+mod probe;
 pub(crate) mod refusal;
 pub(crate) mod request;
+pub(crate) mod resolve;
+mod sticky;
+pub(crate) mod target;
 pub(crate) mod upgrade;
+mod upload;
+pub(crate) mod wish;
 
 use std::time::Duration;
 

@@ -4,73 +4,99 @@
 pub(crate) mod pool;
 pub(crate) mod registry;
 pub(crate) mod scratch;
-pub(crate) mod seats;
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use gate_core::{Policy, SessionId};
-use tokio::sync::Semaphore;
+use gate_core::SessionId;
+use tokio::sync::{Notify, Semaphore};
 
 use crate::observe::counters::WorkerCounters;
+use crate::observe::exposition::Sources;
 use crate::observe::writer::Records;
-use crate::settings::Settings;
+use crate::snapshot::Snapshot;
+use crate::upstream::pool::Pool as HttpPool;
 use pool::BufferPool;
 use registry::Registry;
 use scratch::Scratch;
-use seats::Seats;
-
-/// What all workers share.
-pub(crate) struct Shared {
-    pub(crate) settings: Settings,
-    /// Kept by every session that it opened.
-    pub(crate) policy: Arc<Policy>,
-    pub(crate) seats: Arc<Seats>,
-}
 
 /// See the module.
 pub(crate) struct Worker {
     pub(crate) index: u16,
-    pub(crate) shared: Arc<Shared>,
+    /// The configuration of the moment; a request keeps the one that it found.
+    snapshot: RefCell<Arc<Snapshot>>,
+    /// The figures of all workers.
+    pub(crate) sources: Arc<Sources>,
     pub(crate) counters: Arc<WorkerCounters>,
     pub(crate) records: Records,
     /// Borrowed for the length of one poll.
     pub(crate) scratch: RefCell<Scratch>,
     pub(crate) pool: BufferPool,
+    /// Connections to upstreams that wait for the next plain request.
+    pub(crate) http: HttpPool,
     pub(crate) registry: Rc<Registry>,
-    /// Opening handshakes that may be under way at a time; accepting waits for one to end.
+    /// Connections before their first answer that may be there at a time; accepting waits
+    /// for one to get it.
     pub(crate) handshakes: Arc<Semaphore>,
-    pub(crate) draining: Cell<bool>,
+    draining: Cell<bool>,
+    /// Told when draining begins.
+    drained: Notify,
     serial: Cell<u64>,
 }
 
 impl Worker {
     pub(crate) fn new(
         index: u16,
-        shared: Arc<Shared>,
+        snapshot: Arc<Snapshot>,
+        sources: Arc<Sources>,
         counters: Arc<WorkerCounters>,
         records: Records,
     ) -> Self {
         Self {
             index,
-            shared,
+            snapshot: RefCell::new(snapshot),
+            sources,
             counters,
             records,
             scratch: RefCell::new(Scratch::new()),
             pool: BufferPool::default(),
+            http: HttpPool::default(),
             registry: Rc::default(),
             handshakes: Arc::new(Semaphore::new(HANDSHAKES_MAX)),
             draining: Cell::new(false),
+            drained: Notify::new(),
             serial: Cell::new(0),
         }
+    }
+
+    pub(crate) fn snapshot(&self) -> Arc<Snapshot> {
+        Arc::clone(&self.snapshot.borrow())
     }
 
     pub(crate) fn next_session_id(&self) -> SessionId {
         self.serial.set(self.serial.get() + 1);
         SessionId::new(self.index, self.serial.get())
     }
+
+    pub(crate) fn is_draining(&self) -> bool {
+        self.draining.get()
+    }
+
+    /// Begins to drain: no request is taken any more, and whoever waits for one is told.
+    pub(crate) fn begin_draining(&self) {
+        self.draining.set(true);
+        self.drained.notify_waiters();
+    }
+
+    /// Waits until draining begins.
+    pub(crate) async fn until_draining(&self) {
+        let told = self.drained.notified();
+        if !self.is_draining() {
+            told.await;
+        }
+    }
 }
 
-/// Opening handshakes under way per worker. Each takes some 10 KiB.
+/// Connections of a worker that have not been answered. Each takes some 10 KiB.
 const HANDSHAKES_MAX: usize = 16 * 1024;

@@ -235,18 +235,15 @@ impl Peer {
         assert_eq!((&*bytes, ending), (&[][..], expected), "{}", String::from_utf8_lossy(&bytes));
     }
 
-    /// The end, if it comes within `time`.
+    /// Whether bytes come within `time`; they are kept.
     ///
     /// # Panics
-    /// When bytes come.
+    /// When an end comes.
     #[track_caller]
-    pub fn end_within(&mut self, time: Duration) -> Option<Ending> {
+    pub fn has_bytes_within(&mut self, time: Duration) -> bool {
         let got = self.fill(Deadline::after(time));
-        assert!(self.ahead.is_empty(), "bytes in place of an end: {:x?}", self.ahead);
-        match got {
-            Got::End(ending) => Some(ending),
-            Got::Bytes | Got::Nothing => None,
-        }
+        assert!(!matches!(got, Got::End(_)), "an end in place of bytes");
+        !self.ahead.is_empty()
     }
 
     /// Nothing comes for `time`, neither bytes nor an end.

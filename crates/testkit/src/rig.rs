@@ -7,8 +7,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use std::{env, fs, process};
 
+use gate_config::model::{Config, LogTarget, Shutdown, TargetAddress};
+use gate_config::relay::Relay;
 use gate_core::Side;
-use gate_server::{Gateway, LogFormat, LogSettings, LogTarget, Settings, Shutdown, UpstreamAddress};
+use gate_server::{Gateway, Options};
 use ws_proto::CloseCode;
 
 use crate::backend::Backend;
@@ -53,7 +55,7 @@ impl Default for Rig {
 impl Rig {
     /// A gateway of one worker, with the defaults that `adjust` changes.
     #[must_use]
-    pub fn with(adjust: impl FnOnce(&mut Settings)) -> Self {
+    pub fn with(adjust: impl FnOnce(&mut Relay)) -> Self {
         Self::before(Backend::default(), adjust)
     }
 
@@ -62,23 +64,39 @@ impl Rig {
     /// # Panics
     /// When the gateway does not start.
     #[must_use]
-    pub fn before(backend: Backend, adjust: impl FnOnce(&mut Settings)) -> Self {
+    pub fn before(backend: Backend, adjust: impl FnOnce(&mut Relay)) -> Self {
+        Self::configured(backend, adjust, |_| {})
+    }
+
+    /// The same with a configuration that `configure` changes further.
+    ///
+    /// # Panics
+    /// When the gateway does not start.
+    #[must_use]
+    pub fn configured(
+        backend: Backend,
+        adjust: impl FnOnce(&mut Relay),
+        configure: impl FnOnce(&mut Config),
+    ) -> Self {
         panics::watch();
         let log = LogFile::new();
         let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let dialled = backend.address();
-        let upstream = UpstreamAddress { host: dialled.ip().to_string(), port: dialled.port() };
-        let mut settings = Settings {
+        let upstream = TargetAddress::Tcp { host: dialled.ip().to_string(), port: dialled.port() };
+        let mut relay = Relay {
             workers: 1,
             shutdown: Shutdown { spread: Duration::ZERO, ..Shutdown::default() },
-            log: LogSettings { format: LogFormat::Json, target: LogTarget::File(log.0.clone()) },
+            log: LogTarget::File(log.0.clone()),
             metrics: Some(anywhere),
-            ..Settings::new(anywhere, upstream)
+            ..Relay::new(anywhere, upstream)
         };
-        adjust(&mut settings);
-        let gateway = Gateway::start(settings).expect("a gateway that starts");
+        adjust(&mut relay);
+        let mut config = relay.into();
+        configure(&mut config);
+        let gateway = Gateway::start(config, Options::default()).expect("a gateway that starts");
         let metrics = gateway.metrics_addr().expect("metrics were asked for");
-        Self { address: gateway.local_addr(), metrics, gateway: Some(gateway), backend, log }
+        let address = gateway.local_addr().expect("a TCP listener");
+        Self { address, metrics, gateway: Some(gateway), backend, log }
     }
 
     /// Where clients connect.

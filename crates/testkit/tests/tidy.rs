@@ -12,19 +12,24 @@ use std::path::{Path, PathBuf};
 const LINES_MAX: usize = 700;
 
 /// The crates, and what of the workspace each may depend on.
-const CRATES: [(&str, &[&str]); 6] = [
+const CRATES: [(&str, &[&str]); 8] = [
     ("ws-proto", &[]),
     ("gate-core", &["ws-proto"]),
-    ("gate-server", &["gate-core", "ws-proto"]),
+    ("gate-config", &["gate-core", "ws-proto"]),
+    ("gate-net", &["gate-config"]),
+    ("gate-server", &["gate-config", "gate-core", "gate-net", "ws-proto"]),
     ("heap", &[]),
-    ("framegate", &["gate-core", "gate-server", "heap", "ws-proto"]),
-    ("testkit", &["gate-core", "gate-server", "ws-proto"]),
+    ("framegate", &["gate-config", "gate-core", "gate-server", "heap", "ws-proto"]),
+    ("testkit", &["gate-config", "gate-core", "gate-server", "ws-proto"]),
 ];
 
 /// Crates that do no I/O, and all that they may depend on. Tests may have random numbers.
 const PURE: [(&str, &[&str]); 2] = [
     ("ws-proto", &["base64", "http", "sha1", "simdutf8", "thiserror"]),
-    ("gate-core", &["thiserror", "ws-proto"]),
+    (
+        "gate-core",
+        &["aho-corasick", "http", "regex", "regex-automata", "regex-syntax", "thiserror", "ws-proto"],
+    ),
 ];
 
 /// What only code that waits, or looks at the world, has a use for.
@@ -44,27 +49,34 @@ const WORLD: [&str; 12] = [
 ];
 
 /// The top modules of gate-core, and which others each may look at.
-const GATE_CORE: [(&str, &[&str]); 5] = [
+const GATE_CORE: [(&str, &[&str]); 10] = [
+    ("balance", &[]),
+    ("health", &["balance"]),
     ("ids", &[]),
+    ("origin", &[]),
+    ("path", &[]),
+    ("route", &["ids"]),
     ("side", &[]),
     ("policy", &[]),
     ("session", &["policy", "side"]),
-    ("fuzz", &["policy", "session", "side"]),
+    ("fuzz", &["path", "policy", "session", "side"]),
 ];
 
 /// The top modules of gate-server, and which others each may look at.
-const GATE_SERVER: [(&str, &[&str]); 11] = [
+const GATE_SERVER: [(&str, &[&str]); 13] = [
     ("clock", &[]),
     ("files", &[]),
-    ("settings", &[]),
-    ("socket", &[]),
-    ("observe", &["clock", "settings"]),
-    ("worker", &["observe", "settings"]),
-    ("upstream", &["settings", "socket"]),
-    ("drive", &["clock", "observe", "worker"]),
-    ("front", &["clock", "drive", "observe", "upstream", "worker"]),
-    ("runtime", &["clock", "front", "worker"]),
-    ("gateway", &["files", "observe", "runtime", "settings", "socket", "worker"]),
+    ("seats", &[]),
+    ("observe", &["clock"]),
+    ("upstream", &["clock"]),
+    ("snapshot", &["clock", "observe", "seats", "upstream"]),
+    ("preparation", &["observe", "snapshot", "upstream"]),
+    ("worker", &["observe", "snapshot", "upstream"]),
+    ("drive", &["clock", "observe", "snapshot", "upstream", "worker"]),
+    ("front", &["clock", "drive", "observe", "snapshot", "upstream", "worker"]),
+    ("runtime", &["clock", "front", "upstream", "worker"]),
+    ("support", &["observe", "runtime", "snapshot", "upstream"]),
+    ("gateway", &["files", "front", "observe", "preparation", "runtime", "snapshot", "support", "worker"]),
 ];
 
 #[test]

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use clap::{ArgAction, Args, ValueEnum, value_parser};
-use gate_server::{LogTarget, UpstreamAddress};
+use gate_config::model::{LogTarget, TargetAddress};
 use ws_proto::CloseCode;
 
 use crate::value::byte_size::ByteSize;
@@ -27,7 +27,7 @@ pub(crate) struct RelayArgs {
     /// Without a port it is 80. The client's own path and query are forwarded, so none may be given here. A
     /// name is resolved anew for every connection.
     #[arg(long, value_name = "URL", value_parser = upstream)]
-    pub(crate) to: UpstreamAddress,
+    pub(crate) to: TargetAddress,
 
     /// Threads that carry connections; 0 = one per core
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = value_parser!(u16).range(..=1024))]
@@ -192,7 +192,7 @@ mod tests {
     use crate::cli::{Cli, Command};
     use crate::value::byte_size::ByteSize;
     use clap::Parser;
-    use gate_server::LogTarget;
+    use gate_config::model::LogTarget;
     use std::time::Duration;
 
     const REQUIRED: &str = "framegate relay --listen 127.0.0.1:8080 --to ws://127.0.0.1:9001";

@@ -3,7 +3,8 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
-use gate_server::{LogFormat, Settings, UpstreamAddress};
+use gate_config::model::{LogFormat, TargetAddress};
+use gate_config::relay::Relay;
 
 use super::gateway;
 use crate::backend::{self, Sockets};
@@ -23,8 +24,8 @@ async fn demo(args: &DemoArgs) -> Result<(), Failure> {
     let mut signals = Signals::new().map_err(Failure::Runtime)?;
     let listener = super::bind("the page", "--page", args.page).await?;
     let page = listener.local_addr().map_err(Failure::Runtime)?;
-    let gateway = gateway::start(settings(args.listen, page))?;
-    let listen = gateway.local_addr();
+    let gateway = gateway::start_relay(settings(args.listen, page))?;
+    let listen = gateway.local_addr().unwrap_or(args.listen);
     super::print(&announcement(listen, page))?;
 
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
@@ -50,14 +51,13 @@ async fn demo(args: &DemoArgs) -> Result<(), Failure> {
 /// The grace that a demo's connections get; nobody waits a minute for a demo to end.
 const GRACE: Duration = Duration::from_secs(5);
 
-fn settings(listen: SocketAddr, page: SocketAddr) -> Settings {
+fn settings(listen: SocketAddr, page: SocketAddr) -> Relay {
     let backend = reachable(page);
-    let upstream = UpstreamAddress { host: backend.ip().to_string(), port: backend.port() };
-    let mut settings = Settings::new(listen, upstream);
-    settings.give_memory_back = Some(heap::give_back);
+    let upstream = TargetAddress::Tcp { host: backend.ip().to_string(), port: backend.port() };
+    let mut settings = Relay::new(listen, upstream);
     settings.shutdown.grace = GRACE;
     settings.shutdown.spread = Duration::ZERO;
-    settings.log.format = LogFormat::Text;
+    settings.log_format = LogFormat::Text;
     settings
 }
 

@@ -1,6 +1,8 @@
-//! A gateway between its start and its end: what `demo` and `relay` have in common.
+//! A gateway between its start and its end: what `demo`, `relay` and `run` have in common.
 
-use gate_server::{Gateway, Settings, StartError};
+use gate_config::model::Config;
+use gate_config::relay::Relay;
+use gate_server::{Gateway, Options, StartError};
 
 use crate::failure::Failure;
 use crate::signals::Signals;
@@ -8,9 +10,17 @@ use crate::signals::Signals;
 /// Starts a gateway; its threads run when this returns.
 ///
 /// # Errors
-/// When an address cannot be listened on, or the system refuses threads or files.
-pub(super) fn start(settings: Settings) -> Result<Gateway, Failure> {
-    Gateway::start(settings).map_err(start_failure)
+/// When the world objects to the configuration, or the system refuses threads.
+pub(super) fn start(config: Config) -> Result<Gateway, StartError> {
+    Gateway::start(config, Options { give_memory_back: Some(heap::give_back) })
+}
+
+/// Starts a gateway that no file tells what to do.
+///
+/// # Errors
+/// As [`start`].
+pub(super) fn start_relay(relay: Relay) -> Result<Gateway, Failure> {
+    start(relay.into()).map_err(Failure::Gateway)
 }
 
 /// Ends a gateway in good order, or at once at a Ctrl-C on the way.
@@ -28,18 +38,5 @@ pub(super) async fn end(gateway: Gateway, signals: &mut Signals) -> Result<(), F
     tokio::select! {
         _ = end => Ok(()),
         () = signals.stop_at_once() => Err(Failure::EndedAtOnce),
-    }
-}
-
-#[expect(clippy::wildcard_enum_match_arm, reason = "only addresses are chosen by a flag of their own")]
-fn start_failure(error: StartError) -> Failure {
-    match error {
-        StartError::Listen { address, source } => {
-            Failure::Listen { who: "the gateway", flag: "--listen", address, source }
-        }
-        StartError::Metrics { address, source } => {
-            Failure::Listen { who: "the metrics page", flag: "--metrics", address, source }
-        }
-        other => Failure::Gateway(other),
     }
 }

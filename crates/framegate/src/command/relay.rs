@@ -1,7 +1,8 @@
 //! `framegate relay`: a gateway in front of one backend, all from flags.
 
+use gate_config::model::{LogTarget, Shutdown};
+use gate_config::relay::{HandshakeTimeouts, Relay};
 use gate_core::{Limits, Timeouts};
-use gate_server::{HandshakeTimeouts, LogSettings, LogTarget, Settings, Shutdown};
 
 use super::gateway;
 use crate::cli::relay::{LogFormat, RelayArgs};
@@ -20,8 +21,11 @@ async fn relay(args: RelayArgs) -> Result<(), Failure> {
     let mut signals = Signals::new().map_err(Failure::Runtime)?;
     let to = args.to.to_string();
     let stdout_is_free = args.records.log != LogTarget::Stdout;
-    let gateway = gateway::start(settings(args))?;
-    let mut announcement = format!("framegate: relaying ws://{} to ws://{to}\n", gateway.local_addr());
+    let gateway = gateway::start_relay(settings(args))?;
+    let mut announcement = String::new();
+    if let Some(listen) = gateway.local_addr() {
+        announcement.push_str(&format!("framegate: relaying ws://{listen} to ws://{to}\n"));
+    }
     if let Some(metrics) = gateway.metrics_addr() {
         announcement.push_str(&format!("framegate: metrics at http://{metrics}/metrics\n"));
     }
@@ -33,12 +37,12 @@ async fn relay(args: RelayArgs) -> Result<(), Failure> {
     gateway::end(gateway, &mut signals).await
 }
 
-fn settings(args: RelayArgs) -> Settings {
+fn settings(args: RelayArgs) -> Relay {
     let RelayArgs { listen, to, workers, limits, timeouts, shutdown, records } = args;
-    Settings {
+    Relay {
         listen,
         upstream: to,
-        workers: usize::from(workers),
+        workers,
         max_connections: limits.max_connections,
         limits: Limits {
             frame_size_max: limits.max_frame_size.bytes(),
@@ -62,16 +66,16 @@ fn settings(args: RelayArgs) -> Settings {
             spread: shutdown.shutdown_spread,
             close_code: shutdown.close_code_on_shutdown,
         },
-        log: LogSettings { format: log_format(records.log_format), target: records.log },
+        log: records.log,
+        log_format: log_format(records.log_format),
         metrics: records.metrics,
-        give_memory_back: Some(heap::give_back),
     }
 }
 
-fn log_format(format: LogFormat) -> gate_server::LogFormat {
+fn log_format(format: LogFormat) -> gate_config::model::LogFormat {
     match format {
-        LogFormat::Json => gate_server::LogFormat::Json,
-        LogFormat::Text => gate_server::LogFormat::Text,
+        LogFormat::Json => gate_config::model::LogFormat::Json,
+        LogFormat::Text => gate_config::model::LogFormat::Text,
     }
 }
 
@@ -80,9 +84,10 @@ mod tests {
     use super::settings;
     use crate::cli::{Cli, Command};
     use clap::Parser;
-    use gate_server::{Settings, UpstreamAddress};
+    use gate_config::model::TargetAddress;
+    use gate_config::relay::Relay;
 
-    fn typed(line: &str) -> Settings {
+    fn typed(line: &str) -> Relay {
         match Cli::try_parse_from(line.split_whitespace()).map(|cli| cli.command) {
             Ok(Command::Relay(args)) => settings(*args),
             other => panic!("{other:?}"),
@@ -91,10 +96,8 @@ mod tests {
 
     #[test]
     fn the_flags_defaults_are_the_gateways_own() {
-        let upstream = UpstreamAddress { host: String::from("::1"), port: 9001 };
-        let mut expected = Settings::new(([127, 0, 0, 1], 8080).into(), upstream);
-        // The gateway does not know which allocator the binary has.
-        expected.give_memory_back = Some(heap::give_back);
+        let upstream = TargetAddress::Tcp { host: String::from("::1"), port: 9001 };
+        let expected = Relay::new(([127, 0, 0, 1], 8080).into(), upstream);
         let typed = typed("framegate relay --listen 127.0.0.1:8080 --to ws://[::1]:9001");
         assert_eq!(format!("{typed:?}"), format!("{expected:?}"));
     }

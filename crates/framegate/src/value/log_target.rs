@@ -5,7 +5,7 @@
 use std::convert::Infallible;
 use std::path::PathBuf;
 
-use gate_server::LogTarget;
+use gate_config::model::LogTarget;
 
 /// Reads where records go.
 ///
@@ -23,7 +23,7 @@ pub(crate) fn log_target(text: &str) -> Result<LogTarget, Infallible> {
 #[cfg(test)]
 mod tests {
     use super::log_target;
-    use gate_server::LogTarget;
+    use gate_config::model::LogTarget;
     use std::path::PathBuf;
 
     #[test]

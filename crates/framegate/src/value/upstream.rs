@@ -6,13 +6,13 @@
 use std::fmt;
 use std::net::Ipv6Addr;
 
-use gate_server::UpstreamAddress;
+use gate_config::model::TargetAddress;
 
 /// Reads a backend's address.
 ///
 /// # Errors
 /// Says what must not be there, or what would be right.
-pub(crate) fn upstream(text: &str) -> Result<UpstreamAddress, UpstreamError> {
+pub(crate) fn upstream(text: &str) -> Result<TargetAddress, UpstreamError> {
     let (authority, rest) = split_authority(after_scheme(text)?);
     if !matches!(rest, "" | "/") {
         return Err(UpstreamError::Path);
@@ -25,7 +25,7 @@ pub(crate) fn upstream(text: &str) -> Result<UpstreamAddress, UpstreamError> {
         return Err(UpstreamError::NoHost);
     }
     let host = String::from(read_host(host)?);
-    Ok(UpstreamAddress { host, port: port.map_or(Ok(DEFAULT_PORT), read_port)? })
+    Ok(TargetAddress::Tcp { host, port: port.map_or(Ok(DEFAULT_PORT), read_port)? })
 }
 
 /// Why a text is not a backend's address.
@@ -138,10 +138,10 @@ fn read_port(port: &str) -> Result<u16, UpstreamError> {
 #[cfg(test)]
 mod tests {
     use super::{UpstreamError, upstream};
-    use gate_server::UpstreamAddress;
+    use gate_config::model::TargetAddress;
 
     fn check(text: &str, host: &str, port: u16) {
-        assert_eq!(upstream(text), Ok(UpstreamAddress { host: String::from(host), port }), "{text:?}");
+        assert_eq!(upstream(text), Ok(TargetAddress::Tcp { host: String::from(host), port }), "{text:?}");
     }
 
     fn refused(text: &str, expected: UpstreamError) {

@@ -5,13 +5,13 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use gate_net::Stream;
 
 use crate::drive::session::SessionDriver;
-use crate::drive::transport::Tcp;
 
 /// What an opening handshake comes to.
 pub(crate) struct Established {
-    pub(crate) driver: SessionDriver<Tcp, Tcp>,
+    pub(crate) driver: SessionDriver<Stream, Stream>,
     /// Bytes that came behind the two handshakes: the client's, the upstream's.
     pub(crate) early: [Bytes; 2],
 }
@@ -23,7 +23,7 @@ pub(crate) type Handshake = Pin<Box<dyn Future<Output = Option<Established>>>>;
 #[expect(clippy::large_enum_variant, reason = "the session is what a connection is for nearly all its life")]
 pub(crate) enum Connection {
     Handshake(Handshake),
-    Session(SessionDriver<Tcp, Tcp>),
+    Session(SessionDriver<Stream, Stream>),
 }
 
 impl Future for Connection {

@@ -4,8 +4,9 @@
 use std::io;
 use std::task::{Context, Poll};
 
+use gate_net::Transport;
+
 use crate::drive::backlog::Backlog;
-use crate::drive::transport::Transport;
 use crate::worker::pool::BufferPool;
 
 /// See the module.

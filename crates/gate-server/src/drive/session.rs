@@ -8,18 +8,19 @@ use std::time::Instant;
 
 use gate_core::session::{Cause, Death, Output, Party, Progress};
 use gate_core::{Session, Side};
+use gate_net::Transport;
 use ws_proto::ControlFrame;
 
 use crate::clock;
 use crate::drive::pipe::{Pipe, Written};
 use crate::drive::timer::Timer;
-use crate::drive::transport::Transport;
 use crate::observe::counters::Count;
 use crate::observe::record::Opened;
+use crate::snapshot::Seated;
+use crate::upstream::lease::Lease;
 use crate::worker::Worker;
 use crate::worker::registry::Place;
 use crate::worker::scratch::Scratch;
-use crate::worker::seats::Seat;
 
 /// Reads of one side before the other sessions of the worker get their turn.
 const TURN: usize = 16;
@@ -33,7 +34,8 @@ pub(crate) struct SessionDriver<C: Transport, U: Transport> {
     timer: Timer,
     opened: Box<Opened>,
     place: Place,
-    _seat: Seat,
+    _seats: Seated,
+    _lease: Lease,
 }
 
 /// The time and the task of one wake-up.
@@ -56,12 +58,13 @@ pub(crate) struct Parts<C, U> {
     pub(crate) upstream: U,
     pub(crate) opened: Box<Opened>,
     pub(crate) place: Place,
-    pub(crate) seat: Seat,
+    pub(crate) seats: Seated,
+    pub(crate) lease: Lease,
 }
 
 impl<C: Transport, U: Transport> SessionDriver<C, U> {
     pub(crate) fn new(worker: Rc<Worker>, parts: Parts<C, U>) -> Self {
-        let Parts { session, client, upstream, opened, place, seat } = parts;
+        let Parts { session, client, upstream, opened, place, seats, lease } = parts;
         worker.counters.sessions_opened.add(1);
         Self {
             worker,
@@ -71,7 +74,8 @@ impl<C: Transport, U: Transport> SessionDriver<C, U> {
             timer: Timer::default(),
             opened,
             place,
-            _seat: seat,
+            _seats: seats,
+            _lease: lease,
         }
     }
 

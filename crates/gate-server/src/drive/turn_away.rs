@@ -3,14 +3,14 @@
 
 use std::time::Duration;
 
+use gate_net::Stream;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 use ws_proto::{CloseCode, ControlFrame};
 
 /// Sends the Close, then the FIN, and waits for the client's within `limit` (zero: as
 /// long as it takes). What the client sends meanwhile is dropped.
-pub(crate) async fn turn_away(mut client: TcpStream, code: CloseCode, reason: &str, limit: Duration) {
+pub(crate) async fn turn_away(mut client: Stream, code: CloseCode, reason: &str, limit: Duration) {
     let frame = ControlFrame::close(code, reason, None);
     if client.write_all(frame.as_bytes()).await.is_ok() {
         linger(client, limit).await;
@@ -19,7 +19,7 @@ pub(crate) async fn turn_away(mut client: TcpStream, code: CloseCode, reason: &s
 
 /// Ends the stream to the client and reads until it ends its own, so that an RST does
 /// not overtake what was written.
-pub(crate) async fn linger(mut client: TcpStream, limit: Duration) {
+pub(crate) async fn linger(mut client: Stream, limit: Duration) {
     let until_the_end = async {
         if client.shutdown().await.is_ok() {
             let mut dropped = [0; 512];

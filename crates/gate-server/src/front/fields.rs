@@ -1,117 +1,221 @@
-//! Header fields on their way through: what is of one hop only is taken out, and what
-//! tells of the client is replaced by what the gateway knows itself.
-
-use std::net::SocketAddr;
+//! Header fields on their way through: what is of one hop only is taken out.
+//!
+//! `Expect` is of one hop too: hyper answers 100 to a client that waits for it as soon as the
+//! body is asked for, so the upstream is not made to. `Via` is not sent, as no browser and few
+//! backends look at it, and it tells clients of the upstream what stands before it; loops are
+//! for the configuration to avoid. An absolute-form target's authority is the Host, which the
+//! request has been held against, so that nothing is left to be done here.
 
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
-/// Takes out what belongs to one hop: the fields that Connection names, and those that
-/// are known to be such (RFC 9110 §7.6.1).
-pub(crate) fn remove_hop_by_hop(headers: &mut HeaderMap) {
-    let named: Vec<HeaderName> = headers
-        .get_all(header::CONNECTION)
-        .iter()
-        .filter_map(|line| line.to_str().ok())
-        .flat_map(|line| line.split(','))
-        .filter(|name| !name.trim().eq_ignore_ascii_case("upgrade"))
-        .filter_map(|name| HeaderName::from_bytes(name.trim().as_bytes()).ok())
+use crate::front::client::is_claim;
+
+/// What a head belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// An opening handshake, or the answer to one.
+    Handshake,
+    /// A plain request, or one whose upgrade to anything but WebSocket is not taken up.
+    Request,
+    /// The answer to a plain request.
+    Answer,
+}
+
+/// Takes out what belongs to one hop: the fields that Connection names, and those that are
+/// known to be such (RFC 9110 §7.6.1).
+pub(crate) fn remove_hop_by_hop(headers: &mut HeaderMap, kind: Kind) {
+    let takes_trailers = kind == Kind::Request && takes_trailers(headers);
+    let named: Vec<HeaderName> = members(headers, &header::CONNECTION)
+        .filter_map(|name| HeaderName::from_bytes(name).ok())
+        .filter(|name| !is_of_the_whole_way(name))
         .collect();
-    for name in named {
-        // Host is of the whole way: a client cannot have it taken out.
-        if name != header::HOST {
-            headers.remove(name);
-        }
-    }
-    for name in HOP_BY_HOP {
+    for name in named.iter().chain(&HOP_BY_HOP) {
         headers.remove(name);
+    }
+    match kind {
+        Kind::Handshake => drop(headers.remove(header::TRAILER)),
+        // What is announced there comes behind the body and passes.
+        Kind::Request | Kind::Answer => {}
+    }
+    if takes_trailers {
+        // RFC 9110 §10.1.4: TE is always of one hop, and Connection says so.
+        headers.insert(header::TE, HeaderValue::from_static("trailers"));
+        headers.insert(header::CONNECTION, HeaderValue::from_static("te"));
     }
 }
 
-const HOP_BY_HOP: [HeaderName; 9] = [
+/// Takes out of the fields behind a body those that must not stand there: receivers that mix
+/// them with the head's would take them for what they are not (RFC 9110 §6.5.1).
+pub(crate) fn clean_trailers(trailers: &mut HeaderMap) {
+    let wrong: Vec<HeaderName> = trailers
+        .keys()
+        .filter(|name| is_of_the_whole_way(name) || HOP_BY_HOP.contains(name))
+        .cloned()
+        .collect();
+    for name in wrong {
+        trailers.remove(name);
+    }
+}
+
+/// Whether the client understands fields behind a body. All else that TE can say is of
+/// codings, which are this hop's business.
+fn takes_trailers(headers: &HeaderMap) -> bool {
+    members(headers, &header::TE).any(|member| member.eq_ignore_ascii_case(b"trailers"))
+}
+
+/// The members of a field that is a list.
+fn members<'h>(headers: &'h HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'h [u8]> {
+    let lines = headers.get_all(name).into_iter();
+    lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b',')).map(<[u8]>::trim_ascii)
+}
+
+/// Fields that no peer can have taken out by naming them in Connection: what tells where a
+/// request goes, how long it is, and who sent it.
+fn is_of_the_whole_way(name: &HeaderName) -> bool {
+    *name == header::HOST || *name == header::CONTENT_LENGTH || is_claim(name.as_str())
+}
+
+const HOP_BY_HOP: [HeaderName; 10] = [
     header::CONNECTION,
     HeaderName::from_static("keep-alive"),
     HeaderName::from_static("proxy-connection"),
+    header::PROXY_AUTHENTICATE,
+    header::PROXY_AUTHORIZATION,
     header::TE,
-    header::TRAILER,
     header::TRANSFER_ENCODING,
     header::UPGRADE,
     HeaderName::from_static("http2-settings"),
     header::EXPECT,
 ];
 
-/// Puts in who the client is, in place of what it says of itself.
-pub(crate) fn identify(headers: &mut HeaderMap, client: SocketAddr, request_id: &str) {
-    let claimed: Vec<HeaderName> = headers.keys().filter(|name| is_claim(name.as_str())).cloned().collect();
-    for name in claimed {
-        headers.remove(name);
-    }
-    if let Ok(address) = HeaderValue::from_str(&client.ip().to_canonical().to_string()) {
-        headers.insert(X_FORWARDED_FOR, address);
-    }
-    headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static("http"));
-    if let Some(host) = headers.get(header::HOST).cloned() {
-        headers.insert(X_FORWARDED_HOST, host);
-    }
-    if let Ok(id) = HeaderValue::from_str(request_id) {
-        headers.insert(X_REQUEST_ID, id);
-    }
-}
-
-/// Fields that backends believe to come from a proxy.
-fn is_claim(name: &str) -> bool {
-    name.starts_with("x-forwarded-")
-        || name.starts_with("x-wsproxy-")
-        || matches!(name, "forwarded" | "x-real-ip" | "x-request-id")
-}
-
-const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
-const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
-const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
-const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn headers(lines: &[(&'static str, &'static str)]) -> HeaderMap {
+    /// What is left of a head of `name: value` lines, sorted.
+    fn left(kind: Kind, lines: &[&str]) -> Vec<String> {
+        let mut headers = head(lines);
+        remove_hop_by_hop(&mut headers, kind);
+        sorted(&headers)
+    }
+
+    fn head(lines: &[&str]) -> HeaderMap {
         let mut headers = HeaderMap::new();
-        for (name, value) in lines {
-            headers.append(*name, HeaderValue::from_static(value));
+        for line in lines {
+            let (name, value) = line.split_once(": ").unwrap();
+            let value = HeaderValue::from_bytes(value.as_bytes()).unwrap();
+            headers.append(HeaderName::from_bytes(name.as_bytes()).unwrap(), value);
         }
         headers
     }
 
+    fn sorted(headers: &HeaderMap) -> Vec<String> {
+        let mut lines: Vec<_> =
+            headers.iter().map(|(name, value)| format!("{name}: {}", value.to_str().unwrap())).collect();
+        lines.sort_unstable();
+        lines
+    }
+
+    const KINDS: [Kind; 3] = [Kind::Handshake, Kind::Request, Kind::Answer];
+
     #[test]
-    fn row_13_what_connection_names_is_taken_out_but_never_the_host() {
-        let mut fields = headers(&[
-            ("host", "a"),
-            ("connection", "X-Secret , upgrade"),
-            ("connection", "host"),
-            ("x-secret", "1"),
-            ("te", "trailers"),
-            ("cookie", "kept"),
-        ]);
-        remove_hop_by_hop(&mut fields);
-        let mut left: Vec<_> = fields.keys().map(HeaderName::as_str).collect();
-        left.sort_unstable();
-        assert_eq!(left, ["cookie", "host"]);
+    fn row_13_what_connection_names_is_taken_out_of_every_head() {
+        for kind in KINDS {
+            let lines =
+                ["host: a", "connection: X-Secret , upgrade,, x-b", "connection: close", "x-secret: 1"];
+            let more = ["x-secret: 2", "x-b: 3", "close: 4", "cookie: kept", "x-secrets: kept"];
+            let expected = ["cookie: kept", "host: a", "x-secrets: kept"];
+            assert_eq!(left(kind, &[&lines[..], &more].concat()), expected, "{kind:?}");
+        }
     }
 
     #[test]
-    fn row_14_what_a_client_says_of_itself_is_replaced() {
-        let mut fields = headers(&[
-            ("host", "example.org"),
-            ("x-forwarded-for", "6.6.6.6"),
-            ("x-forwarded-for", "7.7.7.7"),
-            ("x-forwarded-user", "root"),
-            ("x-real-ip", "6.6.6.6"),
-            ("forwarded", "for=6.6.6.6"),
-            ("x-request-id", "forged"),
+    fn row_13_connection_cannot_take_out_host_length_and_identity() {
+        let kept = [
+            "content-length: 5",
+            "forwarded: for=1.1.1.1",
+            "host: a",
+            "x-forwarded-for: 1.1.1.1",
+            "x-forwarded-proto: https",
+            "x-real-ip: 1.1.1.1",
+            "x-request-id: 7",
+        ];
+        let names: Vec<_> = kept.iter().map(|line| line.split(':').next().unwrap()).collect();
+        let connection = format!("connection: {}", names.join(", "));
+        for kind in KINDS {
+            assert_eq!(left(kind, &[&kept[..], &[&connection]].concat()), kept, "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn row_13_names_beside_one_that_is_no_name_are_taken_out_as_well() {
+        let mut headers = head(&["x-a: 1", "x-b: 2"]);
+        headers.insert("connection", HeaderValue::from_bytes(b"x-a, \xff, a b, x-b").unwrap());
+        remove_hop_by_hop(&mut headers, Kind::Request);
+        assert!(headers.is_empty(), "{headers:?}");
+    }
+
+    #[test]
+    fn row_6_upgrades_to_anything_but_websocket_are_stripped_with_their_settings() {
+        let lines =
+            ["connection: Upgrade, HTTP2-Settings", "upgrade: h2c", "http2-settings: AAMAAABkAAQ", "a: b"];
+        assert_eq!(left(Kind::Request, &lines), ["a: b"]);
+        // Also where Connection does not name them.
+        assert_eq!(left(Kind::Request, &lines[1..]), ["a: b"]);
+    }
+
+    #[test]
+    fn what_is_known_to_be_of_one_hop_goes_without_being_named() {
+        let lines = [
+            "keep-alive: timeout=5",
+            "proxy-connection: keep-alive",
+            "proxy-authorization: Basic eA==",
+            "proxy-authenticate: Basic",
+            "transfer-encoding: chunked",
+            "upgrade: websocket",
+            "expect: 100-continue",
+            "te: gzip",
+        ];
+        for kind in KINDS {
+            assert_eq!(left(kind, &lines), [""; 0], "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn te_says_trailers_to_the_upstream_where_a_plain_request_said_it_and_nothing_else() {
+        let passed = ["connection: te", "te: trailers"];
+        for te in ["te: trailers", "te: Trailers", "te: gzip, trailers", "te: deflate;q=0.5 ,trailers "] {
+            assert_eq!(left(Kind::Request, &["connection: TE", te]), passed, "{te}");
+            assert_eq!(left(Kind::Handshake, &["connection: TE", te]), [""; 0], "{te}");
+            assert_eq!(left(Kind::Answer, &["connection: TE", te]), [""; 0], "{te}");
+        }
+        assert_eq!(left(Kind::Request, &["te: gzip", "te: trailers"]), passed);
+        for te in ["te: gzip", "te: trailers2", "te: "] {
+            assert_eq!(left(Kind::Request, &["connection: TE", te]), [""; 0], "{te}");
+        }
+    }
+
+    #[test]
+    fn trailers_are_announced_where_there_is_a_body_that_they_can_follow() {
+        let lines = ["trailer: x-checksum"];
+        assert_eq!(left(Kind::Request, &lines), lines);
+        assert_eq!(left(Kind::Answer, &lines), lines);
+        assert_eq!(left(Kind::Handshake, &lines), [""; 0]);
+    }
+
+    #[test]
+    fn trailers_bring_no_fields_that_only_a_head_can_have() {
+        let mut trailers = head(&[
+            "x-checksum: 1",
+            "host: b",
+            "content-length: 3",
+            "transfer-encoding: chunked",
+            "connection: x-checksum",
+            "x-forwarded-for: 6.6.6.6",
+            "x_forwarded_for: 6.6.6.6",
+            "x-request-id: 8",
         ]);
-        identify(&mut fields, "10.1.2.3:999".parse().unwrap(), "cafe");
-        assert_eq!(fields["x-forwarded-for"], "10.1.2.3");
-        assert_eq!(fields["x-forwarded-host"], "example.org");
-        assert_eq!(fields["x-request-id"], "cafe");
-        assert_eq!(fields.len(), 5, "{fields:?}");
+        clean_trailers(&mut trailers);
+        assert_eq!(sorted(&trailers), ["x-checksum: 1"]);
     }
 }

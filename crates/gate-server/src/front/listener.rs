@@ -1,37 +1,64 @@
-//! Accepting: one task per worker. It pauses while too many opening handshakes are under
-//! way, so that clients wait in the kernel's queue and not in memory.
+//! Accepting: one task per listener and worker. It pauses while too many connections wait
+//! for their first answer, so that clients wait in the kernel's queue and not in memory.
 
 use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::TcpListener;
+use gate_config::model::Level;
+use gate_net::Socket;
+use tokio::net::{TcpListener, UnixListener};
 use tokio::task::{spawn_local, unconstrained};
 use tokio::time::sleep;
 
 use crate::drive::connection::Connection;
-use crate::front::handshake;
+use crate::front::arrival;
+use crate::snapshot::ListenerId;
 use crate::worker::Worker;
 
 /// After a failed accept (no files left, as a rule) others get time to end.
 const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(50);
 
+/// A socket that listens for one of the configured listeners.
+pub(crate) struct Listening {
+    pub(crate) id: ListenerId,
+    pub(crate) socket: Acceptable,
+}
+
+/// See [`Listening`].
+pub(crate) enum Acceptable {
+    Tcp(TcpListener),
+    Unix(UnixListener),
+}
+
+impl Acceptable {
+    async fn accept(&self) -> io::Result<Socket> {
+        match self {
+            Self::Tcp(listener) => listener.accept().await.map(|(stream, _)| Socket::Tcp(stream)),
+            Self::Unix(listener) => listener.accept().await.map(|(stream, _)| Socket::Unix(stream)),
+        }
+    }
+}
+
 /// Accepts for ever.
-pub(crate) async fn accept(worker: Rc<Worker>, listener: TcpListener) {
+pub(crate) async fn accept(worker: Rc<Worker>, listening: Listening) {
+    let Listening { id, socket: listener } = listening;
     loop {
         let Ok(permit) = Arc::clone(&worker.handshakes).acquire_owned().await else { return };
         match listener.accept().await {
-            Ok((stream, client)) => {
+            Ok(socket) => {
                 worker.counters.accepted.add(1);
-                let handshake = handshake::open(Rc::clone(&worker), stream, client, permit);
+                let arrival = arrival::open(Rc::clone(&worker), id, socket, permit);
                 // Without tokio's budget: a session takes turns by its own count of reads.
-                spawn_local(unconstrained(Connection::Handshake(Box::pin(handshake))));
+                spawn_local(unconstrained(Connection::Handshake(Box::pin(arrival))));
             }
             Err(error) if is_of_one_client(&error) => worker.counters.accept_errors.add(1),
             Err(error) => {
                 worker.counters.accept_errors.add(1);
-                worker.records.write("accept_error", |line| line.text("detail", &error.to_string()));
+                worker
+                    .records
+                    .error("accept_error", Level::Error, |line| line.text("detail", &error.to_string()));
                 sleep(PAUSE_AFTER_ERROR).await;
             }
         }

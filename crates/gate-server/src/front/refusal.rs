@@ -1,40 +1,68 @@
-//! Why a request gets no session: in one place, the status, the label, and who is told
-//! what. Clients learn what they did wrong; of the upstream they learn that it failed,
-//! the record has the reason.
+//! Why a request is not given what it asks for: in one place, the status, the label, and
+//! who is told what. Clients learn what they did wrong; of the upstream they learn that it
+//! failed, the record has the reason.
 
 use std::error::Error;
 
-use bytes::Bytes;
+use gate_core::origin::OriginFault;
+use gate_core::path::PathFault;
 use http::{HeaderValue, Response, StatusCode, header};
-use http_body_util::Full;
 use ws_proto::handshake::refusal::Refusal;
 
-use crate::upstream::dial::DialError;
-use crate::upstream::error::UpgradeError;
+use crate::front::body::{AnyBody, full};
+use crate::snapshot::Full;
+use crate::upstream::exchange::ExchangeError;
+use crate::upstream::open::OpenError;
 
 /// See the module.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum HandshakeError {
+pub(crate) enum RequestError {
     #[error(transparent)]
     Request(#[from] Refusal),
+    #[error("the method {0} is not proxied")]
+    Method(http::Method),
+    #[error("the request target has a fragment, which belongs to the client alone")]
+    Fragment,
+    #[error(transparent)]
+    Path(#[from] PathFault),
     #[error("the gateway is shutting down")]
     Draining,
+    #[error("no route matches")]
+    NoRoute,
+    #[error("WebSocket is not enabled here")]
+    WebSocketDisabled,
     #[error(transparent)]
-    Dial(#[from] DialError),
+    Origin(#[from] OriginFault),
+    #[error("none of the subprotocols that are allowed here is offered")]
+    Subprotocol,
+    #[error("the agent {0} cannot be asked, and its failure-mode is closed")]
+    Agent(String),
+    #[error("{0}")]
+    Full(Full),
+    #[error("the body is above {0} bytes")]
+    BodyTooLarge(u64),
     #[error(transparent)]
-    Upgrade(#[from] UpgradeError),
+    Open(#[from] OpenError),
+    #[error(transparent)]
+    Exchange(#[from] ExchangeError),
 }
 
-impl HandshakeError {
+impl RequestError {
     /// The status of the answer.
     pub(crate) fn status(&self) -> StatusCode {
         match self {
             Self::Request(refusal) => refusal.status(),
-            Self::Draining => StatusCode::SERVICE_UNAVAILABLE,
-            Self::Dial(DialError::TimedOut { .. }) | Self::Upgrade(UpgradeError::TimedOut(_)) => {
-                StatusCode::GATEWAY_TIMEOUT
+            Self::Method(_) => StatusCode::NOT_IMPLEMENTED,
+            Self::Fragment | Self::Path(_) => StatusCode::BAD_REQUEST,
+            Self::NoRoute => StatusCode::NOT_FOUND,
+            Self::WebSocketDisabled | Self::Origin(_) | Self::Subprotocol => StatusCode::FORBIDDEN,
+            Self::Full(Full::Address(_)) => StatusCode::TOO_MANY_REQUESTS,
+            Self::Draining | Self::Agent(_) | Self::Full(Full::Process(_) | Full::Route(_)) => {
+                StatusCode::SERVICE_UNAVAILABLE
             }
-            Self::Dial(_) | Self::Upgrade(_) => StatusCode::BAD_GATEWAY,
+            Self::BodyTooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Open(error) => error.status(),
+            Self::Exchange(error) => error.status(),
         }
     }
 
@@ -42,51 +70,87 @@ impl HandshakeError {
     pub(crate) fn reason(&self) -> &'static str {
         match self {
             Self::Request(refusal) => refusal.reason(),
+            Self::Method(_) => "method_not_proxied",
+            Self::Fragment => "fragment_in_target",
+            Self::Path(fault) => fault.label(),
             Self::Draining => "draining",
-            Self::Dial(DialError::Resolve { .. } | DialError::NoAddress { .. }) => "upstream_unresolved",
-            Self::Dial(DialError::Connect { .. }) => "upstream_unreachable",
-            Self::Dial(DialError::TimedOut { .. }) => "upstream_dial_timeout",
-            Self::Upgrade(UpgradeError::TimedOut(_)) => "upstream_handshake_timeout",
-            Self::Upgrade(UpgradeError::Lost(_) | UpgradeError::Ended) => "upstream_lost",
-            Self::Upgrade(UpgradeError::Malformed(_) | UpgradeError::Version | UpgradeError::Field) => {
-                "upstream_answer_malformed"
-            }
-            Self::Upgrade(UpgradeError::HeadTooLarge) => "upstream_head_too_large",
-            Self::Upgrade(UpgradeError::Refusal(_) | UpgradeError::RefusalBody) => "upstream_refusal_body",
-            Self::Upgrade(UpgradeError::Fault(fault)) => fault.reason(),
+            Self::NoRoute => "no_route",
+            Self::WebSocketDisabled => "websocket_disabled",
+            Self::Origin(fault) => fault.label(),
+            Self::Subprotocol => "subprotocol_refused",
+            Self::Agent(_) => "agent_unavailable",
+            Self::Full(full) => full.reason(),
+            Self::BodyTooLarge(_) => "body_too_large",
+            Self::Open(error) => error.reason(),
+            Self::Exchange(error) => error.reason(),
         }
-    }
-
-    /// The error and all that caused it, in one line.
-    pub(crate) fn detail(&self) -> String {
-        let mut detail = self.to_string();
-        let mut source = self.source();
-        while let Some(error) = source {
-            detail.push_str(": ");
-            detail.push_str(&error.to_string());
-            source = error.source();
-        }
-        detail
     }
 
     /// The answer to the client.
-    pub(crate) fn response(&self) -> Response<Full<Bytes>> {
+    pub(crate) fn response(&self) -> Response<AnyBody> {
         let status = self.status();
         let mut text = status.to_string();
-        if let Self::Request(refusal) = self {
+        if self.is_the_clients() {
             text.push_str(": ");
-            text.push_str(&refusal.to_string());
+            text.push_str(&self.to_string());
         }
         text.push('\n');
-        let mut response = Response::new(Full::from(text));
+        let mut response = Response::new(full(text));
         *response.status_mut() = status;
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
-        if let Self::Request(refusal) = self {
-            for (name, value) in refusal.fields() {
-                headers.insert(name, value.clone());
+        match self {
+            Self::Request(refusal) => {
+                for (name, value) in refusal.fields() {
+                    headers.insert(name, value.clone());
+                }
             }
+            Self::Full(_) | Self::Draining => {
+                headers.insert(header::RETRY_AFTER, RETRY_AFTER);
+            }
+            Self::Method(_)
+            | Self::Fragment
+            | Self::Path(_)
+            | Self::NoRoute
+            | Self::WebSocketDisabled
+            | Self::Origin(_)
+            | Self::Subprotocol
+            | Self::Agent(_)
+            | Self::BodyTooLarge(_)
+            | Self::Open(_)
+            | Self::Exchange(_) => {}
         }
         response
     }
+
+    /// Whether the client is to learn more than the status.
+    fn is_the_clients(&self) -> bool {
+        match self {
+            Self::Request(_)
+            | Self::Method(_)
+            | Self::Fragment
+            | Self::Path(_)
+            | Self::NoRoute
+            | Self::WebSocketDisabled
+            | Self::Origin(_)
+            | Self::Subprotocol
+            | Self::BodyTooLarge(_) => true,
+            Self::Draining | Self::Agent(_) | Self::Full(_) | Self::Open(_) | Self::Exchange(_) => false,
+        }
+    }
 }
+
+/// An error and all that caused it, in one line.
+pub(crate) fn chain(error: &dyn Error) -> String {
+    let mut detail = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        detail.push_str(": ");
+        detail.push_str(&error.to_string());
+        source = error.source();
+    }
+    detail
+}
+
+/// Seconds after which a client that was refused for want of room may come again.
+const RETRY_AFTER: HeaderValue = HeaderValue::from_static("5");

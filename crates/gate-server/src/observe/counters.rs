@@ -2,10 +2,11 @@
 //! without a locked instruction; a scrape reads them from another thread.
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use gate_core::{Observe, Side};
+use http::StatusCode;
 use ws_proto::walk::Message;
 use ws_proto::{FrameHeader, Opcode};
 
@@ -33,16 +34,65 @@ pub(crate) type Labels = (&'static str, &'static str);
 
 impl ByLabels {
     pub(crate) fn count(&self, labels: Labels) {
-        let mut map = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        *map.entry(labels).or_default() += 1;
+        *lock(&self.0).entry(labels).or_default() += 1;
     }
 
     pub(crate) fn add_to(&self, sums: &mut BTreeMap<Labels, u64>) {
-        let map = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        for (labels, count) in map.iter() {
+        for (labels, count) in lock(&self.0).iter() {
             *sums.entry(*labels).or_default() += count;
         }
     }
+}
+
+/// Counters by a name of the configuration, of which there are only so many either.
+#[derive(Debug, Default)]
+pub(crate) struct ByName(Mutex<BTreeMap<Arc<str>, u64>>);
+
+impl ByName {
+    pub(crate) fn count(&self, name: &Arc<str>) {
+        *lock(&self.0).entry(Arc::clone(name)).or_default() += 1;
+    }
+
+    pub(crate) fn add_to(&self, sums: &mut BTreeMap<Arc<str>, u64>) {
+        for (name, count) in lock(&self.0).iter() {
+            *sums.entry(Arc::clone(name)).or_default() += count;
+        }
+    }
+}
+
+/// Requests by the name of their route, if one fits, and the class of their status.
+#[derive(Debug, Default)]
+pub(crate) struct ByRoute(Mutex<BTreeMap<Option<Arc<str>>, ByClass>>);
+
+/// Requests by class of status, in the order of [`CLASSES`].
+pub(crate) type ByClass = [u64; CLASSES.len()];
+
+/// The classes of status; `none` is no answer, because the client was gone before it.
+pub(crate) const CLASSES: [&str; 6] = ["none", "1xx", "2xx", "3xx", "4xx", "5xx"];
+
+impl ByRoute {
+    pub(crate) fn count(&self, route: Option<&Arc<str>>, status: Option<StatusCode>) {
+        let class = usize::from(status.map_or(0, |status| status.as_u16() / 100));
+        let mut map = lock(&self.0);
+        // Beyond 599 there is no class; RFC 9110 §15 has such a status treated as 5xx.
+        let counts = map.entry(route.cloned()).or_default();
+        if let Some(count) = counts.get_mut(class.min(CLASSES.len() - 1)) {
+            *count += 1;
+        }
+    }
+
+    pub(crate) fn add_to(&self, sums: &mut BTreeMap<Option<Arc<str>>, ByClass>) {
+        for (route, counts) in lock(&self.0).iter() {
+            let sums = sums.entry(route.clone()).or_default();
+            for (sum, count) in sums.iter_mut().zip(counts) {
+                *sum += count;
+            }
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// What one worker has counted. Aligned so that no two workers write to one cache line.
@@ -58,6 +108,12 @@ pub(crate) struct WorkerCounters {
     pub(crate) handshakes_ended: Counter,
     /// Opening handshakes that gave no session, by reason.
     pub(crate) handshake_failures: ByLabels,
+    /// TLS handshakes with clients that failed, by reason.
+    pub(crate) tls_handshake_failures: ByLabels,
+    /// Plain requests that are over; opening handshakes are counted where they end.
+    pub(crate) requests: ByRoute,
+    /// Requests that passed an agent which could not be asked, by agent.
+    pub(crate) fail_open: ByName,
     pub(crate) sessions_opened: Counter,
     pub(crate) sessions_closed: Counter,
     /// Sessions that ended, by reason and by whose doing it was.

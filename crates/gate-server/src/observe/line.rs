@@ -4,9 +4,8 @@
 use std::fmt::{Display, Write as _};
 use std::time::SystemTime;
 
+use gate_config::model::LogFormat;
 use jiff::Timestamp;
-
-use crate::settings::LogFormat;
 
 /// A line in the making.
 pub(crate) struct Line {
@@ -27,9 +26,17 @@ impl Line {
         Self { text, format }
     }
 
-    /// Adds text.
+    /// Adds text, the first [`TEXT_MAX`] bytes of it.
     pub(crate) fn text(&mut self, key: &'static str, value: &str) {
         self.key(key);
+        if value.len() > TEXT_MAX {
+            let (kept, _) = value.split_at(value.floor_char_boundary(TEXT_MAX));
+            return self.value(&format!("{kept}\u{2026}"));
+        }
+        self.value(value);
+    }
+
+    fn value(&mut self, value: &str) {
         let plain = value.bytes().all(|byte| matches!(byte, b'!' | b'#'..=b'[' | b']'..=b'~'));
         if self.format == LogFormat::Text && plain && !value.is_empty() && !value.contains('=') {
             self.text.push_str(value);
@@ -41,7 +48,7 @@ impl Line {
         }
     }
 
-    /// Adds text of our own making that needs no escape: addresses, names, identifiers.
+    /// Adds text of our own making that needs no escape: addresses of sockets, words.
     pub(crate) fn plain(&mut self, key: &'static str, value: impl Display) {
         self.key(key);
         let _infallible = match self.format {
@@ -74,6 +81,8 @@ impl Line {
 }
 
 const TYPICAL_LENGTH: usize = 400;
+/// Bytes of a value. A peer decides on the length of what it sends, and lines wait in memory.
+const TEXT_MAX: usize = 1024;
 
 #[cfg(test)]
 mod tests {
@@ -105,5 +114,18 @@ mod tests {
         assert_eq!(line(LogFormat::Text, "/a bytes=9"), format!("{head}\"/a bytes=9\"{tail}"));
         assert_eq!(line(LogFormat::Text, "/a\nclose"), format!("{head}\"/a\\nclose\"{tail}"));
         assert_eq!(line(LogFormat::Text, ""), format!("{head}\"\"{tail}"));
+    }
+
+    #[test]
+    fn long_text_is_cut_between_characters() {
+        let told = |value: &str| {
+            let value: serde_json::Value = serde_json::from_str(&line(LogFormat::Json, value)).unwrap();
+            value["path"].as_str().unwrap().to_owned()
+        };
+        let whole = "x".repeat(1024);
+        assert_eq!(told(&whole), whole);
+        assert_eq!(told(&format!("{whole}x")), format!("{whole}\u{2026}"));
+        let wide = "\u{e9}".repeat(600);
+        assert_eq!(told(&format!("x{wide}")), format!("x{}\u{2026}", "\u{e9}".repeat(511)));
     }
 }

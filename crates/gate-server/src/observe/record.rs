@@ -1,12 +1,13 @@
-//! The records: what is told of a session at its open and at its close, and of a
-//! handshake that gave none. Request targets are told without their query, which is
-//! where clients put tokens.
+//! The records of the access log: what is told of a request, of a session at its open and at
+//! its close, and of a handshake that gave none. Request targets are told without their
+//! query, which is where clients put tokens.
 
-use std::net::SocketAddr;
-use std::time::Instant;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use gate_core::session::{Cause, Closes, Death, Traffic};
 use gate_core::{Session, SessionId, Side};
+use http::{HeaderValue, Method, StatusCode, Version};
 use ws_proto::CloseCode;
 
 use crate::observe::line::Line;
@@ -15,60 +16,97 @@ use crate::observe::writer::Records;
 /// What is known of a session from its open to its close.
 pub(crate) struct Opened {
     pub(crate) id: SessionId,
-    pub(crate) client: SocketAddr,
-    pub(crate) upstream: SocketAddr,
+    /// Who it is with.
+    pub(crate) client: Box<str>,
+    /// The target it goes to.
+    pub(crate) upstream: Arc<str>,
+    pub(crate) route: Arc<str>,
+    pub(crate) request_id: Box<str>,
     /// The path of the request target.
     pub(crate) path: Box<str>,
     pub(crate) at: Instant,
 }
 
 /// What only the record of the open tells.
-pub(crate) struct Negotiated<'a> {
-    pub(crate) host: &'a str,
-    pub(crate) request_id: &'a str,
-    pub(crate) subprotocol: Option<&'a str>,
+pub(crate) struct Negotiated {
+    pub(crate) host: Box<str>,
+    pub(crate) subprotocol: Option<Box<str>>,
     pub(crate) deflate: bool,
-    /// When the client's connection was accepted.
-    pub(crate) accepted_at: Instant,
+    /// When the handshake began: the request was read, or the client's connection accepted.
+    pub(crate) began: Instant,
 }
 
-/// A handshake that gave no session.
+/// A handshake that gave no session, or a connection that came to no request.
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Refused<'a> {
-    pub(crate) client: SocketAddr,
-    /// The answer's status; `None` where there was none, or not of our making.
-    pub(crate) status: Option<u16>,
+    pub(crate) client: &'a str,
+    /// The answer's status; `None` where there was none.
+    pub(crate) status: Option<StatusCode>,
     pub(crate) reason: &'static str,
     /// What exactly was wrong, in words.
     pub(crate) detail: &'a str,
+    pub(crate) route: Option<&'a str>,
+    /// The target that refused it, where it was not the gateway.
+    pub(crate) upstream: Option<&'a str>,
     pub(crate) path: Option<&'a str>,
+    pub(crate) host: Option<&'a str>,
+    pub(crate) request_id: Option<&'a str>,
+}
+
+/// A plain request that is over.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Requested<'a> {
+    pub(crate) client: &'a str,
+    pub(crate) method: &'a Method,
+    pub(crate) path: &'a str,
+    pub(crate) host: &'a str,
+    pub(crate) version: Version,
+    pub(crate) request_id: &'a str,
+    pub(crate) user_agent: Option<&'a HeaderValue>,
+    pub(crate) referer: Option<&'a HeaderValue>,
+    /// `None`: no route fits.
+    pub(crate) route: Option<&'a str>,
+    /// The target that answered; `None` where the gateway did.
+    pub(crate) upstream: Option<&'a str>,
+    /// `None`: the client was gone before it was answered.
+    pub(crate) status: Option<StatusCode>,
+    /// Why the gateway answered as it did, and what exactly was wrong, where it was not the upstream
+    /// that answered, or the answer broke off.
+    pub(crate) fault: Option<(&'static str, &'a str)>,
+    /// Of the request's body.
+    pub(crate) request_bytes: u64,
+    /// Of the answer's body.
+    pub(crate) response_bytes: u64,
+    /// From the end of the request's head to the end of the answer.
+    pub(crate) duration: Duration,
 }
 
 impl Opened {
     fn fields(&self, line: &mut Line) {
         line.plain("session", self.id);
-        line.plain("client", self.client);
-        line.plain("upstream", self.upstream);
+        line.text("client", &self.client);
+        line.text("route", &self.route);
+        line.text("upstream", &self.upstream);
         line.text("path", &self.path);
+        line.text("request_id", &self.request_id);
     }
 
-    pub(crate) fn record_open(&self, records: &Records, negotiated: &Negotiated<'_>) {
-        records.write("open", |line| {
+    pub(crate) fn record_open(&self, records: &Records, negotiated: &Negotiated) {
+        records.access("open", |line| {
             self.fields(line);
-            line.text("host", negotiated.host);
-            line.plain("request_id", negotiated.request_id);
-            if let Some(subprotocol) = negotiated.subprotocol {
+            line.text("host", &negotiated.host);
+            if let Some(subprotocol) = &negotiated.subprotocol {
                 line.text("subprotocol", subprotocol);
             }
             if negotiated.deflate {
                 line.plain("extensions", "permessage-deflate");
             }
-            let took = self.at.saturating_duration_since(negotiated.accepted_at);
-            line.number("handshake_ms", format_args!("{:.3}", took.as_secs_f64() * 1e3));
+            milliseconds(line, "handshake_ms", self.at.saturating_duration_since(negotiated.began));
         });
     }
 
     pub(crate) fn record_close(&self, records: &Records, session: &Session, death: Death, now: Instant) {
-        records.write("close", |line| {
+        records.access("close", |line| {
             self.fields(line);
             line.plain("reason", death.cause.reason());
             line.plain("by", death.by.name());
@@ -81,26 +119,72 @@ impl Opened {
             for side in Side::BOTH {
                 traffic(line, side, session.traffic(side));
             }
-            let lived = now.saturating_duration_since(self.at);
-            line.number("duration_ms", format_args!("{:.3}", lived.as_secs_f64() * 1e3));
+            milliseconds(line, "duration_ms", now.saturating_duration_since(self.at));
         });
     }
 }
 
 impl Refused<'_> {
     pub(crate) fn record(&self, records: &Records) {
-        records.write("refused", |line| {
-            line.plain("client", self.client);
+        records.access("refused", |line| {
+            line.text("client", self.client);
             if let Some(status) = self.status {
-                line.number("status", status);
+                line.number("status", status.as_u16());
             }
             line.plain("reason", self.reason);
             line.text("detail", self.detail);
-            if let Some(path) = self.path {
-                line.text("path", path);
-            }
+            optional(line, "route", self.route);
+            optional(line, "upstream", self.upstream);
+            optional(line, "path", self.path);
+            optional(line, "host", self.host);
+            optional(line, "request_id", self.request_id);
         });
     }
+}
+
+impl Requested<'_> {
+    pub(crate) fn record(&self, records: &Records) {
+        records.access("request", |line| {
+            line.text("client", self.client);
+            line.text("method", self.method.as_str());
+            line.text("path", self.path);
+            line.text("host", self.host);
+            line.plain("protocol", format_args!("{:?}", self.version));
+            if let Some(status) = self.status {
+                line.number("status", status.as_u16());
+            }
+            if let Some((reason, detail)) = self.fault {
+                line.plain("reason", reason);
+                line.text("detail", detail);
+            }
+            optional(line, "route", self.route);
+            optional(line, "upstream", self.upstream);
+            line.text("request_id", self.request_id);
+            optional(line, "user_agent", self.user_agent.map(lossy).as_deref());
+            optional(line, "referer", self.referer.map(lossy).as_deref().map(without_query));
+            line.number("request_bytes", self.request_bytes);
+            line.number("response_bytes", self.response_bytes);
+            milliseconds(line, "duration_ms", self.duration);
+        });
+    }
+}
+
+fn optional(line: &mut Line, key: &'static str, value: Option<&str>) {
+    if let Some(value) = value {
+        line.text(key, value);
+    }
+}
+
+fn lossy(value: &HeaderValue) -> std::borrow::Cow<'_, str> {
+    String::from_utf8_lossy(value.as_bytes())
+}
+
+fn without_query(uri: &str) -> &str {
+    uri.split(['?', '#']).next().unwrap_or_default()
+}
+
+fn milliseconds(line: &mut Line, key: &'static str, duration: Duration) {
+    line.number(key, format_args!("{:.3}", duration.as_secs_f64() * 1e3));
 }
 
 /// A Close without a code is told as 1005, as RFC 6455 §7.4.1 wants it.
@@ -127,3 +211,6 @@ fn traffic(line: &mut Line, side: Side, traffic: Traffic) {
     line.number(frames, traffic.frames);
     line.number(messages, traffic.messages);
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use gate_config::model::Shutdown;
 use tokio::time::{sleep, timeout};
 
 use crate::clock;
@@ -11,12 +12,12 @@ use crate::worker::registry::SessionKey;
 
 /// Returns when no session is left, or the grace is over.
 pub(crate) async fn drain(worker: &Worker) {
-    worker.draining.set(true);
-    let shutdown = worker.shared.settings.shutdown;
+    worker.begin_draining();
+    let shutdown = worker.snapshot().config.server.shutdown;
     let closing = async {
         // Requests that are being answered have places too: what becomes a session finds
         // its order there.
-        close_over(worker, &worker.registry.keys(), shutdown.spread).await;
+        close_over(worker, &worker.registry.keys(), &shutdown).await;
         worker.registry.empty().await;
     };
     if shutdown.grace.is_zero() {
@@ -26,8 +27,8 @@ pub(crate) async fn drain(worker: &Worker) {
     }
 }
 
-async fn close_over(worker: &Worker, sessions: &[SessionKey], spread: Duration) {
-    let code = worker.shared.settings.shutdown.close_code;
+async fn close_over(worker: &Worker, sessions: &[SessionKey], shutdown: &Shutdown) {
+    let Shutdown { spread, close_code: code, .. } = *shutdown;
     let begun = clock::now();
     let mut sessions = sessions.iter();
     let total = sessions.len();

@@ -1,62 +1,203 @@
-//! A TCP connection to the upstream: every address of its name in turn, all within one
-//! time limit.
+//! A connection to a target: a unix socket, or every TCP address that it has in turn, and
+//! TLS where the target wants it, all within one time limit.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
-use std::time::Duration;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use tokio::net::{TcpStream, lookup_host};
+use gate_net::tls::TlsError;
+use gate_net::{Plain, Socket, Stream, socket};
+use tokio::net::{TcpStream, UnixStream};
+use tokio::time::timeout;
 
-use crate::settings::UpstreamAddress;
-use crate::socket;
+use crate::clock;
+use crate::upstream::cluster::Cluster;
+use crate::upstream::target::{Failure, Target, Whereabouts};
 use crate::upstream::within;
 
-/// Why the upstream could not be reached.
+/// Why a target could not be reached.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum DialError {
-    #[error("the name {upstream} cannot be resolved")]
-    Resolve {
-        upstream: UpstreamAddress,
-        #[source]
-        source: io::Error,
-    },
-    #[error("the name {upstream} has no address")]
-    NoAddress { upstream: UpstreamAddress },
-    #[error("cannot connect to {upstream}")]
+    #[error("the name of {target} has no address")]
+    Unresolved { target: Arc<str> },
+    #[error("cannot connect to {target}")]
     Connect {
-        upstream: UpstreamAddress,
+        target: Arc<str>,
         #[source]
         source: io::Error,
     },
-    #[error("no address of {upstream} answered within {limit:?}")]
-    TimedOut { upstream: UpstreamAddress, limit: Duration },
+    #[error("TLS with {target} failed")]
+    Tls {
+        target: Arc<str>,
+        #[source]
+        source: TlsError,
+    },
+    #[error("{target} does not answer")]
+    Silent {
+        target: Arc<str>,
+        #[source]
+        source: io::Error,
+    },
+    #[error("{target} was not reached within {limit:?}")]
+    TimedOut { target: Arc<str>, limit: Duration },
+}
+
+impl DialError {
+    /// What it counts as.
+    pub(crate) fn failure(&self) -> Failure {
+        match self {
+            Self::Unresolved { .. } => Failure::Unresolved,
+            Self::Connect { .. } => Failure::Unreachable,
+            Self::Tls { .. } => Failure::Tls,
+            Self::Silent { .. } | Self::TimedOut { .. } => Failure::DialTimeout,
+        }
+    }
+}
+
+/// A connection, and where it leads.
+#[derive(Debug)]
+pub(crate) struct Dialled {
+    pub(crate) stream: Stream,
+    /// The address that was connected to.
+    pub(crate) address: Arc<str>,
 }
 
 /// Connects within `limit` (zero: no limit).
-pub(crate) async fn dial(upstream: &UpstreamAddress, limit: Duration) -> Result<TcpStream, DialError> {
-    let timed_out = || DialError::TimedOut { upstream: upstream.clone(), limit };
-    let stream = within(limit, connect(upstream)).await.ok_or_else(timed_out)??;
-    // A connection that refuses these options works all the same.
-    let _best_effort = socket::tune(&stream);
-    Ok(stream)
+pub(crate) async fn dial(cluster: &Cluster, target: &Target, limit: Duration) -> Result<Dialled, DialError> {
+    let deadline = (!limit.is_zero()).then(|| clock::now() + limit);
+    let timed_out = || DialError::TimedOut { target: Arc::clone(target.text()), limit };
+    within(limit, connect(cluster, target, deadline)).await.unwrap_or_else(|| Err(timed_out()))
 }
 
-async fn connect(upstream: &UpstreamAddress) -> Result<TcpStream, DialError> {
-    if let Ok(address) = upstream.host.parse::<IpAddr>() {
-        let address = SocketAddr::new(address, upstream.port);
-        return TcpStream::connect(address)
-            .await
-            .map_err(|source| DialError::Connect { upstream: upstream.clone(), source });
-    }
-    let addresses = lookup_host((upstream.host.as_str(), upstream.port))
-        .await
-        .map_err(|source| DialError::Resolve { upstream: upstream.clone(), source })?;
-    let mut failure = DialError::NoAddress { upstream: upstream.clone() };
-    for address in addresses {
-        match TcpStream::connect(address).await {
-            Ok(stream) => return Ok(stream),
-            Err(source) => failure = DialError::Connect { upstream: upstream.clone(), source },
+async fn connect(
+    cluster: &Cluster,
+    target: &Target,
+    deadline: Option<Instant>,
+) -> Result<Dialled, DialError> {
+    let (socket, address) = match target.whereabouts() {
+        Whereabouts::Unix(path) => {
+            let stream = UnixStream::connect(path).await.map_err(|source| refused(target, source))?;
+            (Socket::Unix(stream), Arc::clone(target.text()))
+        }
+        Whereabouts::Fixed(address) => tcp(target, &[*address], deadline).await?,
+        Whereabouts::Named(named) => tcp(target, &named.in_turn(), deadline).await?,
+    };
+    let plain = Plain::new(socket);
+    let stream = match cluster.connector().filter(|_| target.uses_tls()) {
+        None => Stream::Plain(plain),
+        Some(connector) => {
+            let tls = connector.connect(plain, &target.whereabouts().host()).await;
+            tls.map_err(|source| DialError::Tls { target: Arc::clone(target.text()), source })?
+        }
+    };
+    Ok(Dialled { stream, address })
+}
+
+/// The first of `addresses` that answers. Each gets an even share of the time that is left,
+/// so that one which swallows everything leaves some for the next.
+async fn tcp(
+    target: &Target,
+    addresses: &[SocketAddr],
+    deadline: Option<Instant>,
+) -> Result<(Socket, Arc<str>), DialError> {
+    let mut failure = DialError::Unresolved { target: Arc::clone(target.text()) };
+    for (address, left) in addresses.iter().zip((1..=addresses.len()).rev()) {
+        let connecting = TcpStream::connect(address);
+        let connected = match deadline {
+            None => connecting.await,
+            Some(deadline) => {
+                let rest = deadline.saturating_duration_since(clock::now());
+                let share = rest / u32::try_from(left).unwrap_or(u32::MAX);
+                let silent = || Err(io::Error::new(io::ErrorKind::TimedOut, format!("{address} is silent")));
+                timeout(share, connecting).await.unwrap_or_else(|_| silent())
+            }
+        };
+        match connected {
+            Ok(stream) => {
+                // A connection that refuses these options works all the same.
+                let _best_effort = socket::tune(&stream);
+                return Ok((Socket::Tcp(stream), address.to_string().into()));
+            }
+            Err(source) => failure = refused(target, source),
         }
     }
     Err(failure)
+}
+
+fn refused(target: &Target, source: io::Error) -> DialError {
+    let target = Arc::clone(target.text());
+    if source.kind() == io::ErrorKind::TimedOut {
+        return DialError::Silent { target, source };
+    }
+    DialError::Connect { target, source }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::net::IpAddr;
+
+    use gate_config::model::{self, ClientTls, TargetAddress, Upstream};
+
+    use super::*;
+    use crate::upstream::fake::{Fake, cluster, nobody, run, upstream};
+
+    const LIMIT: Duration = Duration::from_secs(5);
+
+    fn dialled(cluster: &Cluster) -> Result<Dialled, DialError> {
+        run(dial(cluster, &cluster.targets()[0], LIMIT))
+    }
+
+    fn named(port: u16, addresses: &[&str]) -> Arc<Cluster> {
+        let target = model::Target::new(TargetAddress::Tcp { host: "backend.test".to_owned(), port });
+        let cluster = cluster(&Upstream::new("backend", vec![target]));
+        let list: Vec<IpAddr> = addresses.iter().map(|text| text.parse().unwrap()).collect();
+        cluster.targets()[0].whereabouts().named().unwrap().set(list, clock::now());
+        cluster
+    }
+
+    #[test]
+    fn all_addresses_of_a_name_are_tried() {
+        let fake = Fake::start(|_, _| {});
+        // Nobody listens at the other two.
+        let cluster = named(fake.address.port(), &["127.0.0.2", "127.0.0.1", "127.0.0.3"]);
+        for _ in 0..3 {
+            assert_eq!(*dialled(&cluster).unwrap().address, *fake.address.to_string());
+        }
+        let cluster = named(fake.address.port(), &["127.0.0.2", "127.0.0.3"]);
+        let error = dialled(&cluster).unwrap_err();
+        assert_eq!(error.failure(), Failure::Unreachable);
+        assert_eq!(error.to_string(), format!("cannot connect to backend.test:{}", fake.address.port()));
+    }
+
+    #[test]
+    fn each_way_to_fail_has_its_name() {
+        let of = |address| cluster(&upstream(&[address]));
+        assert_eq!(dialled(&of(nobody())).unwrap_err().failure(), Failure::Unreachable);
+        assert_eq!(dialled(&named(80, &[])).unwrap_err().failure(), Failure::Unresolved);
+        let gone = model::Target::new(TargetAddress::Unix("/there/is/no/such.sock".into()));
+        let gone = cluster(&Upstream::new("backend", vec![gone]));
+        assert_eq!(dialled(&gone).unwrap_err().failure(), Failure::Unreachable);
+    }
+
+    #[test]
+    fn a_target_that_should_speak_tls_and_does_not_is_not_reached() {
+        let says = |words: &'static str| {
+            Fake::start(move |_, stream| {
+                stream.write_all(words.as_bytes()).unwrap();
+                let _until_it_hangs_up = stream.read_to_end(&mut Vec::new());
+            })
+        };
+        let (plain, silent) = (says("HTTP/1.1 400 Bad Request\r\n\r\n"), says(""));
+        let secure = |address| {
+            let mut upstream = upstream(&[address]);
+            upstream.targets[0].tls = true;
+            cluster(&Upstream { tls: ClientTls { verify: false, ..ClientTls::default() }, ..upstream })
+        };
+        assert_eq!(dialled(&secure(plain.address)).unwrap_err().failure(), Failure::Tls);
+        let cluster = secure(silent.address);
+        let limited = run(dial(&cluster, &cluster.targets()[0], Duration::from_millis(50)));
+        assert_eq!(limited.unwrap_err().failure(), Failure::DialTimeout);
+    }
 }

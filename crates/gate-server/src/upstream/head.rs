@@ -1,10 +1,9 @@
 //! The head of the upstream's answer, from as many reads as it takes.
 
 use bytes::{Buf, Bytes, BytesMut};
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Version};
 use httparse::{EMPTY_HEADER, Status};
-use tokio::io::AsyncReadExt;
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncReadExt};
 
 use crate::upstream::error::UpgradeError;
 
@@ -18,6 +17,7 @@ const READ_SIZE: usize = 2 * 1024;
 /// A response head, and the bytes that came behind it.
 pub(crate) struct Head {
     pub(crate) status: StatusCode,
+    pub(crate) version: Version,
     pub(crate) headers: HeaderMap,
     /// The head itself as it came.
     pub(crate) raw: Bytes,
@@ -25,15 +25,19 @@ pub(crate) struct Head {
 }
 
 /// Reads the first head that is final: 1xx other than 101 are left out (RFC 9110 §15.2).
-pub(crate) async fn read(stream: &mut TcpStream) -> Result<Head, UpgradeError> {
+pub(crate) async fn read(stream: &mut (impl AsyncRead + Unpin)) -> Result<Head, UpgradeError> {
     let mut buffer = BytesMut::with_capacity(READ_SIZE);
     let mut interim = 0;
     loop {
-        if stream.read_buf(&mut buffer).await.map_err(UpgradeError::Lost)? == 0 {
-            return Err(UpgradeError::Ended);
+        let has_begun = interim > 0 || !buffer.is_empty();
+        match stream.read_buf(&mut buffer).await {
+            Ok(1..) => {}
+            Ok(0) | Err(_) if has_begun => return Err(UpgradeError::Truncated),
+            Ok(0) => return Err(UpgradeError::Ended),
+            Err(error) => return Err(UpgradeError::Lost(error)),
         }
         while ends_a_head(&buffer) {
-            let Some((length, status, headers)) = parse(&buffer)? else { break };
+            let Some(Parsed { length, status, version, headers }) = parse(&buffer)? else { break };
             if interim + length > HEAD_MAX {
                 return Err(UpgradeError::HeadTooLarge);
             }
@@ -42,7 +46,7 @@ pub(crate) async fn read(stream: &mut TcpStream) -> Result<Head, UpgradeError> {
                 interim += length;
                 continue;
             }
-            return Ok(Head { status, headers, raw, behind: buffer.freeze() });
+            return Ok(Head { status, version, headers, raw, behind: buffer.freeze() });
         }
         if buffer.remaining() + interim > HEAD_MAX {
             return Err(UpgradeError::HeadTooLarge);
@@ -56,12 +60,24 @@ fn ends_a_head(buffer: &[u8]) -> bool {
     buffer.windows(2).any(|pair| pair == b"\n\n") || buffer.windows(3).any(|triple| triple == b"\n\r\n")
 }
 
-fn parse(buffer: &[u8]) -> Result<Option<(usize, StatusCode, HeaderMap)>, UpgradeError> {
+struct Parsed {
+    length: usize,
+    status: StatusCode,
+    version: Version,
+    headers: HeaderMap,
+}
+
+fn parse(buffer: &[u8]) -> Result<Option<Parsed>, UpgradeError> {
     let mut lines = [EMPTY_HEADER; HEADERS_MAX];
     let mut response = httparse::Response::new(&mut lines);
     let Status::Complete(length) = response.parse(buffer)? else { return Ok(None) };
+    let version = match response.version {
+        Some(1) => Version::HTTP_11,
+        Some(0) => Version::HTTP_10,
+        Some(_) | None => return Err(UpgradeError::Version),
+    };
     let status = response.code.and_then(|code| StatusCode::from_u16(code).ok());
-    let (Some(status), Some(1)) = (status, response.version) else { return Err(UpgradeError::Version) };
+    let Some(status) = status else { return Err(UpgradeError::Version) };
     let mut headers = HeaderMap::with_capacity(response.headers.len());
     for line in response.headers.iter() {
         let name = HeaderName::from_bytes(line.name.as_bytes());
@@ -69,5 +85,5 @@ fn parse(buffer: &[u8]) -> Result<Option<(usize, StatusCode, HeaderMap)>, Upgrad
         let (Ok(name), Ok(value)) = (name, value) else { return Err(UpgradeError::Field) };
         headers.append(name, value);
     }
-    Ok(Some((length, status, headers)))
+    Ok(Some(Parsed { length, status, version, headers }))
 }

@@ -8,12 +8,12 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
 use bytes::{Buf, Bytes};
+use gate_net::Stream;
 use http::{HeaderMap, Request, StatusCode};
 use http_body_util::{BodyExt, Empty, Limited};
 use hyper::client::conn::http1::Builder;
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
 
 use crate::upstream::error::{BODY_MAX, UpgradeError};
 use crate::upstream::head::Head;
@@ -26,7 +26,7 @@ pub(crate) struct Refused {
 }
 
 /// Reads the whole response whose head has been read from `stream`.
-pub(crate) async fn read(stream: TcpStream, head: Head) -> Result<Refused, UpgradeError> {
+pub(crate) async fn read(stream: Stream, head: Head) -> Result<Refused, UpgradeError> {
     let stream = TokioIo::new(stream);
     let replay = Replay { front: [head.raw, head.behind], stream, asked: false, reader: None };
     let (mut sender, connection) = Builder::new().handshake(replay).await?;
@@ -49,7 +49,7 @@ pub(crate) async fn read(stream: TcpStream, head: Head) -> Result<Refused, Upgra
 /// A stream that gives bytes already read once more, and takes what is written for sent.
 struct Replay {
     front: [Bytes; 2],
-    stream: TokioIo<TcpStream>,
+    stream: TokioIo<Stream>,
     /// The request has been written. A response before it would be a fault to hyper.
     asked: bool,
     /// Who waits to read until then.

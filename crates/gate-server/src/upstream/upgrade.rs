@@ -8,9 +8,9 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, StatusCode};
+use gate_net::Stream;
+use http::{HeaderMap, StatusCode, Version};
 use tokio::io::AsyncWriteExt;
-use tokio::net::TcpStream;
 use ws_proto::handshake::request::ClientHandshake;
 use ws_proto::handshake::response::{self, Agreement};
 
@@ -28,7 +28,7 @@ pub(crate) enum Answer {
 
 /// A connection behind its 101.
 pub(crate) struct Switched {
-    pub(crate) stream: TcpStream,
+    pub(crate) stream: Stream,
     /// Frames that came with the 101.
     pub(crate) early: Bytes,
     pub(crate) headers: HeaderMap,
@@ -37,8 +37,8 @@ pub(crate) struct Switched {
 
 /// Sends `request` and reads the answer within `limit` (zero: no limit).
 pub(crate) async fn upgrade(
-    stream: TcpStream,
-    request: Vec<u8>,
+    stream: Stream,
+    request: &[u8],
     asked: &ClientHandshake,
     limit: Duration,
 ) -> Result<Answer, UpgradeError> {
@@ -46,16 +46,19 @@ pub(crate) async fn upgrade(
 }
 
 async fn exchange(
-    mut stream: TcpStream,
-    request: Vec<u8>,
+    mut stream: Stream,
+    request: &[u8],
     asked: &ClientHandshake,
 ) -> Result<Answer, UpgradeError> {
-    stream.write_all(&request).await.map_err(UpgradeError::Lost)?;
-    drop(request);
+    stream.write_all(request).await.map_err(UpgradeError::Lost)?;
+    stream.flush().await.map_err(UpgradeError::Lost)?;
     let head = head::read(&mut stream).await?;
     if head.status != StatusCode::SWITCHING_PROTOCOLS {
         // Boxed: few handshakes come here, and all of them would be the larger for it.
         return Ok(Answer::Refused(Box::pin(refusal::read(stream, head)).await?));
+    }
+    if head.version != Version::HTTP_11 {
+        return Err(UpgradeError::Version);
     }
     let agreement = response::check(head.status, &head.headers, asked)?;
     let switched = Switched { stream, early: head.behind, headers: head.headers, agreement };

@@ -10,6 +10,8 @@ use slab::Slab;
 use tokio::sync::Notify;
 use ws_proto::CloseCode;
 
+use crate::upstream::cluster::TargetKey;
+
 /// A session's place, valid until it is removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct SessionKey(usize);
@@ -33,6 +35,17 @@ struct Entry {
     waker: Option<Waker>,
     /// End with this code.
     order: Option<CloseCode>,
+    /// The target that it is on, once it is a session.
+    target: Option<TargetKey>,
+}
+
+impl Entry {
+    fn give(&mut self, order: CloseCode) {
+        self.order = Some(order);
+        if let Some(waker) = &self.waker {
+            waker.wake_by_ref();
+        }
+    }
 }
 
 impl Registry {
@@ -44,9 +57,15 @@ impl Registry {
     /// Tells a session to end; one that is gone is not told.
     pub(crate) fn order_close(&self, key: SessionKey, code: CloseCode) {
         if let Some(entry) = self.entries.borrow_mut().get_mut(key.0) {
-            entry.order = Some(code);
-            if let Some(waker) = &entry.waker {
-                waker.wake_by_ref();
+            entry.give(code);
+        }
+    }
+
+    /// Tells all sessions on a target to end.
+    pub(crate) fn order_close_of(&self, target: TargetKey, code: CloseCode) {
+        for (_, entry) in self.entries.borrow_mut().iter_mut() {
+            if entry.target == Some(target) {
+                entry.give(code);
             }
         }
     }
@@ -77,6 +96,13 @@ impl Place {
     pub(crate) fn set_waker(&self, waker: &Waker) {
         if let Some(entry) = self.registry.entries.borrow_mut().get_mut(self.key.0) {
             entry.waker = Some(waker.clone());
+        }
+    }
+
+    /// The target that the session is on.
+    pub(crate) fn set_target(&self, target: TargetKey) {
+        if let Some(entry) = self.registry.entries.borrow_mut().get_mut(self.key.0) {
+            entry.target = Some(target);
         }
     }
 

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use gate_config::model::TargetAddress;
 use serde_json::json;
 use testkit::Side::{Client, Upstream};
 use testkit::backend::Backend;
@@ -361,7 +362,9 @@ fn an_upstream_that_does_not_answer_is_a_504() {
 #[test]
 fn an_upstream_that_is_not_there_is_a_502() {
     let nowhere = Backend::default().address();
-    let rig = Rig::with(|settings| settings.upstream.port = nowhere.port());
+    let rig = Rig::with(|settings| {
+        settings.upstream = TargetAddress::Tcp { host: nowhere.ip().to_string(), port: nowhere.port() }
+    });
     let mut client = rig.send(&Message::upgrade("/chat").to_bytes());
     assert_eq!(client.read_head().status(), 502);
     drop(client);

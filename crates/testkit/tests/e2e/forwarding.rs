@@ -45,7 +45,9 @@ fn the_target_goes_on_with_its_query() {
     let rig = Rig::default();
     for target in ["/", "/chat?room=1&x=%20", "/?", "//double", "/%2F/..%2f", "/a;b=c", "/*:@!$&'()+,"] {
         let session = rig.open_with(&Message::upgrade(target), |answer| answer);
-        assert_eq!(session.request.first_line, format!("GET {target} HTTP/1.1"));
+        // In the normalised form.
+        let forwarded = target.replace("%2f", "%2F");
+        assert_eq!(session.request.first_line, format!("GET {forwarded} HTTP/1.1"));
         session.close();
     }
     rig.finish();

@@ -9,7 +9,7 @@ use testkit::peer::Ending;
 use testkit::records::assert_has;
 use testkit::rig::Rig;
 
-fn with_seats(seats: u64, workers: usize) -> Rig {
+fn with_seats(seats: u64, workers: u16) -> Rig {
     Rig::with(|settings| {
         settings.max_connections = seats;
         settings.workers = workers;

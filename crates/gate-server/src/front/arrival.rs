@@ -1,0 +1,219 @@
+//! A client's connection from its accept to its session, if it comes to one: PROXY
+//! protocol, TLS, then HTTP for as long as it lasts.
+
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use gate_config::model::{Listener, Peers};
+use gate_net::proxy_protocol::{self, ProxyError};
+use gate_net::tls::{Negotiated, TlsError};
+use gate_net::{Plain, Socket, Stream};
+use http::StatusCode;
+use tokio::io::AsyncWriteExt;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::timeout;
+use ws_proto::CloseCode;
+
+use crate::clock;
+use crate::drive::connection::Established;
+use crate::drive::turn_away::{linger, turn_away};
+use crate::front::client::{Extras, Hop, Scheme};
+use crate::front::conversation::{Conversation, Ended};
+use crate::front::refusal::chain;
+use crate::front::upgrade;
+use crate::observe::record::Refused;
+use crate::snapshot::{ListenerId, Snapshot};
+use crate::worker::Worker;
+
+/// Who has connected, and how.
+pub(crate) struct Arrived {
+    /// What held when the connection came; requests look for what holds when they come.
+    pub(crate) snapshot: Arc<Snapshot>,
+    pub(crate) listener: ListenerId,
+    /// The client, as the PROXY protocol or the socket says; `None` over a unix socket.
+    pub(crate) peer: Option<SocketAddr>,
+    pub(crate) tls: Option<Box<Negotiated>>,
+    pub(crate) at: Instant,
+}
+
+/// What an exchange leads to, beside its answer.
+pub(crate) enum Outcome {
+    /// A session.
+    Open(Box<upgrade::Opening>),
+    /// A 101 and at once a Close: there is no seat.
+    TurnAway,
+    /// The end of the connection.
+    End,
+}
+
+/// Why a connection did not come as far as HTTP.
+#[derive(Debug, thiserror::Error)]
+enum ArrivalError {
+    #[error(transparent)]
+    Proxy(#[from] ProxyError),
+    #[error("no header of the PROXY protocol came within {0:?}")]
+    ProxyTimeout(Duration),
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    #[error("the TLS handshake did not end within {0:?}")]
+    TlsTimeout(Duration),
+}
+
+impl ArrivalError {
+    fn reason(&self) -> &'static str {
+        match self {
+            Self::Proxy(error) => error.reason(),
+            Self::ProxyTimeout(_) => "proxy_protocol_timeout",
+            Self::Tls(error) => error.reason(),
+            Self::TlsTimeout(_) => "tls_handshake_timeout",
+        }
+    }
+}
+
+/// Sees a connection from its accept to its session, if there will be one. `permit` is
+/// held until the first answer.
+pub(crate) async fn open(
+    worker: Rc<Worker>,
+    listener: ListenerId,
+    socket: Socket,
+    permit: OwnedSemaphorePermit,
+) -> Option<Established> {
+    let _under_way = UnderWay::begin(&worker);
+    let snapshot = worker.snapshot();
+    let at = clock::now();
+    let mut arrived = Arrived { snapshot, listener, peer: socket.peer_addr(), tls: None, at };
+    let stream = match arrive(&mut arrived, socket).await {
+        Ok(stream) => stream,
+        Err(error) => {
+            arrived.count_failed(&worker, &error);
+            return None;
+        }
+    };
+    let (conversation, stream, early, ended) =
+        Conversation::hold(Rc::clone(&worker), arrived, stream, permit).await;
+    match (ended, conversation.take_outcome()) {
+        (Ended::Served, Some(Outcome::Open(opening))) => {
+            return Some(upgrade::establish(&conversation, stream, early, *opening));
+        }
+        (Ended::Served, Some(Outcome::TurnAway)) => {
+            turn_away(stream, CloseCode::TRY_AGAIN_LATER, "Try Again Later", LINGER).await;
+        }
+        (Ended::HeadTimeout, _) => {
+            let detail = "the head of a request did not come to its end in time";
+            let status = Some(StatusCode::REQUEST_TIMEOUT);
+            // Browsers open connections in advance, and would take an answer that comes before
+            // their request for the one to it.
+            if conversation.lines.received() == 0 {
+                conversation.count_without_request(None, "head_timeout", detail);
+                linger(stream, LINGER).await;
+            } else {
+                conversation.count_without_request(status, "head_timeout", detail);
+                say_request_timeout(stream).await;
+            }
+        }
+        (Ended::Served, None) if !conversation.has_answered() => {
+            // The client came and went without a word, as health checks do.
+            worker.counters.handshake_failures.count(("no_request", ""));
+        }
+        (Ended::Served | Ended::Idle | Ended::Broken, _) => linger(stream, LINGER).await,
+    }
+    None
+}
+
+/// Reads what comes before HTTP.
+async fn arrive(arrived: &mut Arrived, socket: Socket) -> Result<Stream, ArrivalError> {
+    let snapshot = Arc::clone(&arrived.snapshot);
+    let Some((listener, acceptor)) = snapshot.listener(arrived.listener) else {
+        return Ok(Stream::plain(socket));
+    };
+    if listener.proxy_protocol.contain(arrived.peer.map(|peer| peer.ip())) {
+        let limit = listener.head_timeout;
+        let read = within(limit, proxy_protocol::read(&socket)).await;
+        // Of a health check of the proxy's own there is no other address than the proxy's.
+        if let Some(addresses) = read.ok_or(ArrivalError::ProxyTimeout(limit))?? {
+            arrived.peer = Some(addresses.source);
+        }
+    }
+    let Some(acceptor) = acceptor else { return Ok(Stream::plain(socket)) };
+    let limit = listener.tls.as_ref().map_or(Duration::ZERO, |tls| tls.handshake_timeout);
+    let accepted = within(limit, acceptor.accept(Plain::new(socket))).await;
+    let mut stream = accepted.ok_or(ArrivalError::TlsTimeout(limit))??;
+    arrived.tls = stream.negotiated().map(Box::new);
+    Ok(stream)
+}
+
+impl Arrived {
+    /// The listener that it came to.
+    pub(crate) fn listener(&self) -> Option<&Listener> {
+        self.snapshot.listener(self.listener).map(|(listener, _)| listener)
+    }
+
+    /// How the connection came to be.
+    pub(crate) fn hop(&self) -> Hop<'_> {
+        let listener = self.listener();
+        Hop {
+            peer: self.peer,
+            scheme: if self.tls.is_some() { Scheme::Https } else { Scheme::Http },
+            trusted: listener.map_or(&NOBODY, |listener| &listener.trusted_proxies),
+        }
+    }
+
+    /// What upstreams are told beside who the client is.
+    pub(crate) fn extras(&self) -> Extras<'static> {
+        let sends_forwarded = self.listener().is_some_and(|listener| listener.sends_forwarded);
+        Extras { sends_forwarded, host: None }
+    }
+
+    /// The client in words.
+    pub(crate) fn peer_text(&self) -> String {
+        self.peer.map_or_else(|| "unix:".to_owned(), |peer| peer.to_string())
+    }
+
+    fn count_failed(&self, worker: &Worker, error: &ArrivalError) {
+        let reason = error.reason();
+        match error {
+            ArrivalError::Tls(_) | ArrivalError::TlsTimeout(_) => {
+                worker.counters.tls_handshake_failures.count((reason, ""));
+            }
+            ArrivalError::Proxy(_) | ArrivalError::ProxyTimeout(_) => {}
+        }
+        worker.counters.handshake_failures.count((reason, ""));
+        let (client, detail) = (self.peer_text(), chain(error));
+        Refused { client: &client, reason, detail: &detail, ..Refused::default() }.record(&worker.records);
+    }
+}
+
+/// Tells a client whose request did not come in time (RFC 9110 §15.5.9).
+async fn say_request_timeout(mut stream: Stream) {
+    let answer = b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+    if stream.write_all(answer).await.is_ok() {
+        linger(stream, LINGER).await;
+    }
+}
+
+async fn within<F: Future>(limit: Duration, work: F) -> Option<F::Output> {
+    if limit.is_zero() { Some(work.await) } else { timeout(limit, work).await.ok() }
+}
+
+static NOBODY: Peers = Peers { networks: Vec::new(), unix: false };
+
+/// How long a client that has been told to go is waited for.
+const LINGER: Duration = Duration::from_secs(5);
+
+/// Counts a connection as one of HTTP for as long as it lives.
+struct UnderWay(Rc<Worker>);
+
+impl UnderWay {
+    fn begin(worker: &Rc<Worker>) -> Self {
+        worker.counters.handshakes_begun.add(1);
+        Self(Rc::clone(worker))
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.counters.handshakes_ended.add(1);
+    }
+}

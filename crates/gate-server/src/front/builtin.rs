@@ -1,0 +1,206 @@
+//! Answers that the gateway has itself: `builtin-handler`.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use gate_config::model::Handler;
+use http::{HeaderValue, Method, Response, StatusCode, header, request};
+use http_body::{Body, Frame};
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::clock;
+use crate::front::body::{AnyBody, BodyError, RequestBody, full};
+use crate::observe::exposition::CONTENT_TYPE;
+use crate::upstream::cluster::Cluster;
+use crate::worker::Worker;
+
+/// What a handler needs to know of a request.
+pub(crate) struct Asked<'a> {
+    pub(crate) head: &'a request::Parts,
+    /// Normalised.
+    pub(crate) path: &'a str,
+    pub(crate) request_id: &'a str,
+}
+
+#[derive(Serialize)]
+struct Health<'a> {
+    status: &'static str,
+    timestamp: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    unavailable: Vec<&'a str>,
+}
+
+#[derive(Serialize)]
+struct Status {
+    status: &'static str,
+    version: &'static str,
+    uptime_secs: u64,
+    connections: u64,
+    worker: u16,
+    upstreams: Vec<UpstreamStatus>,
+    timestamp: String,
+}
+
+#[derive(Serialize)]
+struct UpstreamStatus {
+    id: String,
+    targets: usize,
+    available: usize,
+}
+
+#[derive(Serialize)]
+struct NotFound<'a> {
+    error: &'static str,
+    status: u16,
+    message: &'static str,
+    request_id: &'a str,
+    timestamp: String,
+}
+
+/// The answer of `handler`.
+pub(crate) fn answer(
+    handler: Handler,
+    asked: &Asked<'_>,
+    body: RequestBody,
+    worker: &Worker,
+) -> Response<AnyBody> {
+    let is_read = matches!(asked.head.method, Method::GET | Method::HEAD);
+    match handler {
+        Handler::NotFound => not_found(asked),
+        Handler::Echo => echo(asked, body),
+        Handler::Health | Handler::Status | Handler::Metrics if !is_read => method_not_allowed(),
+        Handler::Health if asks_whether_ready(asked) => readiness(worker),
+        Handler::Health => {
+            let health = Health { status: "healthy", timestamp: timestamp(), unavailable: Vec::new() };
+            json(StatusCode::OK, &health)
+        }
+        Handler::Status => status(worker),
+        Handler::Metrics => typed(StatusCode::OK, CONTENT_TYPE, worker.sources.page()),
+    }
+}
+
+/// Whether the process can serve is asked for at a path that ends in `/ready`, or by
+/// `?ready`; at any other, whether it lives.
+fn asks_whether_ready(asked: &Asked<'_>) -> bool {
+    asked.path.ends_with("/ready")
+        || asked.head.uri.query().is_some_and(|query| query.split('&').any(|key| key == "ready"))
+}
+
+/// Ready is who takes new sessions and has a target for each upstream.
+fn readiness(worker: &Worker) -> Response<AnyBody> {
+    let snapshot = worker.snapshot();
+    let unavailable: Vec<&str> = snapshot
+        .clusters()
+        .iter()
+        .filter(|cluster| cluster.available() == 0)
+        .map(|cluster| cluster.id())
+        .collect();
+    let (code, status) = if worker.is_draining() {
+        (StatusCode::SERVICE_UNAVAILABLE, "draining")
+    } else if unavailable.is_empty() {
+        (StatusCode::OK, "ready")
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, "unready")
+    };
+    json(code, &Health { status, timestamp: timestamp(), unavailable })
+}
+
+fn status(worker: &Worker) -> Response<AnyBody> {
+    let snapshot = worker.snapshot();
+    let of = |cluster: &Arc<Cluster>| UpstreamStatus {
+        id: cluster.id().to_owned(),
+        targets: cluster.targets().len(),
+        available: cluster.available(),
+    };
+    let status = Status {
+        status: if worker.is_draining() { "draining" } else { "ok" },
+        version: env!("CARGO_PKG_VERSION"),
+        uptime_secs: worker.sources.uptime().as_secs(),
+        connections: worker.sources.connections_active(),
+        worker: worker.index,
+        upstreams: snapshot.clusters().iter().map(of).collect(),
+        timestamp: timestamp(),
+    };
+    json(StatusCode::OK, &status)
+}
+
+fn not_found(asked: &Asked<'_>) -> Response<AnyBody> {
+    let told = NotFound {
+        error: "not_found",
+        status: StatusCode::NOT_FOUND.as_u16(),
+        message: "there is nothing here",
+        request_id: asked.request_id,
+        timestamp: timestamp(),
+    };
+    json(StatusCode::NOT_FOUND, &told)
+}
+
+/// The request as it came: its head as text, and behind it the body as it comes.
+fn echo(asked: &Asked<'_>, body: RequestBody) -> Response<AnyBody> {
+    let mut head =
+        format!("{} {} {:?}\r\n", asked.head.method, asked.head.uri, asked.head.version).into_bytes();
+    for (name, value) in &asked.head.headers {
+        head.extend_from_slice(name.as_str().as_bytes());
+        head.extend_from_slice(b": ");
+        head.extend_from_slice(value.as_bytes());
+        head.extend_from_slice(b"\r\n");
+    }
+    head.extend_from_slice(b"\r\n");
+    let mut response = typed(StatusCode::OK, "text/plain; charset=utf-8", Bytes::new());
+    // A browser must not take what others have sent for a page.
+    response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    *response.body_mut() = Box::pin(Behind { head: Some(head.into()), body });
+    response
+}
+
+/// A body with bytes in front of it.
+struct Behind {
+    head: Option<Bytes>,
+    body: RequestBody,
+}
+
+impl Body for Behind {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        match self.head.take() {
+            Some(head) => Poll::Ready(Some(Ok(Frame::data(head)))),
+            None => Pin::new(&mut self.body).poll_frame(cx),
+        }
+    }
+}
+
+fn method_not_allowed() -> Response<AnyBody> {
+    let status = StatusCode::METHOD_NOT_ALLOWED;
+    let mut response = typed(status, "text/plain; charset=utf-8", "405 Method Not Allowed: GET or HEAD\n");
+    response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
+    response
+}
+
+fn json(status: StatusCode, value: &impl Serialize) -> Response<AnyBody> {
+    // Strings and numbers always have a form in JSON.
+    let mut text = serde_json::to_string(value).unwrap_or_default();
+    text.push('\n');
+    typed(status, "application/json", text)
+}
+
+fn typed(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Response<AnyBody> {
+    let mut response = Response::new(full(body));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    response
+}
+
+fn timestamp() -> String {
+    let time = Timestamp::try_from(clock::wall()).unwrap_or(Timestamp::UNIX_EPOCH);
+    format!("{time:.3}")
+}

@@ -1,0 +1,296 @@
+//! One request: judged, given to its route, answered, and told of once its answer is over.
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Instant;
+
+use gate_config::model::{Action, FailureMode, Route};
+use gate_core::ids::RouteId;
+use gate_core::path;
+use gate_core::route;
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, Version, header, request};
+use hyper::body::Incoming;
+use ws_proto::handshake::refusal::Refusal;
+use ws_proto::handshake::request::{asks_for_websocket, check_host, check_target};
+
+use crate::clock;
+use crate::front::arrival::Outcome;
+use crate::front::body::{AnyBody, Received, RequestBody, ResponseBody};
+use crate::front::builtin;
+use crate::front::client::{Client, Scheme, X_REQUEST_ID};
+use crate::front::conversation::Conversation;
+use crate::front::proxy;
+use crate::front::refusal::{RequestError, chain};
+use crate::front::upgrade;
+use crate::observe::record::{Refused, Requested};
+use crate::snapshot::Snapshot;
+use crate::upstream::wish::Ask;
+use crate::worker::registry::Place;
+
+/// What is known of a request beside its head.
+pub(crate) struct Asked {
+    pub(crate) snapshot: Arc<Snapshot>,
+    pub(crate) began: Instant,
+    pub(crate) client: Client,
+    pub(crate) method: Method,
+    version: Version,
+    user_agent: Option<HeaderValue>,
+    referer: Option<HeaderValue>,
+    /// Normalised, once it has been.
+    pub(crate) path: String,
+    /// The Host as it came.
+    pub(crate) host: String,
+    pub(crate) route: Option<RouteId>,
+    pub(crate) is_websocket: bool,
+}
+
+impl Asked {
+    /// The route that answers.
+    pub(crate) fn route(&self) -> Option<(RouteId, &Route)> {
+        let id = self.route?;
+        self.snapshot.route(id).map(|route| (id, route))
+    }
+}
+
+/// What an answer is to be told of with.
+#[derive(Default)]
+pub(crate) struct Told {
+    /// `None`: the client was gone before it was answered.
+    pub(crate) status: Option<StatusCode>,
+    /// Why the gateway refused or failed, and what exactly was wrong.
+    pub(crate) fault: Option<(&'static str, String)>,
+    /// The target that answered.
+    pub(crate) upstream: Option<Arc<str>>,
+    /// The body of the request, as far as it has come.
+    pub(crate) received: Option<Rc<Received>>,
+    /// Bytes of the answer's body.
+    sent: u64,
+    /// What keeps a draining worker waiting until the answer is over.
+    pub(crate) place: Option<Place>,
+}
+
+/// A request of a conversation and what becomes of it. Told of when it is dropped: when its
+/// answer is over, or the client gone.
+pub(crate) struct Exchange {
+    conversation: Rc<Conversation>,
+    asked: Asked,
+    told: Told,
+}
+
+impl Exchange {
+    /// Begins with a request that has been read.
+    pub(crate) fn begin(conversation: &Rc<Conversation>, request: &Request<Incoming>) -> Self {
+        let told = Told { place: Some(conversation.worker.registry.take_place()), ..Told::default() };
+        let asked = Asked::of(conversation, request);
+        Self { conversation: Rc::clone(conversation), asked, told }
+    }
+
+    /// Answers it.
+    pub(crate) async fn answer(mut self, request: Request<Incoming>) -> Response<ResponseBody> {
+        let Self { conversation, asked, told } = &mut self;
+        let answered = match judge(conversation, asked, &request) {
+            Ok(()) => dispatch(conversation, asked, request, told).await,
+            Err(error) => Err(error),
+        };
+        let response = answered.unwrap_or_else(|error| {
+            told.fault = Some((error.reason(), chain(&error)));
+            error.response()
+        });
+        self.give(response)
+    }
+
+    /// Says whether the connection goes on, and sees to it that the request is told of once
+    /// the answer is over.
+    fn give(mut self, response: Response<AnyBody>) -> Response<ResponseBody> {
+        let status = response.status();
+        self.told.status = Some(status);
+        let (mut head, body) = response.into_parts();
+        if let Ok(id) = HeaderValue::from_str(self.asked.client.request_id()) {
+            head.headers.insert(X_REQUEST_ID, id);
+        }
+        if self.asked.is_websocket && status != StatusCode::SWITCHING_PROTOCOLS {
+            // Whatever follows on a refused handshake may be frames, and is nobody's request.
+            self.conversation.lead_to(Outcome::End);
+            // Told by hand, because hyper would have a 101 say `Connection: upgrade, close` too,
+            // which not all clients understand.
+            head.headers.append(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+        let body = ResponseBody::new(body, move |sent| {
+            self.told.sent = sent;
+            drop(self);
+        });
+        Response::from_parts(head, body)
+    }
+
+    fn tell(&self, fault: Option<(&'static str, &str)>) {
+        let Self { conversation, asked, told } = self;
+        let worker = &conversation.worker;
+        let route = asked.route().map(|(_, route)| &route.id);
+        let client = asked.client.to_string();
+        if asked.is_websocket {
+            // One that succeeded is told of by its session.
+            let Some((reason, detail)) = fault else { return };
+            worker.counters.handshake_failures.count((reason, ""));
+            let refused = Refused {
+                client: &client,
+                status: told.status,
+                reason,
+                detail,
+                route: route.map(|route| &**route),
+                upstream: told.upstream.as_deref(),
+                path: Some(&asked.path),
+                host: Some(&asked.host),
+                request_id: Some(asked.client.request_id()),
+            };
+            return refused.record(&worker.records);
+        }
+        worker.counters.requests.count(route, told.status);
+        let requested = Requested {
+            client: &client,
+            method: &asked.method,
+            path: &asked.path,
+            host: &asked.host,
+            version: asked.version,
+            request_id: asked.client.request_id(),
+            user_agent: asked.user_agent.as_ref(),
+            referer: asked.referer.as_ref(),
+            route: route.map(|route| &**route),
+            upstream: told.upstream.as_deref(),
+            status: told.status,
+            fault,
+            request_bytes: told.received.as_ref().map_or(0, |received| received.bytes()),
+            response_bytes: told.sent,
+            duration: clock::now().saturating_duration_since(asked.began),
+        };
+        requested.record(&worker.records);
+    }
+}
+
+impl Drop for Exchange {
+    fn drop(&mut self) {
+        let fault = match (&self.told.fault, self.told.status) {
+            (Some((reason, detail)), _) => Some((*reason, &**detail)),
+            (None, None) => Some(("client_gone", "the client was gone before it was answered")),
+            (None, Some(_)) => None,
+        };
+        self.tell(fault);
+        self.conversation.end_exchange();
+    }
+}
+
+impl Asked {
+    fn of(conversation: &Conversation, request: &Request<Incoming>) -> Self {
+        Self {
+            snapshot: conversation.worker.snapshot(),
+            began: clock::now(),
+            client: Client::identify(&conversation.client.hop(), request.headers()),
+            method: request.method().clone(),
+            version: request.version(),
+            user_agent: request.headers().get(header::USER_AGENT).cloned(),
+            referer: request.headers().get(header::REFERER).cloned(),
+            path: request.uri().path().to_owned(),
+            host: text(request.headers(), &header::HOST).to_owned(),
+            route: None,
+            is_websocket: asks_for_websocket(request.headers()),
+        }
+    }
+}
+
+/// What any request must be like; finds its route.
+fn judge<B>(
+    conversation: &Conversation,
+    asked: &mut Asked,
+    request: &Request<B>,
+) -> Result<(), RequestError> {
+    if request.version() == Version::HTTP_11 {
+        check_host(request.uri(), request.headers())?;
+    }
+    let is_of_server = *request.method() == Method::OPTIONS && request.uri().path() == "*";
+    if *request.method() == Method::CONNECT || is_of_server {
+        return Err(RequestError::Method(request.method().clone()));
+    }
+    check_target(request.uri())?;
+    if conversation.lines.had_fragment(request.method(), request.uri()) {
+        return Err(RequestError::Fragment);
+    }
+    asked.path = path::normalise(request.uri().path())?.into_owned();
+    if conversation.worker.is_draining() {
+        return Err(RequestError::Draining);
+    }
+    let wanted = route::Request {
+        host: route::host_without_port(&asked.host),
+        path: &asked.path,
+        query: request.uri().query(),
+        method: request.method(),
+        headers: request.headers(),
+    };
+    asked.route = asked.snapshot.table.find(&wanted);
+    let (_, route) = asked.route().ok_or(RequestError::NoRoute)?;
+    for agent in &route.agents {
+        let Some(agent) = asked.snapshot.agent(*agent) else { continue };
+        match agent.failure_mode {
+            FailureMode::Closed => return Err(RequestError::Agent(agent.id.to_string())),
+            FailureMode::Open => conversation.worker.counters.fail_open.count(&agent.id),
+        }
+    }
+    Ok(())
+}
+
+async fn dispatch(
+    conversation: &Rc<Conversation>,
+    asked: &Asked,
+    request: Request<Incoming>,
+    told: &mut Told,
+) -> Result<Response<AnyBody>, RequestError> {
+    let (_, route) = asked.route().ok_or(RequestError::NoRoute)?;
+    match route.action {
+        Action::Proxy(upstream) if asked.is_websocket => {
+            let (head, _body) = request.into_parts();
+            upgrade::answer(conversation, asked, upstream, head, told).await
+        }
+        Action::Proxy(upstream) => proxy::answer(conversation, asked, upstream, request, told).await,
+        Action::Builtin(handler) => {
+            let (head, body) = request.into_parts();
+            let (body, received) = RequestBody::new(body, asked.body_limit());
+            told.received = Some(received);
+            let asked =
+                builtin::Asked { head: &head, path: &asked.path, request_id: asked.client.request_id() };
+            Ok(builtin::answer(handler, &asked, body, &conversation.worker))
+        }
+    }
+}
+
+impl Asked {
+    /// The request as far as it decides the target.
+    pub(crate) fn ask<'a>(&'a self, head: &'a request::Parts) -> Ask<'a> {
+        Ask {
+            client: self.client.address(),
+            path: &self.path,
+            query: head.uri.query(),
+            headers: &head.headers,
+            is_secure: self.client.scheme() == Scheme::Https,
+        }
+    }
+
+    /// What is asked of the upstream: the normalised path, and the query as it came.
+    pub(crate) fn target(&self, uri: &Uri) -> Result<Uri, RequestError> {
+        let as_it_came = uri.path_and_query().filter(|_| uri.path() == self.path);
+        let target = match (as_it_came, uri.query()) {
+            (Some(target), _) => Ok(target.clone()),
+            (None, Some(query)) => format!("{}?{query}", self.path).parse(),
+            (None, None) => self.path.parse(),
+        };
+        target.map(Uri::from).map_err(|_| RequestError::Request(Refusal::Target))
+    }
+
+    /// Bytes that the request's body may have; 0: any.
+    pub(crate) fn body_limit(&self) -> u64 {
+        let of_all = self.snapshot.config.limits.body_size_max;
+        self.route().and_then(|(_, route)| route.body_size_max).unwrap_or(of_all)
+    }
+}
+
+/// The first line of a field, if it is text.
+fn text<'a>(headers: &'a HeaderMap, name: &header::HeaderName) -> &'a str {
+    headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+}

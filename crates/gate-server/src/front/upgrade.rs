@@ -1,0 +1,203 @@
+//! A client's opening handshake: judged, given seats, and taken to the upstream; only the
+//! upstream's valid 101 gives the client its own. What the client sends behind its request
+//! waits unread or in hyper's buffer until then.
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use gate_config::model::{Compression, OnLimit, WebSocket};
+use gate_core::ids::UpstreamId;
+use gate_core::{Policy, Session};
+use gate_net::Stream;
+use http::{HeaderMap, Response, StatusCode, header, request};
+use ws_proto::handshake::request::{self as ws_request, ClientHandshake};
+use ws_proto::handshake::response::Agreement;
+
+use crate::clock;
+use crate::drive::connection::Established;
+use crate::drive::session::{Parts, SessionDriver};
+use crate::front::arrival::Outcome;
+use crate::front::body::{AnyBody, full};
+use crate::front::conversation::Conversation;
+use crate::front::fields::{self, Kind};
+use crate::front::refusal::RequestError;
+use crate::front::request::{Asked, Told};
+use crate::observe::record::{Negotiated, Opened};
+use crate::snapshot::{Full, Seated};
+use crate::upstream::lease::Lease;
+use crate::upstream::open::open;
+use crate::upstream::refusal;
+use crate::upstream::request::encode;
+use crate::upstream::upgrade::{Answer, Switched};
+use crate::worker::registry::Place;
+
+/// A session that begins once its 101 has gone.
+pub(crate) struct Opening {
+    switched: Switched,
+    policy: Arc<Policy>,
+    place: Place,
+    seats: Seated,
+    lease: Lease,
+    opened: Box<Opened>,
+    host: Box<str>,
+    began: Instant,
+}
+
+/// Takes the client's handshake to the upstream.
+pub(crate) async fn answer(
+    conversation: &Rc<Conversation>,
+    asked: &Asked,
+    upstream: UpstreamId,
+    head: request::Parts,
+    told: &mut Told,
+) -> Result<Response<AnyBody>, RequestError> {
+    let (id, route) = asked.route().ok_or(RequestError::NoRoute)?;
+    let websocket = &route.websocket;
+    let mut handshake = ws_request::check(&head.method, head.version, &head.uri, &head.headers)?;
+    admit(websocket, &mut handshake, &head.headers)?;
+    let seats = match asked.snapshot.seat(id, asked.client.address()) {
+        Ok(seats) => seats,
+        Err(full) => return no_seat(conversation, websocket, &handshake, full, told),
+    };
+    let cluster = asked.snapshot.cluster(upstream).ok_or(RequestError::NoRoute)?;
+    let wish = cluster.wish(&asked.ask(&head));
+    let target = asked.target(&head.uri)?;
+    let mut headers = head.headers;
+    fields::remove_hop_by_hop(&mut headers, Kind::Handshake);
+    asked.client.put(&mut headers, &conversation.client.extras());
+    cluster.adapt(&mut headers);
+    handshake.put(&mut headers);
+    let request = encode(&target, &headers);
+    let opened = open(cluster, wish, &request, &handshake).await?;
+    told.upstream = Some(Arc::clone(&opened.address));
+    match opened.answer {
+        Answer::Refused(refused) => {
+            let detail = "the upstream did not switch protocols";
+            told.fault = Some(("upstream_refused", detail.to_owned()));
+            Ok(pass_refusal(refused))
+        }
+        Answer::Switched(switched) => {
+            let mut switched = *switched;
+            let mut headers = std::mem::take(&mut switched.headers);
+            if let Some(cookie) = opened.set_cookie {
+                headers.append(header::SET_COOKIE, cookie);
+            }
+            let response = switching(headers, &switched.agreement, &handshake);
+            let opening = Opening {
+                switched,
+                policy: Arc::clone(&websocket.policy),
+                place: told.place.take().unwrap_or_else(|| conversation.worker.registry.take_place()),
+                seats,
+                lease: opened.lease,
+                opened: Box::new(Opened {
+                    id: conversation.worker.next_session_id(),
+                    client: asked.client.to_string().into(),
+                    upstream: opened.address,
+                    route: Arc::clone(&route.id),
+                    request_id: asked.client.request_id().into(),
+                    path: asked.path.as_str().into(),
+                    at: clock::now(),
+                }),
+                host: asked.host.as_str().into(),
+                began: asked.began,
+            };
+            conversation.lead_to(Outcome::Open(Box::new(opening)));
+            Ok(response)
+        }
+    }
+}
+
+/// Holds a handshake to what the route admits, and takes out of it what does not go on.
+fn admit(
+    websocket: &WebSocket,
+    handshake: &mut ClientHandshake,
+    headers: &HeaderMap,
+) -> Result<(), RequestError> {
+    if !websocket.enabled {
+        return Err(RequestError::WebSocketDisabled);
+    }
+    websocket.origins.admit(headers)?;
+    if !websocket.subprotocols.is_empty() {
+        handshake
+            .subprotocols
+            .retain(|offered| websocket.subprotocols.iter().any(|allowed| allowed == offered));
+        if handshake.subprotocols.is_empty() {
+            return Err(RequestError::Subprotocol);
+        }
+    }
+    match websocket.compression {
+        Compression::Pass => {}
+        Compression::Off => handshake.deflate_offers.clear(),
+    }
+    Ok(())
+}
+
+/// A limit of connections is told by 1013 behind a 101, which clients can read, or by the
+/// status, which proxies can.
+fn no_seat(
+    conversation: &Conversation,
+    websocket: &WebSocket,
+    handshake: &ClientHandshake,
+    full: Full,
+    told: &mut Told,
+) -> Result<Response<AnyBody>, RequestError> {
+    match websocket.on_limit {
+        OnLimit::Reject => Err(RequestError::Full(full)),
+        OnLimit::Close => {
+            told.fault = Some((full.reason(), format!("{full}; closed with 1013")));
+            conversation.lead_to(Outcome::TurnAway);
+            let subprotocol = handshake.subprotocols.iter().next().map(Into::into);
+            let agreement = Agreement { subprotocol, deflate: None };
+            Ok(switching(HeaderMap::new(), &agreement, handshake))
+        }
+    }
+}
+
+/// The upstream's own answer, as far as it is not of its hop only.
+fn pass_refusal(refused: refusal::Refused) -> Response<AnyBody> {
+    let refusal::Refused { status, mut headers, body } = refused;
+    fields::remove_hop_by_hop(&mut headers, Kind::Handshake);
+    headers.remove(header::CONTENT_LENGTH);
+    let mut response = Response::new(full(body));
+    *response.status_mut() = status;
+    *response.headers_mut() = headers;
+    response
+}
+
+/// The client's 101.
+fn switching(
+    mut headers: HeaderMap,
+    agreement: &Agreement,
+    handshake: &ClientHandshake,
+) -> Response<AnyBody> {
+    fields::remove_hop_by_hop(&mut headers, Kind::Handshake);
+    headers.remove(header::CONTENT_LENGTH);
+    agreement.put(handshake, &mut headers);
+    let mut response = Response::new(full(Bytes::new()));
+    *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+    *response.headers_mut() = headers;
+    response
+}
+
+/// Everything is agreed and the 101 has gone.
+pub(crate) fn establish(
+    conversation: &Conversation,
+    client: Stream,
+    early: Bytes,
+    opening: Opening,
+) -> Established {
+    let Opening { switched, policy, place, seats, lease, mut opened, host, began } = opening;
+    let Switched { stream, early: upstream_early, agreement, headers: _ } = switched;
+    let worker = &conversation.worker;
+    place.set_target(lease.key());
+    opened.at = clock::now();
+    let deflate = agreement.deflate.is_some();
+    let subprotocol = agreement.subprotocol;
+    opened.record_open(&worker.records, &Negotiated { host, subprotocol, deflate, began });
+    let session = Session::new(policy, deflate);
+    let parts = Parts { session, client, upstream: stream, opened, place, seats, lease };
+    let driver = SessionDriver::new(Rc::clone(worker), parts);
+    Established { driver, early: [early, upstream_early] }
+}

@@ -1,0 +1,231 @@
+//! Opening handshakes with targets that behave in all kinds of ways.
+
+use std::collections::BTreeMap;
+use std::io::{Read, Write};
+use std::net::SocketAddr;
+use std::os::unix::net::UnixListener;
+use std::time::Duration;
+
+use gate_config::model::{self, Sticky, TargetAddress, Upstream, UpstreamTimeouts};
+use http::{HeaderMap, StatusCode, header};
+use tokio::io::AsyncReadExt;
+use ws_proto::handshake::key::Key;
+use ws_proto::handshake::subprotocol::Subprotocols;
+
+use super::*;
+use crate::upstream::fake::{Fake, cluster, nobody, read_head, run, switching, upstream, wish};
+use crate::upstream::target::Failure;
+
+fn asked() -> ClientHandshake {
+    let key = Key::parse(b"dGhlIHNhbXBsZSBub25jZQ==").unwrap();
+    ClientHandshake {
+        accept: key.accept(),
+        key,
+        subprotocols: Subprotocols::default(),
+        deflate_offers: Vec::new(),
+    }
+}
+
+const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: a\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+
+/// A target that switches protocols and says `hello`.
+fn server() -> Fake {
+    Fake::start(|_, stream| {
+        let answer = switching(&read_head(stream)) + "hello";
+        stream.write_all(answer.as_bytes()).unwrap();
+    })
+}
+
+fn opened(cluster: &Arc<Cluster>) -> Result<Opened, OpenError> {
+    run(open(cluster, wish(cluster), REQUEST, &asked()))
+}
+
+fn attempts(cluster: &Cluster) -> Vec<u64> {
+    cluster.figures().iter().map(|figures| figures.attempts).collect()
+}
+
+/// The failures of a target that are there.
+fn failures(cluster: &Cluster, index: usize) -> BTreeMap<&'static str, u64> {
+    cluster.targets()[index].failures().filter(|(_, count)| *count > 0).collect()
+}
+
+fn addresses(targets: &[&Fake]) -> Vec<SocketAddr> {
+    targets.iter().map(|target| target.address).collect()
+}
+
+#[test]
+fn a_handshake_opens_a_websocket_and_what_came_behind_it_is_kept() {
+    let server = server();
+    let cluster = cluster(&upstream(&[server.address]));
+    let said = run(async {
+        let opened = open(&cluster, wish(&cluster), REQUEST, &asked()).await.unwrap();
+        assert_eq!(*opened.address, *server.address.to_string());
+        assert_eq!(opened.set_cookie, None);
+        assert_eq!(opened.lease.target().in_flight(), 1);
+        let Answer::Switched(switched) = opened.answer else { panic!("it refused") };
+        let mut said = switched.early.to_vec();
+        let mut stream = switched.stream;
+        stream.read_to_end(&mut said).await.unwrap();
+        said
+    });
+    assert_eq!(said, b"hello");
+    assert_eq!(cluster.targets()[0].in_flight(), 0);
+}
+
+#[test]
+fn another_target_is_tried_when_one_cannot_be_reached_or_is_lost_before_it_answers() {
+    let silent = Fake::start(|_, stream| drop(read_head(stream)));
+    let deaf = Fake::start(|_, _| {});
+    for (bad, reason) in [(nobody(), "unreachable"), (silent.address, "lost"), (deaf.address, "lost")] {
+        let good = server();
+        let cluster = cluster(&upstream(&[bad, good.address]));
+        let opened = opened(&cluster).unwrap();
+        assert_eq!(opened.lease.target().index(), 1);
+        assert!(matches!(opened.answer, Answer::Switched(_)));
+        assert_eq!(attempts(&cluster), [1, 1]);
+        assert_eq!(failures(&cluster, 0), BTreeMap::from([(reason, 1)]));
+        assert_eq!(failures(&cluster, 1), BTreeMap::new());
+    }
+}
+
+#[test]
+fn retries_are_as_many_as_configured() {
+    for (retries, targets, expected) in [(0, 5, 1), (2, 5, 3), (9, 3, 3)] {
+        let dead: Vec<_> = (0..targets).map(|_| nobody()).collect();
+        let cluster = cluster(&Upstream { retries, ..upstream(&dead) });
+        let error = opened(&cluster).err().unwrap();
+        assert_eq!((error.status(), error.reason()), (StatusCode::BAD_GATEWAY, "upstream_unreachable"));
+        assert_eq!(attempts(&cluster).iter().sum::<u64>(), expected);
+        assert!(attempts(&cluster).iter().all(|count| *count <= 1));
+    }
+}
+
+#[test]
+fn an_only_target_is_asked_once() {
+    let lost = Fake::start(|_, stream| drop(read_head(stream)));
+    for (address, reason) in [(nobody(), "upstream_unreachable"), (lost.address, "upstream_lost")] {
+        let cluster = cluster(&upstream(&[address]));
+        let error = opened(&cluster).err().unwrap();
+        assert_eq!((error.status(), error.reason()), (StatusCode::BAD_GATEWAY, reason));
+        assert_eq!(attempts(&cluster), [1]);
+    }
+    assert_eq!(lost.accepted(), 1);
+}
+
+#[test]
+fn what_has_begun_to_answer_is_not_replaced_by_another() {
+    let cases = [
+        ("HTTP/1.1 1", "upstream_lost"),
+        ("HTTP/1.1 103 Early Hints\r\n\r\n", "upstream_lost"),
+        ("SSH-2.0-OpenSSH_9.9\r\n\r\n", "upstream_answer_malformed"),
+        ("HTTP/1.0 101 Switching Protocols\r\n\r\n", "upstream_answer_malformed"),
+        ("HTTP/1.1 101 Switching Protocols\r\n\r\n", "upgrade_missing"),
+        ("HTTP/1.1 404 Not Found\r\nContent-Length: 9\r\n\r\nshort", "upstream_refusal_body"),
+    ];
+    for (answer, reason) in cases {
+        let broken = Fake::answering(answer);
+        let good = server();
+        let cluster = cluster(&upstream(&addresses(&[&broken, &good])));
+        let error = opened(&cluster).err().unwrap();
+        assert_eq!(error.status(), StatusCode::BAD_GATEWAY);
+        if reason != "upgrade_missing" {
+            assert_eq!(error.reason(), reason, "{answer:?}");
+        }
+        assert_eq!(good.accepted(), 0);
+        assert_eq!(failures(&cluster, 0).values().sum::<u64>(), 1, "{answer:?}");
+    }
+}
+
+#[test]
+fn a_target_that_does_not_answer_in_time_is_given_up() {
+    let silent = Fake::start(|_, stream| {
+        read_head(stream);
+        let _until_it_hangs_up = stream.read(&mut [0]);
+    });
+    let good = server();
+    let timeouts = UpstreamTimeouts { handshake: Duration::from_millis(50), ..UpstreamTimeouts::default() };
+    let cluster = cluster(&Upstream { timeouts, ..upstream(&addresses(&[&silent, &good])) });
+    let error = opened(&cluster).err().unwrap();
+    let expected = (StatusCode::GATEWAY_TIMEOUT, "upstream_handshake_timeout");
+    assert_eq!((error.status(), error.reason()), expected);
+    assert_eq!(failures(&cluster, 0), BTreeMap::from([(Failure::Timeout.reason(), 1)]));
+    assert_eq!(good.accepted(), 0);
+}
+
+#[test]
+fn a_refusal_is_an_answer_and_no_failure() {
+    for version in ["1.1", "1.0"] {
+        let server =
+            Fake::answering(format!("HTTP/{version} 403 Forbidden\r\nContent-Length: 2\r\nX-A: b\r\n\r\nno"));
+        let cluster = cluster(&upstream(&[server.address]));
+        let Answer::Refused(refused) = opened(&cluster).unwrap().answer else { panic!("it switched") };
+        assert_eq!((refused.status, &*refused.body), (StatusCode::FORBIDDEN, &b"no"[..]));
+        assert_eq!(refused.headers["x-a"], "b");
+        assert_eq!(failures(&cluster, 0), BTreeMap::new());
+    }
+}
+
+#[test]
+fn where_all_targets_are_down_nobody_is_asked() {
+    let server = server();
+    let check = model::HealthCheck {
+        probe: model::Probe::Tcp,
+        interval: Duration::from_secs(1),
+        timeout: Duration::from_secs(1),
+        healthy_threshold: 1,
+        unhealthy_threshold: 1,
+    };
+    let cluster = cluster(&Upstream { health_check: Some(check), ..upstream(&[server.address]) });
+    cluster.report_check(&cluster.targets()[0], Err("it is down"));
+    let error = opened(&cluster).err().unwrap();
+    assert_eq!((error.status(), error.reason()), (StatusCode::SERVICE_UNAVAILABLE, "no_healthy_target"));
+    assert_eq!(server.accepted(), 0);
+}
+
+#[test]
+fn a_sticky_upstream_gives_a_cookie() {
+    let server = server();
+    let sticky = Sticky {
+        cookie_name: "node".to_owned(),
+        ttl: Duration::from_secs(60),
+        path: "/".to_owned(),
+        secure: None,
+        same_site: model::SameSite::Lax,
+    };
+    let cluster = cluster(&Upstream { sticky: Some(sticky), ..upstream(&[server.address]) });
+    let cookie = opened(&cluster).unwrap().set_cookie.unwrap();
+    assert!(cookie.to_str().unwrap().starts_with("node="), "{cookie:?}");
+    let pair = cookie.to_str().unwrap().split(';').next().unwrap();
+    let headers: HeaderMap = [(header::COOKIE, HeaderValue::from_str(pair).unwrap())].into_iter().collect();
+    let wish = crate::upstream::fake::wish_with(&cluster, &headers);
+    assert_eq!(run(open(&cluster, wish, REQUEST, &asked())).unwrap().set_cookie, None);
+}
+
+#[test]
+fn a_target_may_be_a_unix_socket() {
+    let directory = std::env::temp_dir().join(format!("framegate-open-{}", std::process::id()));
+    std::fs::create_dir_all(&directory).unwrap();
+    let path = directory.join("backend.sock");
+    let listener = UnixListener::bind(&path).unwrap();
+    let server = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut head = [0; REQUEST.len()];
+        stream.read_exact(&mut head).unwrap();
+        stream.write_all(switching(str::from_utf8(&head).unwrap()).as_bytes()).unwrap();
+    });
+    let target = model::Target::new(TargetAddress::Unix(path.clone()));
+    let cluster = cluster(&Upstream::new("backend", vec![target]));
+    let opened = opened(&cluster).unwrap();
+    assert!(matches!(opened.answer, Answer::Switched(_)));
+    assert_eq!(*opened.address, *format!("unix:{}", path.display()));
+    server.join().unwrap();
+    std::fs::remove_dir_all(&directory).unwrap();
+}
+
+#[test]
+fn a_name_without_addresses_is_a_failure_of_its_own() {
+    let target = model::Target::new(TargetAddress::Tcp { host: "backend.invalid".to_owned(), port: 1 });
+    let cluster = cluster(&Upstream::new("backend", vec![target]));
+    assert_eq!(opened(&cluster).err().unwrap().reason(), "upstream_unresolved");
+    assert_eq!(failures(&cluster, 0), BTreeMap::from([("unresolved", 1)]));
+}
