@@ -65,7 +65,7 @@ routes {
         builtin-handler "health"
     }
     route "status" { matches { path "/status" }; builtin-handler "status" }
-    route "echo" { matches { path "/mirror" }; builtin-handler "echo" }
+    route "echo" { matches { path "/mirror" }; builtin-handler "echo"; max-body-size "1KB" }
     route "absent" { matches { path-prefix "/absent" }; upstream "absent" }
 }
 upstreams {
@@ -260,6 +260,9 @@ async def builtin(rig) -> None:
     answer, _ = await asked(rig, "/mirror", "--data", "hello", "--header", "X-Own: mine")
     expect(b"POST /mirror" in answer.body and answer.body.endswith(b"hello"), f"{answer.body}")
     expect(b"x-own: mine" in answer.body.lower(), f"{answer.body}")
+    answer, record = await asked(rig, "/mirror", "--data", "x" * 1025)
+    equal((answer.status, record["status"]), (413, 413), "status of a body above max-body-size")
+    expect(record.get("reason"), f"the 413 has no reason: {record}")
     answer, record = await asked(rig, "/healthz", "--data", "x")
     equal((answer.status, record["status"]), (405, 405), "status of a POST")
     equal(answer.get("Allow"), "GET, HEAD", "Allow")

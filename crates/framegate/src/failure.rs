@@ -114,13 +114,13 @@ mod tests {
     fn a_wrong_value_is_told_with_its_flag_and_what_would_be_right() {
         assert_eq!(
             usage("framegate relay --listen 127.0.0.1:1 --to ws://h --max-frame-size 1x"),
-            "invalid value '1x' for '--max-frame-size <SIZE>': a size is a whole number of bytes, or one with \
-             B, KB, MB or GB, such as 65536, 64KB, 1MB; see --help"
+            "invalid value '1x' for '--max-frame-size <SIZE>': not a unit of size; a size is a whole number of \
+             bytes, or one with B, KB, MB or GB, such as 65536, 64KB, 1MB; see --help"
         );
         assert_eq!(
             usage("framegate relay --listen 127.0.0.1:1 --to ws://h/chat"),
-            "invalid value 'ws://h/chat' for '--to <URL>': no path or query may follow, the client's own is \
-             forwarded: ws://HOST:PORT; see --help"
+            "invalid value 'ws://h/chat' for '--to <URL>': a path does not belong here; targets get the path of \
+             the request; see --help"
         );
     }
 

@@ -17,6 +17,7 @@ mod report;
 mod schema;
 mod source;
 mod syntax;
+pub mod typed;
 mod value;
 mod words;
 

@@ -10,8 +10,8 @@ use gate_core::{Limits, Policy, Timeouts};
 
 use crate::model::{
     Action, At, Config, Level, ListenAddress, Listener, LogFormat, LogTarget, Logging, Metrics,
-    Observability, Passive, RequestLimits, Route, Server, Shutdown, Target, TargetAddress, Upstream,
-    UpstreamTimeouts, WebSocket,
+    Observability, Passive, RequestLimits, Route, Server, Shutdown, Target, Upstream, UpstreamTimeouts,
+    WebSocket,
 };
 
 /// See the module. Durations of zero and counts of 0 mean no limit.
@@ -20,7 +20,7 @@ pub struct Relay {
     /// Where clients connect; port 0 takes a free one.
     pub listen: SocketAddr,
     /// The backend.
-    pub upstream: TargetAddress,
+    pub upstream: Target,
     /// Worker threads; 0 is one per core.
     pub workers: u16,
     /// Sessions in the whole process at a time; more are closed with 1013.
@@ -65,7 +65,7 @@ impl Default for HandshakeTimeouts {
 impl Relay {
     /// A relay from `listen` to `upstream` with the defaults.
     #[must_use]
-    pub fn new(listen: SocketAddr, upstream: TargetAddress) -> Self {
+    pub fn new(listen: SocketAddr, upstream: Target) -> Self {
         Self {
             listen,
             upstream,
@@ -96,7 +96,7 @@ impl From<Relay> for Config {
             },
             // There is no other target to turn to.
             passive: Passive { max_fails: 0, ..Passive::default() },
-            ..Upstream::new("relay", vec![Target::new(relay.upstream)])
+            ..Upstream::new("relay", vec![relay.upstream])
         };
         let policy = Policy { limits: relay.limits, timeouts: relay.timeouts };
         let route = Route {

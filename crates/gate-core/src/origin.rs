@@ -86,10 +86,10 @@ impl OriginFault {
     #[must_use]
     pub const fn label(self) -> &'static str {
         match self {
-            Self::Missing => "origin-missing",
-            Self::Repeated => "origin-repeated",
-            Self::Invalid => "origin-invalid",
-            Self::Foreign => "origin-foreign",
+            Self::Missing => "origin_missing",
+            Self::Repeated => "origin_repeated",
+            Self::Invalid => "origin_invalid",
+            Self::Foreign => "origin_foreign",
         }
     }
 }

@@ -45,14 +45,14 @@ impl PathFault {
     #[must_use]
     pub const fn label(self) -> &'static str {
         match self {
-            Self::NotAbsolute => "path-not-absolute",
-            Self::Nul => "path-nul",
-            Self::Fragment => "path-fragment",
-            Self::Backslash => "path-backslash",
-            Self::Escape => "path-escape",
-            Self::OutOfRoot => "path-out-of-root",
-            Self::DotParameters => "path-dot-parameters",
-            Self::Octet(_) => "path-octet",
+            Self::NotAbsolute => "path_not_absolute",
+            Self::Nul => "path_nul",
+            Self::Fragment => "path_fragment",
+            Self::Backslash => "path_backslash",
+            Self::Escape => "path_escape",
+            Self::OutOfRoot => "path_out_of_root",
+            Self::DotParameters => "path_dot_parameters",
+            Self::Octet(_) => "path_octet",
         }
     }
 }

@@ -1,11 +1,13 @@
 //! The place that the gateway dials: a listener whose connections the test takes and
 //! drives by hand.
 
-use std::io::ErrorKind;
-use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener, TcpStream};
+use std::fmt;
+use std::io::{ErrorKind, Result};
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpStream};
+use std::path::Path;
 use std::time::Duration;
 
-use socket2::{Domain, SockRef, Socket, Type};
+use socket2::{Domain, SockAddr, Socket, Type};
 
 use crate::deadline::PATIENCE;
 use crate::peer::Peer;
@@ -13,23 +15,61 @@ use crate::peer::Peer;
 /// A connection that takes longer on this machine finds the queue full.
 const FULL: Duration = Duration::from_millis(200);
 
-/// See the module.
+/// Connections that may wait to be accepted.
+const BACKLOG: i32 = 4096;
+
+/// See the module. Displayed, it is its address as a configuration has it.
 #[derive(Debug)]
 pub struct Backend {
-    listener: TcpListener,
+    listener: Socket,
 }
 
 impl Default for Backend {
     fn default() -> Self {
-        Self::bind(None)
+        let backend = Self::closed();
+        backend.open();
+        backend
     }
 }
 
 impl Backend {
     /// A backend whose connections take up no more than some `bytes` before they are read.
+    ///
+    /// # Panics
+    /// When the system does not allow it.
     #[must_use]
     pub fn with_small_buffers(bytes: usize) -> Self {
-        Self::bind(Some(bytes))
+        let backend = Self::closed();
+        // What a connection accepts without being read has to be set before it comes about.
+        backend.listener.set_recv_buffer_size(bytes).expect("a socket");
+        backend.listener.set_send_buffer_size(bytes).expect("a socket");
+        backend.open();
+        backend
+    }
+
+    /// A backend that refuses connections until it is opened. Its address is its own.
+    ///
+    /// # Panics
+    /// When there is no free port.
+    #[must_use]
+    pub fn closed() -> Self {
+        let listener = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a free descriptor");
+        listener.bind(&SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0).into()).expect("a free port");
+        Self { listener }
+    }
+
+    /// A backend at a unix socket.
+    ///
+    /// # Panics
+    /// When there can be none at `path`.
+    #[must_use]
+    pub fn unix(path: &Path) -> Self {
+        let listener = Socket::new(Domain::UNIX, Type::STREAM, None).expect("a free descriptor");
+        let address = SockAddr::unix(path).expect("a path that is short enough");
+        listener.bind(&address).expect("a path where nothing is");
+        let backend = Self { listener };
+        backend.open();
+        backend
     }
 
     /// A backend that completes no connection: the kernel's queue is full. What fills it is
@@ -40,7 +80,7 @@ impl Backend {
     #[must_use]
     pub fn full() -> (Self, Vec<TcpStream>) {
         let backend = Self::default();
-        SockRef::from(&backend.listener).listen(0).expect("a shorter queue");
+        backend.listener.listen(0).expect("a shorter queue");
         let mut waiting = Vec::new();
         while let Ok(stream) = TcpStream::connect_timeout(&backend.address(), FULL) {
             waiting.push(stream);
@@ -49,27 +89,24 @@ impl Backend {
         (backend, waiting)
     }
 
-    /// What a connection accepts without being read has to be set before it comes about.
-    fn bind(buffer: Option<usize>) -> Self {
-        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a free descriptor");
-        if let Some(bytes) = buffer {
-            socket.set_recv_buffer_size(bytes).expect("a socket");
-            socket.set_send_buffer_size(bytes).expect("a socket");
-        }
-        socket.bind(&SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0).into()).expect("a free port");
-        socket.listen(4096).expect("a bound socket");
+    /// Accepts connections from here on.
+    ///
+    /// # Panics
+    /// When the socket is of no use.
+    pub fn open(&self) {
+        self.listener.listen(BACKLOG).expect("a bound socket");
         // On Linux this is the limit of accept(2) as well.
-        socket.set_read_timeout(Some(PATIENCE)).expect("a limit that is not zero");
-        Self { listener: socket.into() }
+        self.listener.set_read_timeout(Some(PATIENCE)).expect("a limit that is not zero");
     }
 
     /// Where it listens.
     ///
     /// # Panics
-    /// When the socket is of no use.
+    /// When that is no address of TCP.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
-        self.listener.local_addr().expect("a socket that listens")
+        let address = self.listener.local_addr().expect("a socket that listens");
+        address.as_socket().expect("a socket of TCP")
     }
 
     /// The next connection.
@@ -79,8 +116,31 @@ impl Backend {
     #[must_use]
     #[track_caller]
     pub fn accept(&self) -> Peer {
-        let (stream, _gateway) = self.listener.accept().expect("the gateway dials");
-        Peer::new(stream)
+        self.take().expect("the gateway dials")
+    }
+
+    /// The connection that is there, if there is one.
+    ///
+    /// # Panics
+    /// When the socket is of no use.
+    #[must_use]
+    #[track_caller]
+    pub fn try_accept(&self) -> Option<Peer> {
+        self.listener.set_nonblocking(true).expect("a socket");
+        let taken = self.take();
+        self.listener.set_nonblocking(false).expect("a socket");
+        match taken {
+            Ok(peer) => Some(peer),
+            Err(error) => {
+                assert_eq!(error.kind(), ErrorKind::WouldBlock, "{error}");
+                None
+            }
+        }
+    }
+
+    fn take(&self) -> Result<Peer> {
+        let (socket, gateway) = self.listener.accept()?;
+        Ok(if gateway.is_unix() { Peer::new(socket) } else { Peer::over_tcp(socket) })
     }
 
     /// Fails if there is a connection that was not accepted.
@@ -89,11 +149,17 @@ impl Backend {
     /// When there is one.
     #[track_caller]
     pub fn assert_not_dialled(&self) {
-        let socket = SockRef::from(&self.listener);
-        socket.set_nonblocking(true).expect("a socket");
-        let waiting = self.listener.accept();
-        socket.set_nonblocking(false).expect("a socket");
-        let error = waiting.err().map(|error| error.kind());
-        assert_eq!(error, Some(ErrorKind::WouldBlock), "the gateway dialled");
+        assert!(self.try_accept().is_none(), "the gateway dialled");
+    }
+}
+
+impl fmt::Display for Backend {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let address = self.listener.local_addr().map_err(|_| fmt::Error)?;
+        match (address.as_socket(), address.as_pathname()) {
+            (Some(address), _) => write!(f, "{address}"),
+            (None, Some(path)) => write!(f, "unix:{}", path.display()),
+            (None, None) => Err(fmt::Error),
+        }
     }
 }

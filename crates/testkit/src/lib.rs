@@ -7,6 +7,7 @@
 
 pub mod backend;
 pub mod deadline;
+pub mod folder;
 pub mod frame;
 pub mod head;
 pub mod message;
@@ -16,5 +17,6 @@ pub mod panics;
 pub mod peer;
 pub mod records;
 pub mod rig;
+pub mod tls;
 
 pub use gate_core::Side;

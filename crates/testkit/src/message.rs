@@ -44,6 +44,37 @@ impl Message {
             .with("Sec-WebSocket-Accept", &accept_of(key))
     }
 
+    /// A plain request.
+    #[must_use]
+    pub fn get(target: &str) -> Self {
+        Self::request("GET", target)
+    }
+
+    /// A plain request of any method.
+    #[must_use]
+    pub fn request(method: &str, target: &str) -> Self {
+        Self::new(&format!("{method} {target} HTTP/1.1")).with("Host", "example.org")
+    }
+
+    /// An answer to a plain request, with its length.
+    #[must_use]
+    pub fn ok(body: &str) -> Self {
+        Self::new("HTTP/1.1 200 OK").sized(body)
+    }
+
+    /// With a body, and its length.
+    #[must_use]
+    pub fn sized(self, body: &str) -> Self {
+        self.with("Content-Length", &body.len().to_string()).body(body.as_bytes())
+    }
+
+    /// With a body in one chunk, or in none if it is empty.
+    #[must_use]
+    pub fn chunked(self, body: &str) -> Self {
+        let chunk = if body.is_empty() { String::new() } else { format!("{:x}\r\n{body}\r\n", body.len()) };
+        self.with("Transfer-Encoding", "chunked").body(format!("{chunk}0\r\n\r\n").as_bytes())
+    }
+
     /// A message of a first line alone.
     #[must_use]
     pub fn new(first_line: &str) -> Self {

@@ -23,7 +23,7 @@ impl Metrics {
     #[track_caller]
     pub fn scrape(address: SocketAddr) -> Self {
         let mut peer = Peer::connect(address);
-        peer.send(b"GET /metrics HTTP/1.1\r\nHost: scrape\r\nConnection: close\r\n\r\n");
+        peer.send(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
         let head = peer.read_head();
         assert_eq!(head.status(), 200);
         assert_eq!(head.get("Content-Type"), Some("text/plain; version=0.0.4; charset=utf-8"));

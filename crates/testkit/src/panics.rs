@@ -29,7 +29,7 @@ pub fn count() -> usize {
 }
 
 fn is_of_a_gateway(thread: &str) -> bool {
-    thread.starts_with("worker-") || matches!(thread, "metrics" | "records")
+    thread.starts_with("worker-") || matches!(thread, "support" | "records")
 }
 
 #[cfg(test)]

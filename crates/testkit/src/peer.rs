@@ -1,15 +1,17 @@
-//! One end of a TCP connection, driven by hand: exact bytes out, exact bytes in, FIN and
-//! RST told apart. Every wait has a deadline; a peer that waits in vain panics.
+//! One end of a connection, driven by hand: exact bytes out, exact bytes in, FIN and RST
+//! told apart. Every wait has a deadline; a peer that waits in vain panics.
 
 use std::io::{ErrorKind, Read as _, Result, Write as _};
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::net::{IpAddr, Shutdown, SocketAddr};
+use std::path::Path;
 use std::time::Duration;
 
-use socket2::SockRef;
+use socket2::{Domain, SockAddr, Socket, Type};
 
 use crate::deadline::{Deadline, PATIENCE};
 use crate::frame::Frame;
 use crate::head::Head;
+use crate::tls::{Authority, Wire};
 
 /// How the other end of a connection came to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,7 +25,7 @@ pub enum Ending {
 /// See the module.
 #[derive(Debug)]
 pub struct Peer {
-    stream: TcpStream,
+    wire: Wire,
     /// Read, but not asked for yet.
     ahead: Vec<u8>,
 }
@@ -37,15 +39,16 @@ enum Got {
 }
 
 impl Peer {
-    /// Drives `stream`. What is sent goes at once.
-    ///
-    /// # Panics
-    /// When the socket is of no use.
-    #[must_use]
-    pub fn new(stream: TcpStream) -> Self {
-        stream.set_nodelay(true).expect("a connection");
-        stream.set_write_timeout(Some(PATIENCE)).expect("a limit that is not zero");
-        Self { stream, ahead: Vec::new() }
+    /// Drives `socket`.
+    pub(crate) fn new(socket: Socket) -> Self {
+        socket.set_write_timeout(Some(PATIENCE)).expect("a limit that is not zero");
+        Self { wire: Wire::Plain(socket), ahead: Vec::new() }
+    }
+
+    /// The same over TCP: what is sent goes at once.
+    pub(crate) fn over_tcp(socket: Socket) -> Self {
+        socket.set_tcp_nodelay(true).expect("a connection");
+        Self::new(socket)
     }
 
     /// Connects to `address`.
@@ -55,16 +58,58 @@ impl Peer {
     #[must_use]
     #[track_caller]
     pub fn connect(address: SocketAddr) -> Self {
-        Self::new(TcpStream::connect_timeout(&address, PATIENCE).expect("somebody listens"))
+        Self::connect_from(address.ip(), address)
+    }
+
+    /// The same from an address of this machine.
+    ///
+    /// # Panics
+    /// When it is none, or nobody listens at the other end.
+    #[must_use]
+    #[track_caller]
+    pub fn connect_from(own: IpAddr, address: SocketAddr) -> Self {
+        let socket =
+            Socket::new(Domain::for_address(address), Type::STREAM, None).expect("a free descriptor");
+        if own != address.ip() {
+            socket.bind(&SocketAddr::new(own, 0).into()).expect("an address of this machine");
+        }
+        socket.connect_timeout(&address.into(), PATIENCE).expect("somebody listens");
+        Self::over_tcp(socket)
+    }
+
+    /// Connects to a unix socket.
+    ///
+    /// # Panics
+    /// When nobody listens there.
+    #[must_use]
+    #[track_caller]
+    pub fn connect_unix(path: &Path) -> Self {
+        let socket = Socket::new(Domain::UNIX, Type::STREAM, None).expect("a free descriptor");
+        let address = SockAddr::unix(path).expect("a path that is short enough");
+        socket.connect(&address).expect("somebody listens");
+        Self::new(socket)
+    }
+
+    /// Goes on with TLS: the other end has a certificate of `authority` for `name`.
+    ///
+    /// # Panics
+    /// When the handshake fails.
+    #[must_use]
+    #[track_caller]
+    pub fn secure(self, authority: &Authority, name: &str) -> Self {
+        assert!(self.ahead.is_empty(), "TLS begins with this end");
+        let Self { wire, ahead } = self;
+        Self { wire: wire.secure(authority, name), ahead }
     }
 
     /// The address of this end.
     ///
     /// # Panics
-    /// When the socket is of no use.
+    /// When it has none, as over a unix socket.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
-        self.stream.local_addr().expect("a connection")
+        let own = self.wire.socket().local_addr().expect("a connection");
+        own.as_socket().expect("a connection over TCP")
     }
 
     /// A second hand on the same connection, for another thread: one writes, one reads.
@@ -73,7 +118,8 @@ impl Peer {
     /// When no descriptor is left.
     #[must_use]
     pub fn second_hand(&self) -> Self {
-        Self { stream: self.stream.try_clone().expect("a free descriptor"), ahead: Vec::new() }
+        let socket = self.wire.socket().try_clone().expect("a free descriptor");
+        Self { wire: Wire::Plain(socket), ahead: Vec::new() }
     }
 
     /// Keeps the kernel from holding more than some `bytes` in each direction.
@@ -81,7 +127,7 @@ impl Peer {
     /// # Panics
     /// When the socket is of no use.
     pub fn keep_buffers_small(&self, bytes: usize) {
-        let socket = SockRef::from(&self.stream);
+        let socket = self.wire.socket();
         socket.set_send_buffer_size(bytes).expect("a connection");
         socket.set_recv_buffer_size(bytes).expect("a connection");
     }
@@ -100,7 +146,7 @@ impl Peer {
     /// # Errors
     /// When it does not, or not in time.
     pub fn try_send(&mut self, bytes: &[u8]) -> Result<()> {
-        self.stream.write_all(bytes)
+        self.wire.write_all(bytes)
     }
 
     /// Sends as much of `bytes` as the connection takes, until it has taken nothing for
@@ -111,10 +157,10 @@ impl Peer {
     #[must_use]
     #[track_caller]
     pub fn send_until_blocked(&mut self, bytes: &[u8], time: Duration) -> usize {
-        self.stream.set_write_timeout(Some(time)).expect("a limit that is not zero");
+        self.wire.socket().set_write_timeout(Some(time)).expect("a limit that is not zero");
         let mut sent = 0;
         while let Some(rest) = bytes.get(sent..).filter(|rest| !rest.is_empty()) {
-            match self.stream.write(rest) {
+            match self.wire.write(rest) {
                 Ok(count) => sent += count,
                 Err(error) => {
                     assert_eq!(error.kind(), ErrorKind::WouldBlock, "{error}");
@@ -122,7 +168,7 @@ impl Peer {
                 }
             }
         }
-        self.stream.set_write_timeout(Some(PATIENCE)).expect("a limit that is not zero");
+        self.wire.socket().set_write_timeout(Some(PATIENCE)).expect("a limit that is not zero");
         sent
     }
 
@@ -143,7 +189,7 @@ impl Peer {
     /// When the connection is gone.
     #[track_caller]
     pub fn finish(&mut self) {
-        self.stream.shutdown(Shutdown::Write).expect("a connection that is still there");
+        self.wire.socket().shutdown(Shutdown::Write).expect("a connection that is still there");
     }
 
     /// Breaks the connection off with an RST.
@@ -151,7 +197,7 @@ impl Peer {
     /// # Panics
     /// When the socket is of no use.
     pub fn abort(self) {
-        SockRef::from(&self.stream).set_linger(Some(Duration::ZERO)).expect("a connection");
+        self.wire.socket().set_linger(Some(Duration::ZERO)).expect("a connection");
     }
 
     /// The next `count` bytes.
@@ -192,6 +238,79 @@ impl Peer {
         });
         let head: Vec<u8> = self.ahead.drain(..end).collect();
         Head::parse(&head)
+    }
+
+    /// The next line, without its CRLF.
+    ///
+    /// # Panics
+    /// When none comes, or one that is not text.
+    #[must_use]
+    #[track_caller]
+    pub fn read_line(&mut self) -> String {
+        let end = self.fill_until("a line", |ahead| ahead.windows(2).position(|window| window == b"\r\n"));
+        let mut line: Vec<u8> = self.ahead.drain(..end + 2).collect();
+        line.truncate(end);
+        String::from_utf8(line).expect("text")
+    }
+
+    /// The next chunk of a chunked body (RFC 9112 §7.1). Behind the last one, which is empty,
+    /// follow the trailers.
+    ///
+    /// # Panics
+    /// When none comes, or one that is not well formed.
+    #[must_use]
+    #[track_caller]
+    pub fn read_chunk(&mut self) -> Vec<u8> {
+        let line = self.read_line();
+        let size = usize::from_str_radix(&line, 16).expect("a size in hexadecimal and nothing else");
+        let chunk = self.read(size);
+        if size > 0 {
+            self.expect(b"\r\n");
+        }
+        chunk
+    }
+
+    /// The lines behind the last chunk.
+    ///
+    /// # Panics
+    /// When they have no end.
+    #[must_use]
+    #[track_caller]
+    pub fn read_trailers(&mut self) -> Vec<String> {
+        let mut lines = Vec::new();
+        loop {
+            match self.read_line() {
+                line if line.is_empty() => return lines,
+                line => lines.push(line),
+            }
+        }
+    }
+
+    /// The body of the message with this head, which is framed by its length or in chunks
+    /// without trailers. Without either there is none.
+    ///
+    /// # Panics
+    /// When it does not come, or both are there.
+    #[must_use]
+    #[track_caller]
+    pub fn read_body(&mut self, head: &Head) -> Vec<u8> {
+        match (head.get("Content-Length"), head.get("Transfer-Encoding")) {
+            (Some(length), None) => self.read(length.parse().expect("a length")),
+            (None, None) => Vec::new(),
+            (None, Some(coding)) => {
+                assert_eq!(coding, "chunked");
+                let mut body = Vec::new();
+                loop {
+                    match self.read_chunk() {
+                        chunk if chunk.is_empty() => break,
+                        chunk => body.extend(chunk),
+                    }
+                }
+                assert_eq!(self.read_trailers(), [""; 0]);
+                body
+            }
+            (Some(_), Some(_)) => unreachable!("two ways to frame a body: {head:?}"),
+        }
     }
 
     /// The next frame.
@@ -263,9 +382,9 @@ impl Peer {
     #[track_caller]
     pub fn read_some<'b>(&mut self, buffer: &'b mut [u8], count_max: usize) -> &'b [u8] {
         assert!(self.ahead.is_empty(), "bytes that were read ahead come first");
-        self.stream.set_read_timeout(Some(PATIENCE)).expect("a limit that is not zero");
+        self.wire.socket().set_read_timeout(Some(PATIENCE)).expect("a limit that is not zero");
         let (space, _) = buffer.split_at_mut(count_max.min(buffer.len()));
-        let count = self.stream.read(space).expect("bytes in time");
+        let count = self.wire.read(space).expect("bytes in time");
         assert!(count > 0, "an end came in place of bytes");
         space.get(..count).unwrap_or_default()
     }
@@ -296,9 +415,9 @@ impl Peer {
     #[track_caller]
     fn fill(&mut self, deadline: Deadline) -> Got {
         let Some(left) = deadline.left() else { return Got::Nothing };
-        self.stream.set_read_timeout(Some(left)).expect("a limit that is not zero");
+        self.wire.socket().set_read_timeout(Some(left)).expect("a limit that is not zero");
         let mut buffer = [0; 16 * 1024];
-        match self.stream.read(&mut buffer) {
+        match self.wire.read(&mut buffer) {
             Ok(0) => Got::End(Ending::Fin),
             Ok(count) => {
                 self.ahead.extend_from_slice(buffer.get(..count).unwrap_or_default());

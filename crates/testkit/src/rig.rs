@@ -2,12 +2,9 @@
 //! its log and its metrics in view.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
-use std::{env, fs, process};
 
-use gate_config::model::{Config, LogTarget, Shutdown, TargetAddress};
+use gate_config::model::{Config, ListenAddress, LogTarget, Shutdown, Target, TargetAddress};
 use gate_config::relay::Relay;
 use gate_core::Side;
 use gate_server::{Gateway, Options};
@@ -15,6 +12,7 @@ use ws_proto::CloseCode;
 
 use crate::backend::Backend;
 use crate::deadline::eventually;
+use crate::folder::Folder;
 use crate::frame::{self, TEXT};
 use crate::head::Head;
 use crate::message::Message;
@@ -29,8 +27,17 @@ pub struct Rig {
     gateway: Option<Gateway>,
     address: SocketAddr,
     metrics: SocketAddr,
+    backends: Vec<Backend>,
+    /// A way through the gateway that the test leaves alone; `None`: there is only the test's.
+    probe: Option<Probe>,
+    folder: Folder,
+}
+
+/// A listener, and the backend of [`PROBE`].
+#[derive(Debug)]
+struct Probe {
+    address: SocketAddr,
     backend: Backend,
-    log: LogFile,
 }
 
 /// A WebSocket connection through the gateway: both ends of it.
@@ -78,28 +85,74 @@ impl Rig {
         adjust: impl FnOnce(&mut Relay),
         configure: impl FnOnce(&mut Config),
     ) -> Self {
-        panics::watch();
-        let log = LogFile::new();
+        let folder = Folder::new();
         let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let dialled = backend.address();
         let upstream = TargetAddress::Tcp { host: dialled.ip().to_string(), port: dialled.port() };
         let mut relay = Relay {
             workers: 1,
             shutdown: Shutdown { spread: Duration::ZERO, ..Shutdown::default() },
-            log: LogTarget::File(log.0.clone()),
+            log: LogTarget::File(folder.file(LOG)),
             metrics: Some(anywhere),
-            ..Relay::new(anywhere, upstream)
+            ..Relay::new(anywhere, Target::new(upstream))
         };
         adjust(&mut relay);
         let mut config = relay.into();
         configure(&mut config);
+        Self::start(config, vec![backend], None, folder)
+    }
+
+    /// A gateway of one worker that runs `text`, in which `$0`, `$1` and so on stand for the
+    /// addresses of `backends`. Logs, metrics and a way for [`Rig::assert_serves`] are added,
+    /// and where there is no listener, one.
+    ///
+    /// # Panics
+    /// When there is a mistake in the text, or the gateway does not start.
+    #[must_use]
+    #[track_caller]
+    pub fn from_kdl(backends: impl Into<Vec<Backend>>, text: &str) -> Self {
+        Self::from_kdl_with(backends, text, |_| {})
+    }
+
+    /// The same, with a configuration that `configure` changes further.
+    ///
+    /// # Panics
+    /// As above.
+    #[must_use]
+    #[track_caller]
+    pub fn from_kdl_with(
+        backends: impl Into<Vec<Backend>>,
+        text: &str,
+        configure: impl FnOnce(&mut Config),
+    ) -> Self {
+        let (backends, folder, probe) = (backends.into(), Folder::new(), Backend::default());
+        let mut text = format!("{text}\n{}", additions(&folder, &probe));
+        // From the last on, as `$1` is also what `$10` begins with.
+        for (number, backend) in backends.iter().enumerate().rev() {
+            text = text.replace(&format!("${number}"), &backend.to_string());
+        }
+        if !text.contains("listener \"front\"") {
+            text.insert_str(0, "listeners { listener \"front\" { address \"127.0.0.1:0\" } }\n");
+        }
+        let mut config = match gate_config::parse("test.kdl", &text) {
+            Ok(loaded) => loaded.config,
+            Err(failed) => unreachable!("{:#?}", failed.diagnostics),
+        };
+        configure(&mut config);
+        Self::start(config, backends, Some(probe), folder)
+    }
+
+    #[track_caller]
+    fn start(config: Config, backends: Vec<Backend>, probe: Option<Backend>, folder: Folder) -> Self {
+        panics::watch();
         let gateway = Gateway::start(config, Options::default()).expect("a gateway that starts");
         let metrics = gateway.metrics_addr().expect("metrics were asked for");
         let address = gateway.local_addr().expect("a TCP listener");
-        Self { address, metrics, gateway: Some(gateway), backend, log }
+        let probe = probe.map(|backend| Probe { address: listener(&gateway, "probe"), backend });
+        Self { address, metrics, gateway: Some(gateway), backends, probe, folder }
     }
 
-    /// Where clients connect.
+    /// Where clients connect: the first listener.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
@@ -111,10 +164,52 @@ impl Rig {
         self.metrics
     }
 
-    /// What the gateway dials.
+    /// Where another listener is.
+    ///
+    /// # Panics
+    /// When there is none of that name on TCP.
     #[must_use]
+    #[track_caller]
+    pub fn listener(&self, name: &str) -> SocketAddr {
+        listener(self.gateway.as_ref().expect("a gateway that runs"), name)
+    }
+
+    /// What the gateway dials: the first backend.
+    ///
+    /// # Panics
+    /// When there is none.
+    #[must_use]
+    #[track_caller]
     pub fn backend(&self) -> &Backend {
-        &self.backend
+        self.backends.first().expect("a backend")
+    }
+
+    /// All backends.
+    #[must_use]
+    pub fn backends(&self) -> &[Backend] {
+        &self.backends
+    }
+
+    /// The next connection to any of the backends, and which one it is to.
+    ///
+    /// # Panics
+    /// When none comes.
+    #[must_use]
+    #[track_caller]
+    pub fn accept(&self) -> (usize, Peer) {
+        eventually("the gateway dials one of the backends", || {
+            let mut tried = self.backends.iter().map(Backend::try_accept).enumerate();
+            tried.find_map(|(number, accepted)| accepted.map(|peer| (number, peer)))
+        })
+    }
+
+    /// Fails if there is a connection to any of them that was not accepted.
+    ///
+    /// # Panics
+    /// When there is one.
+    #[track_caller]
+    pub fn assert_none_dialled(&self) {
+        self.backends.iter().for_each(Backend::assert_not_dialled);
     }
 
     /// A client without a request.
@@ -154,13 +249,16 @@ impl Rig {
     /// When it does not come about.
     #[must_use]
     #[track_caller]
-    pub fn answer(&self, mut client: Peer, adjust: impl FnOnce(Message) -> Message) -> Session {
-        let mut upstream = self.backend.accept();
-        let request = upstream.read_head();
-        upstream.send(&adjust(Message::switching(&request)).to_bytes());
-        let response = client.read_head();
-        assert_eq!(response.status(), 101, "{response:?}");
-        Session { client, upstream, request, response }
+    pub fn answer(&self, client: Peer, adjust: impl FnOnce(Message) -> Message) -> Session {
+        Session::establish(client, self.backend().accept(), adjust)
+    }
+
+    /// A plain request, and the connection that it came to the first backend on.
+    #[must_use]
+    #[track_caller]
+    pub fn ask(&self, request: &Message) -> Exchange {
+        let client = self.send(&request.to_bytes());
+        Exchange::begin(client, self.backend().accept())
     }
 
     /// The metrics of the moment.
@@ -197,7 +295,13 @@ impl Rig {
     /// When it does not.
     #[track_caller]
     pub fn assert_serves(&self) {
-        let mut session = self.open_with(&Message::upgrade(PROBE), |answer| answer);
+        let (address, backend) = match &self.probe {
+            Some(Probe { address, backend }) => (*address, backend),
+            None => (self.address, self.backend()),
+        };
+        let mut client = Peer::connect(address);
+        client.send(&Message::upgrade(PROBE).to_bytes());
+        let mut session = Session::establish(client, backend.accept(), |answer| answer);
         for from in Side::BOTH {
             session.pass(from, &frame::frame(from, TEXT, "still here ✓".as_bytes()));
         }
@@ -231,16 +335,103 @@ impl Rig {
             gateway.shut_down();
         }
         assert_eq!(panics::count(), 0, "a thread of a gateway has panicked");
-        let records = Records::read(&self.log.0);
+        let records = Records::read(&self.folder.file(LOG));
         records.assert_paired();
         records
     }
 }
 
+/// What a configuration has beside what the test is about.
+fn additions(folder: &Folder, probe: &Backend) -> String {
+    let log = folder.file(LOG);
+    let log = log.display();
+    format!(
+        r#"
+        server {{ worker-threads 1; drain {{ spread "0s" }} }}
+        listeners {{ listener "probe" {{ address "127.0.0.1:0" }} }}
+        routes {{ route "probe" {{ priority 4000000000; matches {{ path "{PROBE}" }}; upstream "probe" }} }}
+        upstreams {{ upstream "probe" {{ target "{probe}" }} }}
+        observability {{
+            metrics {{ address "127.0.0.1:0" }}
+            logging {{ access-log "{log}"; error-log "{log}" }}
+        }}"#
+    )
+}
+
+#[track_caller]
+fn listener(gateway: &Gateway, name: &str) -> SocketAddr {
+    let found = gateway.addresses().iter().find_map(|(id, address)| match address {
+        ListenAddress::Tcp(address) if **id == *name => Some(*address),
+        ListenAddress::Tcp(_) | ListenAddress::Unix { .. } => None,
+    });
+    found.expect("a TCP listener of that name")
+}
+
 /// The request path of [`Rig::assert_serves`].
 const PROBE: &str = "/still-serving";
 
+/// The name of the log's file.
+const LOG: &str = "records.log";
+
+/// A plain request under way through the gateway: both ends of it.
+#[derive(Debug)]
+pub struct Exchange {
+    /// The end that asked.
+    pub client: Peer,
+    /// The end that was dialled.
+    pub upstream: Peer,
+    /// The request as it came to the upstream.
+    pub request: Head,
+}
+
+impl Exchange {
+    /// For a client that has sent its request.
+    ///
+    /// # Panics
+    /// When it does not come to the upstream.
+    #[must_use]
+    #[track_caller]
+    pub fn begin(client: Peer, mut upstream: Peer) -> Self {
+        let request = upstream.read_head();
+        Self { client, upstream, request }
+    }
+
+    /// Answers; gives the head of the answer as the client got it.
+    ///
+    /// # Panics
+    /// When none comes.
+    #[track_caller]
+    pub fn answer(&mut self, answer: &Message) -> Head {
+        self.upstream.send(&answer.to_bytes());
+        self.client.read_head()
+    }
+
+    /// Asks again on the same connections.
+    ///
+    /// # Panics
+    /// When the request does not come to the upstream on the one that is there.
+    #[track_caller]
+    pub fn ask(&mut self, request: &Message) {
+        self.client.send(&request.to_bytes());
+        self.request = self.upstream.read_head();
+    }
+}
+
 impl Session {
+    /// For a client that has sent its request; with the valid answer as `adjust` changes it.
+    ///
+    /// # Panics
+    /// When it does not come about.
+    #[must_use]
+    #[track_caller]
+    pub fn establish(mut client: Peer, mut upstream: Peer, adjust: impl FnOnce(Message) -> Message) -> Self {
+        let request = upstream.read_head();
+        upstream.send(&adjust(Message::switching(&request)).to_bytes());
+        let response = client.read_head();
+        assert_eq!(response.status(), 101, "{response:?}");
+        Self { client, upstream, request, response }
+    }
+
     /// One of the two ends.
     pub fn peer(&mut self, side: Side) -> &mut Peer {
         match side {
@@ -280,24 +471,5 @@ impl Session {
         self.client.expect_end(Ending::Fin);
         self.client.finish();
         self.upstream.expect_end(Ending::Fin);
-    }
-}
-
-/// A file that is gone when the test is over.
-#[derive(Debug)]
-struct LogFile(PathBuf);
-
-impl LogFile {
-    fn new() -> Self {
-        static COUNT: AtomicUsize = AtomicUsize::new(0);
-        let count = COUNT.fetch_add(1, Ordering::Relaxed);
-        Self(env::temp_dir().join(format!("framegate-test-{}-{count}.log", process::id())))
-    }
-}
-
-impl Drop for LogFile {
-    fn drop(&mut self) {
-        // A gateway that did not start has none.
-        let _best_effort = fs::remove_file(&self.0);
     }
 }

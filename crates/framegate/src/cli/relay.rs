@@ -5,15 +5,13 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use clap::{ArgAction, Args, ValueEnum, value_parser};
-use gate_config::model::{LogTarget, TargetAddress};
+use gate_config::model::{LogTarget, Target};
+use gate_config::typed::{duration, size, target};
 use ws_proto::CloseCode;
 
-use crate::value::byte_size::ByteSize;
 use crate::value::close_code::close_code;
-use crate::value::duration::duration;
 use crate::value::listen::listen;
 use crate::value::log_target::log_target;
-use crate::value::upstream::upstream;
 
 /// The flags of `framegate relay`.
 #[derive(Debug, Args)]
@@ -22,12 +20,12 @@ pub(crate) struct RelayArgs {
     #[arg(long, value_name = "IP:PORT", value_parser = listen)]
     pub(crate) listen: SocketAddr,
 
-    /// The backend to relay to: ws://HOST:PORT, without a path
+    /// The backend to relay to: ws://HOST:PORT, wss://HOST:PORT or unix:PATH
     ///
-    /// Without a port it is 80. The client's own path and query are forwarded, so none may be given here. A
-    /// name is resolved anew for every connection.
-    #[arg(long, value_name = "URL", value_parser = upstream)]
-    pub(crate) to: TargetAddress,
+    /// Without a port it is 80, or 443 for wss. The client's own path and query are forwarded, so none may be
+    /// given here. A name is resolved at the start and again when its time to live is over.
+    #[arg(long, value_name = "URL", value_parser = target)]
+    pub(crate) to: Target,
 
     /// Threads that carry connections; 0 = one per core
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = value_parser!(u16).range(..=1024))]
@@ -65,15 +63,15 @@ pub(crate) struct LimitArgs {
     ///
     /// As soon as a header announces more, the session is closed: the sender gets 1009 (message too big), the
     /// other side 1001 if the client sent it, 1011 if the backend did.
-    #[arg(long, value_name = "SIZE", default_value = "0")]
-    pub(crate) max_frame_size: ByteSize,
+    #[arg(long, value_name = "SIZE", default_value = "0", value_parser = size)]
+    pub(crate) max_frame_size: u64,
 
     /// Payload of one message, all its frames together; more closes with 1009
     ///
     /// Counted as it is on the wire, compressed if it is. The sender gets 1009 (message too big), the other
     /// side 1001 or 1011 as above.
-    #[arg(long, value_name = "SIZE", default_value = "0")]
-    pub(crate) max_message_size: ByteSize,
+    #[arg(long, value_name = "SIZE", default_value = "0", value_parser = size)]
+    pub(crate) max_message_size: u64,
 
     /// Frames in one message; more closes with 1008
     ///
@@ -190,7 +188,6 @@ Examples:
 mod tests {
     use super::{LogFormat, RelayArgs};
     use crate::cli::{Cli, Command};
-    use crate::value::byte_size::ByteSize;
     use clap::Parser;
     use gate_config::model::LogTarget;
     use std::time::Duration;
@@ -211,7 +208,7 @@ mod tests {
     fn limits_are_off_but_for_the_number_of_connections() {
         let limits = right("").limits;
         assert_eq!(limits.max_connections, 100_000);
-        assert_eq!([limits.max_frame_size, limits.max_message_size].map(ByteSize::bytes), [0, 0]);
+        assert_eq!([limits.max_frame_size, limits.max_message_size], [0, 0]);
         assert_eq!(limits.max_fragments, 0);
         assert!(limits.validate_utf8);
     }
@@ -251,7 +248,7 @@ mod tests {
         let args =
             right("--workers 2 --max-frame-size 64KB --validate-utf8 false --frame-timeout 1h30m --log off");
         assert_eq!(args.workers, 2);
-        assert_eq!(args.limits.max_frame_size.bytes(), 65_536);
+        assert_eq!(args.limits.max_frame_size, 65_536);
         assert!(!args.limits.validate_utf8);
         assert_eq!(args.timeouts.frame_timeout, Duration::from_secs(5_400));
         assert_eq!(args.records.log, LogTarget::Off);

@@ -62,7 +62,7 @@ fn show(diagnostics: &[Diagnostic]) {
     let mut stderr = io::stderr().lock();
     let theme =
         if stderr.is_terminal() { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
-    let handler = GraphicalReportHandler::new_themed(theme).with_width(110);
+    let handler = GraphicalReportHandler::new_themed(theme).with_width(110).with_wrap_lines(false);
     for diagnostic in diagnostics {
         let mut text = String::new();
         // Without standard error there is only the exit code left to tell it.

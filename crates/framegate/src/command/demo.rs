@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
-use gate_config::model::{LogFormat, TargetAddress};
+use gate_config::model::{LogFormat, Target, TargetAddress};
 use gate_config::relay::Relay;
 
 use super::gateway;
@@ -54,7 +54,7 @@ const GRACE: Duration = Duration::from_secs(5);
 fn settings(listen: SocketAddr, page: SocketAddr) -> Relay {
     let backend = reachable(page);
     let upstream = TargetAddress::Tcp { host: backend.ip().to_string(), port: backend.port() };
-    let mut settings = Relay::new(listen, upstream);
+    let mut settings = Relay::new(listen, Target::new(upstream));
     settings.shutdown.grace = GRACE;
     settings.shutdown.spread = Duration::ZERO;
     settings.log_format = LogFormat::Text;

@@ -1,6 +1,6 @@
 //! `framegate relay`: a gateway in front of one backend, all from flags.
 
-use gate_config::model::{LogTarget, Shutdown};
+use gate_config::model::{LogTarget, Shutdown, Target, TargetAddress};
 use gate_config::relay::{HandshakeTimeouts, Relay};
 use gate_core::{Limits, Timeouts};
 
@@ -19,12 +19,12 @@ pub(crate) fn run(args: RelayArgs) -> Result<(), Failure> {
 
 async fn relay(args: RelayArgs) -> Result<(), Failure> {
     let mut signals = Signals::new().map_err(Failure::Runtime)?;
-    let to = args.to.to_string();
+    let to = address(&args.to);
     let stdout_is_free = args.records.log != LogTarget::Stdout;
     let gateway = gateway::start_relay(settings(args))?;
     let mut announcement = String::new();
     if let Some(listen) = gateway.local_addr() {
-        announcement.push_str(&format!("framegate: relaying ws://{listen} to ws://{to}\n"));
+        announcement.push_str(&format!("framegate: relaying ws://{listen} to {to}\n"));
     }
     if let Some(metrics) = gateway.metrics_addr() {
         announcement.push_str(&format!("framegate: metrics at http://{metrics}/metrics\n"));
@@ -45,8 +45,8 @@ fn settings(args: RelayArgs) -> Relay {
         workers,
         max_connections: limits.max_connections,
         limits: Limits {
-            frame_size_max: limits.max_frame_size.bytes(),
-            message_size_max: limits.max_message_size.bytes(),
+            frame_size_max: limits.max_frame_size,
+            message_size_max: limits.max_message_size,
             fragments_max: limits.max_fragments,
             validate_utf8: limits.validate_utf8,
         },
@@ -72,6 +72,15 @@ fn settings(args: RelayArgs) -> Relay {
     }
 }
 
+/// The backend as it may be typed.
+fn address(target: &Target) -> String {
+    match (&target.address.value, target.tls) {
+        (unix @ TargetAddress::Unix(_), _) => unix.to_string(),
+        (tcp @ TargetAddress::Tcp { .. }, false) => format!("ws://{tcp}"),
+        (tcp @ TargetAddress::Tcp { .. }, true) => format!("wss://{tcp}"),
+    }
+}
+
 fn log_format(format: LogFormat) -> gate_config::model::LogFormat {
     match format {
         LogFormat::Json => gate_config::model::LogFormat::Json,
@@ -84,7 +93,7 @@ mod tests {
     use super::settings;
     use crate::cli::{Cli, Command};
     use clap::Parser;
-    use gate_config::model::TargetAddress;
+    use gate_config::model::{Target, TargetAddress};
     use gate_config::relay::Relay;
 
     fn typed(line: &str) -> Relay {
@@ -96,7 +105,7 @@ mod tests {
 
     #[test]
     fn the_flags_defaults_are_the_gateways_own() {
-        let upstream = TargetAddress::Tcp { host: String::from("::1"), port: 9001 };
+        let upstream = Target::new(TargetAddress::Tcp { host: String::from("::1"), port: 9001 });
         let expected = Relay::new(([127, 0, 0, 1], 8080).into(), upstream);
         let typed = typed("framegate relay --listen 127.0.0.1:8080 --to ws://[::1]:9001");
         assert_eq!(format!("{typed:?}"), format!("{expected:?}"));

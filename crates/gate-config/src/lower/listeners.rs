@@ -48,6 +48,7 @@ fn listener(entry: &Entry<'_>, cx: &mut Context<'_>) -> Option<Listener> {
         keepalive_timeout: fields
             .duration("keepalive-timeout-secs", cx.report)
             .unwrap_or(defaults.keepalive_timeout),
+        send_timeout: fields.duration("send-timeout-ms", cx.report).unwrap_or(defaults.send_timeout),
         sends_forwarded: fields.flag("forwarded", cx.report).unwrap_or(defaults.sends_forwarded),
         address: address?,
         tls: tls.flatten(),

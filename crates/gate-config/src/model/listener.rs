@@ -29,6 +29,9 @@ pub struct Listener {
     pub head_timeout: Duration,
     /// `keepalive-timeout-secs`: between two requests of one connection. Default 75 s.
     pub keepalive_timeout: Duration,
+    /// `send-timeout-ms`: a client that takes nothing of an answer for so long is cut off.
+    /// Default 60 s.
+    pub send_timeout: Duration,
     /// `forwarded true`: `Forwarded` (RFC 7239) is sent to upstreams as well. Default off.
     pub sends_forwarded: bool,
 }
@@ -45,6 +48,7 @@ impl Listener {
             proxy_protocol: Peers::default(),
             head_timeout: Duration::from_secs(10),
             keepalive_timeout: Duration::from_secs(75),
+            send_timeout: Duration::from_secs(60),
             sends_forwarded: false,
         }
     }

@@ -37,6 +37,12 @@ pub(crate) static LISTENER: Block = Block {
         ),
         key("keepalive-timeout-secs", Seconds(0), "75", "Between two requests of one connection."),
         key(
+            "send-timeout-ms",
+            Millis(0),
+            "60000",
+            "A client that takes nothing of an answer for so long is cut off. For sessions the route's `websocket` block has its own.",
+        ),
+        key(
             "forwarded",
             Flag,
             "false",

@@ -129,10 +129,11 @@ fn pick(dice: &mut StdRng, words: &[&str]) -> String {
 
 const HOSTS: [&str; 7] =
     ["org", "example.org", "Example.org", "a.example.org", "b.example.org.", "example.net", "[::1]"];
-const SEGMENTS: [&str; 8] = ["a", "b", "ab", "chat", "chat2", "17", "item.json", ""];
-const REGEXES: [&str; 20] = [
+const SEGMENTS: [&str; 9] = ["a", "b", "ab", "chat", "CHAT", "chat2", "17", "item.json", ""];
+const REGEXES: [&str; 21] = [
     "^/chat/[0-9]+$",
     "^/chat2?/",
+    "^/CHAT/[^/]",
     "^/(?:a|b)/chat",
     "(?i)^/CHAT/",
     r"\.json$",

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use gate_config::model::{Listener, Peers};
 use gate_net::proxy_protocol::{self, ProxyError};
 use gate_net::tls::{Negotiated, TlsError};
-use gate_net::{Plain, Socket, Stream};
+use gate_net::{Plain, Socket, Stream, Transport};
 use http::StatusCode;
 use tokio::io::AsyncWriteExt;
 use tokio::sync::OwnedSemaphorePermit;
@@ -91,7 +91,7 @@ pub(crate) async fn open(
             return None;
         }
     };
-    let (conversation, stream, early, ended) =
+    let (conversation, mut stream, early, ended) =
         Conversation::hold(Rc::clone(&worker), arrived, stream, permit).await;
     match (ended, conversation.take_outcome()) {
         (Ended::Served, Some(Outcome::Open(opening))) => {
@@ -99,6 +99,10 @@ pub(crate) async fn open(
         }
         (Ended::Served, Some(Outcome::TurnAway)) => {
             turn_away(stream, CloseCode::TRY_AGAIN_LATER, "Try Again Later", LINGER).await;
+        }
+        (Ended::Broken, Some(Outcome::Open(opening))) => {
+            opening.give_up(&conversation);
+            linger(stream, LINGER).await;
         }
         (Ended::HeadTimeout, _) => {
             let detail = "the head of a request did not come to its end in time";
@@ -113,6 +117,8 @@ pub(crate) async fn open(
                 say_request_timeout(stream).await;
             }
         }
+        // What it did not take it will not take, nor a FIN behind it.
+        (Ended::Stalled, _) => stream.abort(),
         (Ended::Served, None) if !conversation.has_answered() => {
             // The client came and went without a word, as health checks do.
             worker.counters.handshake_failures.count(("no_request", ""));

@@ -13,6 +13,8 @@ use serde::Serialize;
 
 use crate::clock;
 use crate::front::body::{AnyBody, BodyError, RequestBody, full};
+use crate::front::refusal::RequestError;
+use crate::front::request::Told;
 use crate::observe::exposition::CONTENT_TYPE;
 use crate::upstream::cluster::Cluster;
 use crate::worker::Worker;
@@ -60,26 +62,29 @@ struct NotFound<'a> {
     timestamp: String,
 }
 
-/// The answer of `handler`.
+/// The answer of `handler`. Where that is no success, `told` gets the reason.
 pub(crate) fn answer(
     handler: Handler,
     asked: &Asked<'_>,
     body: RequestBody,
     worker: &Worker,
-) -> Response<AnyBody> {
+    told: &mut Told,
+) -> Result<Response<AnyBody>, RequestError> {
     let is_read = matches!(asked.head.method, Method::GET | Method::HEAD);
-    match handler {
-        Handler::NotFound => not_found(asked),
+    Ok(match handler {
+        Handler::NotFound => not_found(asked, told),
         Handler::Echo => echo(asked, body),
-        Handler::Health | Handler::Status | Handler::Metrics if !is_read => method_not_allowed(),
-        Handler::Health if asks_whether_ready(asked) => readiness(worker),
+        Handler::Health | Handler::Status | Handler::Metrics if !is_read => {
+            return Err(RequestError::ReadOnly);
+        }
+        Handler::Health if asks_whether_ready(asked) => readiness(worker, told),
         Handler::Health => {
             let health = Health { status: "healthy", timestamp: timestamp(), unavailable: Vec::new() };
             json(StatusCode::OK, &health)
         }
         Handler::Status => status(worker),
         Handler::Metrics => typed(StatusCode::OK, CONTENT_TYPE, worker.sources.page()),
-    }
+    })
 }
 
 /// Whether the process can serve is asked for at a path that ends in `/ready`, or by
@@ -90,7 +95,7 @@ fn asks_whether_ready(asked: &Asked<'_>) -> bool {
 }
 
 /// Ready is who takes new sessions and has a target for each upstream.
-fn readiness(worker: &Worker) -> Response<AnyBody> {
+fn readiness(worker: &Worker, told: &mut Told) -> Response<AnyBody> {
     let snapshot = worker.snapshot();
     let unavailable: Vec<&str> = snapshot
         .clusters()
@@ -99,10 +104,12 @@ fn readiness(worker: &Worker) -> Response<AnyBody> {
         .map(|cluster| cluster.id())
         .collect();
     let (code, status) = if worker.is_draining() {
+        told.fault = Some(("draining", RequestError::Draining.to_string()));
         (StatusCode::SERVICE_UNAVAILABLE, "draining")
     } else if unavailable.is_empty() {
         (StatusCode::OK, "ready")
     } else {
+        told.fault = Some(("unready", format!("no target is available of {}", unavailable.join(", "))));
         (StatusCode::SERVICE_UNAVAILABLE, "unready")
     };
     json(code, &Health { status, timestamp: timestamp(), unavailable })
@@ -127,15 +134,16 @@ fn status(worker: &Worker) -> Response<AnyBody> {
     json(StatusCode::OK, &status)
 }
 
-fn not_found(asked: &Asked<'_>) -> Response<AnyBody> {
-    let told = NotFound {
+fn not_found(asked: &Asked<'_>, told: &mut Told) -> Response<AnyBody> {
+    told.fault = Some(("not_found", "the route answers nothing but that".to_owned()));
+    let answer = NotFound {
         error: "not_found",
         status: StatusCode::NOT_FOUND.as_u16(),
         message: "there is nothing here",
         request_id: asked.request_id,
         timestamp: timestamp(),
     };
-    json(StatusCode::NOT_FOUND, &told)
+    json(StatusCode::NOT_FOUND, &answer)
 }
 
 /// The request as it came: its head as text, and behind it the body as it comes.
@@ -175,13 +183,6 @@ impl Body for Behind {
             None => Pin::new(&mut self.body).poll_frame(cx),
         }
     }
-}
-
-fn method_not_allowed() -> Response<AnyBody> {
-    let status = StatusCode::METHOD_NOT_ALLOWED;
-    let mut response = typed(status, "text/plain; charset=utf-8", "405 Method Not Allowed: GET or HEAD\n");
-    response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
-    response
 }
 
 fn json(status: StatusCode, value: &impl Serialize) -> Response<AnyBody> {

@@ -37,8 +37,11 @@ pub(crate) struct Conversation {
     /// Requests whose answers are complete.
     answered: Cell<u64>,
     permit: RefCell<Option<OwnedSemaphorePermit>>,
+    /// The client is to be cut off in the middle of an answer.
+    is_stalled: Cell<bool>,
     head_timeout: Duration,
     keepalive_timeout: Duration,
+    send_timeout: Duration,
 }
 
 /// What a client's connection is waiting for.
@@ -61,6 +64,8 @@ pub(crate) enum Ended {
     Idle,
     /// A request's head did not come to its end in time.
     HeadTimeout,
+    /// The client took nothing of an answer for too long.
+    Stalled,
     /// hyper could not go on; it has answered where an answer was due.
     Broken,
 }
@@ -76,9 +81,10 @@ impl Conversation {
     ) -> (Rc<Self>, Stream, Bytes, Ended) {
         let (io, lines) = Watched::new(stream);
         let phase = Cell::new(Phase::Head { since: client.at });
-        let (head_timeout, keepalive_timeout) = client
-            .listener()
-            .map_or_else(Default::default, |listener| (listener.head_timeout, listener.keepalive_timeout));
+        let (head_timeout, keepalive_timeout, send_timeout) =
+            client.listener().map_or_else(Default::default, |listener| {
+                (listener.head_timeout, listener.keepalive_timeout, listener.send_timeout)
+            });
         let conversation = Rc::new(Self {
             worker,
             client,
@@ -87,8 +93,10 @@ impl Conversation {
             phase,
             answered: Cell::new(0),
             permit: RefCell::new(Some(permit)),
+            is_stalled: Cell::new(false),
             head_timeout,
             keepalive_timeout,
+            send_timeout,
         });
         let service = service_fn(|request| {
             conversation.phase.set(Phase::Busy);
@@ -133,6 +141,7 @@ impl Conversation {
             timer.set(late.map(|(at, _)| at), cx);
             let Some((at, ended)) = late else { return Poll::Pending };
             if clock::now() >= at {
+                self.is_stalled.set(ended == Ended::Stalled);
                 return Poll::Ready(ended);
             }
             // A timer that runs out early is one of an earlier phase.
@@ -150,6 +159,9 @@ impl Conversation {
             self.phase.set(Phase::Head { since: clock::now() });
         }
         let at = |since: Instant, limit: Duration| (!limit.is_zero()).then(|| since + limit);
+        if let Some(since) = self.lines.stalled_since() {
+            return at(since, self.send_timeout).map(|at| (at, Ended::Stalled));
+        }
         match self.phase.get() {
             Phase::Busy => None,
             Phase::Idle { since, .. } => at(since, self.keepalive_timeout).map(|at| (at, Ended::Idle)),
@@ -172,6 +184,11 @@ impl Conversation {
 
     pub(crate) fn take_outcome(&self) -> Option<Outcome> {
         self.outcome.take()
+    }
+
+    /// Whether the client is cut off because it does not read.
+    pub(crate) fn is_stalled(&self) -> bool {
+        self.is_stalled.get()
     }
 
     /// Whether anything was asked and answered.

@@ -21,6 +21,8 @@ pub(crate) enum RequestError {
     Request(#[from] Refusal),
     #[error("the method {0} is not proxied")]
     Method(http::Method),
+    #[error("GET and HEAD alone are answered here")]
+    ReadOnly,
     #[error("the request target has a fragment, which belongs to the client alone")]
     Fragment,
     #[error(transparent)]
@@ -53,6 +55,7 @@ impl RequestError {
         match self {
             Self::Request(refusal) => refusal.status(),
             Self::Method(_) => StatusCode::NOT_IMPLEMENTED,
+            Self::ReadOnly => StatusCode::METHOD_NOT_ALLOWED,
             Self::Fragment | Self::Path(_) => StatusCode::BAD_REQUEST,
             Self::NoRoute => StatusCode::NOT_FOUND,
             Self::WebSocketDisabled | Self::Origin(_) | Self::Subprotocol => StatusCode::FORBIDDEN,
@@ -71,6 +74,7 @@ impl RequestError {
         match self {
             Self::Request(refusal) => refusal.reason(),
             Self::Method(_) => "method_not_proxied",
+            Self::ReadOnly => "method_not_allowed",
             Self::Fragment => "fragment_in_target",
             Self::Path(fault) => fault.label(),
             Self::Draining => "draining",
@@ -105,6 +109,9 @@ impl RequestError {
                     headers.insert(name, value.clone());
                 }
             }
+            Self::ReadOnly => {
+                headers.insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
+            }
             Self::Full(_) | Self::Draining => {
                 headers.insert(header::RETRY_AFTER, RETRY_AFTER);
             }
@@ -128,6 +135,7 @@ impl RequestError {
         match self {
             Self::Request(_)
             | Self::Method(_)
+            | Self::ReadOnly
             | Self::Fragment
             | Self::Path(_)
             | Self::NoRoute

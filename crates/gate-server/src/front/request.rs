@@ -125,11 +125,16 @@ impl Exchange {
     fn tell(&self, fault: Option<(&'static str, &str)>) {
         let Self { conversation, asked, told } = self;
         let worker = &conversation.worker;
+        if fault.is_none() && told.status == Some(StatusCode::SWITCHING_PROTOCOLS) {
+            // The session tells of it.
+            return;
+        }
         let route = asked.route().map(|(_, route)| &route.id);
         let client = asked.client.to_string();
-        if asked.is_websocket {
-            // One that succeeded is told of by its session.
-            let Some((reason, detail)) = fault else { return };
+        // A handler's answer to a handshake is one like any other.
+        if asked.is_websocket
+            && let Some((reason, detail)) = fault
+        {
             worker.counters.handshake_failures.count((reason, ""));
             let refused = Refused {
                 client: &client,
@@ -171,6 +176,9 @@ impl Drop for Exchange {
         let fault = match (&self.told.fault, self.told.status) {
             (Some((reason, detail)), _) => Some((*reason, &**detail)),
             (None, None) => Some(("client_gone", "the client was gone before it was answered")),
+            (None, Some(_)) if self.conversation.is_stalled() => {
+                Some(("send_timeout", "the client took nothing of the answer in time"))
+            }
             (None, Some(_)) => None,
         };
         self.tell(fault);
@@ -225,6 +233,10 @@ fn judge<B>(
         headers: request.headers(),
     };
     asked.route = asked.snapshot.table.find(&wanted);
+    if let Some((_, Route { action: Action::Builtin(_), .. })) = asked.route() {
+        // The gateway itself speaks HTTP only: the wish for an upgrade is not taken up.
+        asked.is_websocket = false;
+    }
     let (_, route) = asked.route().ok_or(RequestError::NoRoute)?;
     for agent in &route.agents {
         let Some(agent) = asked.snapshot.agent(*agent) else { continue };
@@ -251,11 +263,10 @@ async fn dispatch(
         Action::Proxy(upstream) => proxy::answer(conversation, asked, upstream, request, told).await,
         Action::Builtin(handler) => {
             let (head, body) = request.into_parts();
-            let (body, received) = RequestBody::new(body, asked.body_limit());
-            told.received = Some(received);
+            let body = asked.take_body(&head.headers, body, told)?;
             let asked =
                 builtin::Asked { head: &head, path: &asked.path, request_id: asked.client.request_id() };
-            Ok(builtin::answer(handler, &asked, body, &conversation.worker))
+            builtin::answer(handler, &asked, body, &conversation.worker, told)
         }
     }
 }
@@ -274,13 +285,35 @@ impl Asked {
 
     /// What is asked of the upstream: the normalised path, and the query as it came.
     pub(crate) fn target(&self, uri: &Uri) -> Result<Uri, RequestError> {
-        let as_it_came = uri.path_and_query().filter(|_| uri.path() == self.path);
+        // `http://example.org?query` has a path of `/` that is not written.
+        let as_it_came =
+            uri.path_and_query().filter(|target| uri.path() == self.path && target.as_str().starts_with('/'));
         let target = match (as_it_came, uri.query()) {
             (Some(target), _) => Ok(target.clone()),
             (None, Some(query)) => format!("{}?{query}", self.path).parse(),
             (None, None) => self.path.parse(),
         };
         target.map(Uri::from).map_err(|_| RequestError::Request(Refusal::Target))
+    }
+
+    /// The request's body, held to its limit.
+    ///
+    /// # Errors
+    /// It is above that, as its length says.
+    pub(crate) fn take_body(
+        &self,
+        headers: &HeaderMap,
+        body: Incoming,
+        told: &mut Told,
+    ) -> Result<RequestBody, RequestError> {
+        let limit = self.body_limit();
+        let announced = text(headers, &header::CONTENT_LENGTH).parse();
+        if limit > 0 && announced.is_ok_and(|length: u64| length > limit) {
+            return Err(RequestError::BodyTooLarge(limit));
+        }
+        let (body, received) = RequestBody::new(body, limit);
+        told.received = Some(received);
+        Ok(body)
     }
 
     /// Bytes that the request's body may have; 0: any.

@@ -12,10 +12,13 @@ use std::ops::Range;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
+use std::time::Instant;
 
 use gate_net::Stream;
 use http::{Method, Uri};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use crate::clock;
 
 /// A client's connection while it speaks HTTP.
 #[derive(Debug)]
@@ -28,6 +31,8 @@ pub(crate) struct Watched<S = Stream> {
 #[derive(Debug, Default)]
 pub(crate) struct Lines {
     received: Cell<u64>,
+    /// Since when the client has taken no byte of what there is for it.
+    stalled: Cell<Option<Instant>>,
     seen: RefCell<Seen>,
 }
 
@@ -63,6 +68,19 @@ impl Lines {
     /// Bytes that have come.
     pub(crate) fn received(&self) -> u64 {
         self.received.get()
+    }
+
+    /// Since when the client has taken no byte of what there is for it.
+    pub(crate) fn stalled_since(&self) -> Option<Instant> {
+        self.stalled.get()
+    }
+
+    fn note_write(&self, is_pending: bool) {
+        match (is_pending, self.stalled.get()) {
+            (true, None) => self.stalled.set(Some(clock::now())),
+            (true, Some(_)) | (false, None) => {}
+            (false, Some(_)) => self.stalled.set(None),
+        }
     }
 
     /// Whether a line asked by this method for this target with a fragment behind it. The
@@ -249,7 +267,9 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
 
 impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.inner).poll_write(cx, bytes)
+        let written = Pin::new(&mut self.inner).poll_write(cx, bytes);
+        self.lines.note_write(written.is_pending());
+        written
     }
 
     fn poll_write_vectored(
@@ -257,7 +277,9 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
         cx: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.inner).poll_write_vectored(cx, slices)
+        let written = Pin::new(&mut self.inner).poll_write_vectored(cx, slices);
+        self.lines.note_write(written.is_pending());
+        written
     }
 
     fn is_write_vectored(&self) -> bool {

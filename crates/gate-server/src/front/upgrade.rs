@@ -24,7 +24,7 @@ use crate::front::conversation::Conversation;
 use crate::front::fields::{self, Kind};
 use crate::front::refusal::RequestError;
 use crate::front::request::{Asked, Told};
-use crate::observe::record::{Negotiated, Opened};
+use crate::observe::record::{Negotiated, Opened, Refused};
 use crate::snapshot::{Full, Seated};
 use crate::upstream::lease::Lease;
 use crate::upstream::open::open;
@@ -43,6 +43,27 @@ pub(crate) struct Opening {
     opened: Box<Opened>,
     host: Box<str>,
     began: Instant,
+}
+
+impl Opening {
+    /// The client was gone before it had its 101.
+    pub(crate) fn give_up(&self, conversation: &Conversation) {
+        let worker = &conversation.worker;
+        let reason = "client_gone";
+        worker.counters.handshake_failures.count((reason, ""));
+        let refused = Refused {
+            client: &self.opened.client,
+            status: None,
+            reason,
+            detail: "the client was gone before it had its 101",
+            route: Some(&self.opened.route),
+            upstream: Some(&self.opened.upstream),
+            path: Some(&self.opened.path),
+            host: Some(&self.host),
+            request_id: Some(&self.opened.request_id),
+        };
+        refused.record(&worker.records);
+    }
 }
 
 /// Takes the client's handshake to the upstream.
@@ -76,7 +97,12 @@ pub(crate) async fn answer(
         Answer::Refused(refused) => {
             let detail = "the upstream did not switch protocols";
             told.fault = Some(("upstream_refused", detail.to_owned()));
-            Ok(pass_refusal(refused))
+            let mut response = pass_refusal(refused);
+            // What the client asks next, often in the place of the WebSocket, belongs there too.
+            if let Some(cookie) = opened.set_cookie {
+                response.headers_mut().append(header::SET_COOKIE, cookie);
+            }
+            Ok(response)
         }
         Answer::Switched(switched) => {
             let mut switched = *switched;

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use gate_config::model::TargetAddress;
+use gate_config::model::{Target, TargetAddress};
 use serde_json::json;
 use testkit::Side::{Client, Upstream};
 use testkit::backend::Backend;
@@ -363,7 +363,8 @@ fn an_upstream_that_does_not_answer_is_a_504() {
 fn an_upstream_that_is_not_there_is_a_502() {
     let nowhere = Backend::default().address();
     let rig = Rig::with(|settings| {
-        settings.upstream = TargetAddress::Tcp { host: nowhere.ip().to_string(), port: nowhere.port() }
+        settings.upstream =
+            Target::new(TargetAddress::Tcp { host: nowhere.ip().to_string(), port: nowhere.port() })
     });
     let mut client = rig.send(&Message::upgrade("/chat").to_bytes());
     assert_eq!(client.read_head().status(), 502);

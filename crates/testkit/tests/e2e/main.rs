@@ -13,6 +13,7 @@ mod frames;
 mod garbage;
 mod observation;
 mod requests;
+mod routing;
 mod seats;
 mod shutdown;
 mod slow_peers;

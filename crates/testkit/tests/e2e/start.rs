@@ -3,7 +3,7 @@
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
 
-use gate_config::model::{LogTarget, TargetAddress};
+use gate_config::model::{LogTarget, Target, TargetAddress};
 use gate_config::relay::Relay;
 use gate_server::{Gateway, Options, StartError};
 use testkit::deadline::eventually;
@@ -11,7 +11,7 @@ use testkit::rig::Rig;
 
 fn relay(listen: SocketAddr) -> Relay {
     let upstream = TargetAddress::Tcp { host: "127.0.0.1".to_owned(), port: 9 };
-    Relay { workers: 2, log: LogTarget::Off, ..Relay::new(listen, upstream) }
+    Relay { workers: 2, log: LogTarget::Off, ..Relay::new(listen, Target::new(upstream)) }
 }
 
 /// Starts a gateway that cannot start; what it says.
