@@ -23,7 +23,7 @@ use crate::front::client::{Extras, Hop, Scheme};
 use crate::front::conversation::{Conversation, Ended};
 use crate::front::refusal::chain;
 use crate::front::upgrade;
-use crate::observe::record::Refused;
+use crate::observe::record::{Refused, Secured};
 use crate::snapshot::{ListenerId, Snapshot};
 use crate::worker::Worker;
 
@@ -66,7 +66,7 @@ impl ArrivalError {
         match self {
             Self::Proxy(error) => error.reason(),
             Self::ProxyTimeout(_) => "proxy_protocol_timeout",
-            Self::Tls(error) => error.reason(),
+            Self::Tls(_) => "tls_handshake",
             Self::TlsTimeout(_) => "tls_handshake_timeout",
         }
     }
@@ -172,6 +172,15 @@ impl Arrived {
         Extras { sends_forwarded, host: None }
     }
 
+    /// What records tell of TLS.
+    pub(crate) fn secured(&self) -> Secured<'_> {
+        let certificate = self.tls.as_ref().and_then(|tls| tls.peer_certificate.as_ref());
+        Secured {
+            version: self.tls.as_ref().map(|tls| tls.version),
+            client_certificate: certificate.map(|certificate| &*certificate.subject),
+        }
+    }
+
     /// The client in words.
     pub(crate) fn peer_text(&self) -> String {
         self.peer.map_or_else(|| "unix:".to_owned(), |peer| peer.to_string())
@@ -179,11 +188,13 @@ impl Arrived {
 
     fn count_failed(&self, worker: &Worker, error: &ArrivalError) {
         let reason = error.reason();
-        match error {
-            ArrivalError::Tls(_) | ArrivalError::TlsTimeout(_) => {
-                worker.counters.tls_handshake_failures.count((reason, ""));
-            }
-            ArrivalError::Proxy(_) | ArrivalError::ProxyTimeout(_) => {}
+        let of_tls = match error {
+            ArrivalError::Tls(error) => Some(error.reason()),
+            ArrivalError::TlsTimeout(_) => Some("timeout"),
+            ArrivalError::Proxy(_) | ArrivalError::ProxyTimeout(_) => None,
+        };
+        if let Some(reason) = of_tls {
+            worker.counters.tls_handshake_failures.count((reason, ""));
         }
         worker.counters.handshake_failures.count((reason, ""));
         let (client, detail) = (self.peer_text(), chain(error));

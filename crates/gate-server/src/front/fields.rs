@@ -44,6 +44,25 @@ pub(crate) fn remove_hop_by_hop(headers: &mut HeaderMap, kind: Kind) {
     }
 }
 
+/// Whether a body, if there is one, is coded in no way but in chunks. The coding is of one hop
+/// and must be undone here, which is possible for that one (RFC 9112 §6.1).
+pub(crate) fn knows_coding(headers: &HeaderMap) -> bool {
+    let mut lines = headers.get_all(header::TRANSFER_ENCODING).into_iter();
+    match (lines.next(), lines.next()) {
+        (None, _) => true,
+        (Some(line), None) => line.as_bytes().trim_ascii().eq_ignore_ascii_case(b"chunked"),
+        (Some(_), Some(_)) => false,
+    }
+}
+
+/// Whether it is certain where the body of an answer ends: a length beside chunks may be another
+/// hop's view of it (RFC 9112 §6.3).
+pub(crate) fn is_framed_once(headers: &HeaderMap) -> bool {
+    let has_both =
+        headers.contains_key(header::TRANSFER_ENCODING) && headers.contains_key(header::CONTENT_LENGTH);
+    knows_coding(headers) && !has_both
+}
+
 /// Takes out of the fields behind a body those that must not stand there: receivers that mix
 /// them with the head's would take them for what they are not (RFC 9110 §6.5.1).
 pub(crate) fn clean_trailers(trailers: &mut HeaderMap) {

@@ -3,7 +3,8 @@
 use std::rc::Rc;
 
 use gate_core::ids::UpstreamId;
-use http::{Request, Response, header};
+use http::{HeaderValue, Request, Response, header};
+use http_body::Body as _;
 use hyper::body::Incoming;
 
 use crate::front::body::AnyBody;
@@ -29,6 +30,10 @@ pub(crate) async fn answer(
     asked.client.put(&mut head.headers, &conversation.client.extras());
     cluster.adapt(&mut head.headers);
     head.uri = asked.target(&head.uri)?;
+    if body.size_hint().exact().is_none() {
+        // hyper would take a GET without a length for one without a body.
+        head.headers.insert(header::TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+    }
     let exchanged = exchange(&conversation.worker.http, cluster, wish, Request::from_parts(head, body)).await;
     let exchanged = exchanged.map_err(|error| {
         let is_over_limit = told.received.as_ref().is_some_and(|received| received.is_over_limit());
@@ -36,6 +41,9 @@ pub(crate) async fn answer(
     })?;
     told.upstream = Some(exchanged.address);
     let (mut head, body) = exchanged.response.into_parts();
+    if !fields::is_framed_once(&head.headers) {
+        return Err(RequestError::AnswerFraming);
+    }
     fields::remove_hop_by_hop(&mut head.headers, Kind::Answer);
     if let Some(cookie) = exchanged.set_cookie {
         head.headers.append(header::SET_COOKIE, cookie);

@@ -21,6 +21,8 @@ pub(crate) enum RequestError {
     Request(#[from] Refusal),
     #[error("the method {0} is not proxied")]
     Method(http::Method),
+    #[error("of transfer codings only chunked is known, and it stands once")]
+    Coding,
     #[error("GET and HEAD alone are answered here")]
     ReadOnly,
     #[error("the request target has a fragment, which belongs to the client alone")]
@@ -43,6 +45,8 @@ pub(crate) enum RequestError {
     Full(Full),
     #[error("the body is above {0} bytes")]
     BodyTooLarge(u64),
+    #[error("the upstream's answer has a transfer coding other than chunked, or a length beside it")]
+    AnswerFraming,
     #[error(transparent)]
     Open(#[from] OpenError),
     #[error(transparent)]
@@ -54,7 +58,7 @@ impl RequestError {
     pub(crate) fn status(&self) -> StatusCode {
         match self {
             Self::Request(refusal) => refusal.status(),
-            Self::Method(_) => StatusCode::NOT_IMPLEMENTED,
+            Self::Method(_) | Self::Coding => StatusCode::NOT_IMPLEMENTED,
             Self::ReadOnly => StatusCode::METHOD_NOT_ALLOWED,
             Self::Fragment | Self::Path(_) => StatusCode::BAD_REQUEST,
             Self::NoRoute => StatusCode::NOT_FOUND,
@@ -64,6 +68,7 @@ impl RequestError {
                 StatusCode::SERVICE_UNAVAILABLE
             }
             Self::BodyTooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::AnswerFraming => StatusCode::BAD_GATEWAY,
             Self::Open(error) => error.status(),
             Self::Exchange(error) => error.status(),
         }
@@ -74,6 +79,7 @@ impl RequestError {
         match self {
             Self::Request(refusal) => refusal.reason(),
             Self::Method(_) => "method_not_proxied",
+            Self::Coding => "transfer_coding_unknown",
             Self::ReadOnly => "method_not_allowed",
             Self::Fragment => "fragment_in_target",
             Self::Path(fault) => fault.label(),
@@ -85,6 +91,7 @@ impl RequestError {
             Self::Agent(_) => "agent_unavailable",
             Self::Full(full) => full.reason(),
             Self::BodyTooLarge(_) => "body_too_large",
+            Self::AnswerFraming => "upstream_answer_malformed",
             Self::Open(error) => error.reason(),
             Self::Exchange(error) => error.reason(),
         }
@@ -112,6 +119,10 @@ impl RequestError {
             Self::ReadOnly => {
                 headers.insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
             }
+            Self::Coding => {
+                // Whoever wrote it may see its end elsewhere.
+                headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+            }
             Self::Full(_) | Self::Draining => {
                 headers.insert(header::RETRY_AFTER, RETRY_AFTER);
             }
@@ -124,6 +135,7 @@ impl RequestError {
             | Self::Subprotocol
             | Self::Agent(_)
             | Self::BodyTooLarge(_)
+            | Self::AnswerFraming
             | Self::Open(_)
             | Self::Exchange(_) => {}
         }
@@ -135,6 +147,7 @@ impl RequestError {
         match self {
             Self::Request(_)
             | Self::Method(_)
+            | Self::Coding
             | Self::ReadOnly
             | Self::Fragment
             | Self::Path(_)
@@ -143,7 +156,12 @@ impl RequestError {
             | Self::Origin(_)
             | Self::Subprotocol
             | Self::BodyTooLarge(_) => true,
-            Self::Draining | Self::Agent(_) | Self::Full(_) | Self::Open(_) | Self::Exchange(_) => false,
+            Self::Draining
+            | Self::Agent(_)
+            | Self::Full(_)
+            | Self::AnswerFraming
+            | Self::Open(_)
+            | Self::Exchange(_) => false,
         }
     }
 }

@@ -19,6 +19,7 @@ use crate::front::body::{AnyBody, Received, RequestBody, ResponseBody};
 use crate::front::builtin;
 use crate::front::client::{Client, Scheme, X_REQUEST_ID};
 use crate::front::conversation::Conversation;
+use crate::front::fields;
 use crate::front::proxy;
 use crate::front::refusal::{RequestError, chain};
 use crate::front::upgrade;
@@ -152,6 +153,7 @@ impl Exchange {
         worker.counters.requests.count(route, told.status);
         let requested = Requested {
             client: &client,
+            secured: conversation.client.secured(),
             method: &asked.method,
             path: &asked.path,
             host: &asked.host,
@@ -210,8 +212,12 @@ fn judge<B>(
     asked: &mut Asked,
     request: &Request<B>,
 ) -> Result<(), RequestError> {
-    if request.version() == Version::HTTP_11 {
+    // A client of HTTP/1.0 need not name a host, but if it does it is the one.
+    if request.version() == Version::HTTP_11 || request.headers().contains_key(header::HOST) {
         check_host(request.uri(), request.headers())?;
+    }
+    if !fields::knows_coding(request.headers()) {
+        return Err(RequestError::Coding);
     }
     let is_of_server = *request.method() == Method::OPTIONS && request.uri().path() == "*";
     if *request.method() == Method::CONNECT || is_of_server {

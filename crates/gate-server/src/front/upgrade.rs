@@ -221,7 +221,10 @@ pub(crate) fn establish(
     opened.at = clock::now();
     let deflate = agreement.deflate.is_some();
     let subprotocol = agreement.subprotocol;
-    opened.record_open(&worker.records, &Negotiated { host, subprotocol, deflate, began });
+    opened.record_open(
+        &worker.records,
+        &Negotiated { secured: conversation.client.secured(), host, subprotocol, deflate, began },
+    );
     let session = Session::new(policy, deflate);
     let parts = Parts { session, client, upstream: stream, opened, place, seats, lease };
     let driver = SessionDriver::new(Rc::clone(worker), parts);

@@ -28,12 +28,31 @@ pub(crate) struct Opened {
 }
 
 /// What only the record of the open tells.
-pub(crate) struct Negotiated {
+pub(crate) struct Negotiated<'a> {
+    pub(crate) secured: Secured<'a>,
     pub(crate) host: Box<str>,
     pub(crate) subprotocol: Option<Box<str>>,
     pub(crate) deflate: bool,
     /// When the handshake began: the request was read, or the client's connection accepted.
     pub(crate) began: Instant,
+}
+
+/// What there is to be told of TLS with the client.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Secured<'a> {
+    /// `None`: there is no TLS.
+    pub(crate) version: Option<&'static str>,
+    /// The subject of the client's certificate, where it has shown one.
+    pub(crate) client_certificate: Option<&'a str>,
+}
+
+impl Secured<'_> {
+    fn fields(&self, line: &mut Line) {
+        if let Some(version) = self.version {
+            line.plain("tls", version);
+        }
+        optional(line, "client_certificate", self.client_certificate);
+    }
 }
 
 /// A handshake that gave no session, or a connection that came to no request.
@@ -57,6 +76,7 @@ pub(crate) struct Refused<'a> {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Requested<'a> {
     pub(crate) client: &'a str,
+    pub(crate) secured: Secured<'a>,
     pub(crate) method: &'a Method,
     pub(crate) path: &'a str,
     pub(crate) host: &'a str,
@@ -91,10 +111,11 @@ impl Opened {
         line.text("request_id", &self.request_id);
     }
 
-    pub(crate) fn record_open(&self, records: &Records, negotiated: &Negotiated) {
+    pub(crate) fn record_open(&self, records: &Records, negotiated: &Negotiated<'_>) {
         records.access("open", |line| {
             self.fields(line);
             line.text("host", &negotiated.host);
+            negotiated.secured.fields(line);
             if let Some(subprotocol) = &negotiated.subprotocol {
                 line.text("subprotocol", subprotocol);
             }
@@ -150,6 +171,7 @@ impl Requested<'_> {
             line.text("path", self.path);
             line.text("host", self.host);
             line.plain("protocol", format_args!("{:?}", self.version));
+            self.secured.fields(line);
             if let Some(status) = self.status {
                 line.number("status", status.as_u16());
             }

@@ -17,4 +17,5 @@ mod routing;
 mod seats;
 mod shutdown;
 mod slow_peers;
+mod smuggling;
 mod start;

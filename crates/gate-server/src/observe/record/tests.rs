@@ -34,6 +34,7 @@ fn a_request_is_told_with_all_that_is_known_of_it_but_no_query() {
     let user_agent = HeaderValue::from_bytes(b"curl\xff \"x\"").unwrap();
     let referer = HeaderValue::from_static("https://example.org/a?token=secret#b");
     let requested = Requested {
+        secured: Secured { version: Some("TLSv1.3"), client_certificate: Some("CN=a") },
         client: "192.0.2.1:999",
         method: &Method::POST,
         path: "/a",
@@ -53,7 +54,7 @@ fn a_request_is_told_with_all_that_is_known_of_it_but_no_query() {
     let record = written("request", |records| requested.record(records));
     let expected = serde_json::json!({
         "event": "request", "client": "192.0.2.1:999", "method": "POST", "path": "/a", "host": "example.org",
-        "protocol": "HTTP/1.1", "status": 502, "reason": "upstream_lost", "detail": "it went\naway",
+        "protocol": "HTTP/1.1", "tls": "TLSv1.3", "client_certificate": "CN=a", "status": 502, "reason": "upstream_lost", "detail": "it went\naway",
         "route": "api", "upstream": "10.0.0.1:80", "request_id": "cafe\"", "user_agent": "curl\u{fffd} \"x\"",
         "referer": "https://example.org/a", "request_bytes": 5, "response_bytes": 17, "duration_ms": 1.5,
     });
@@ -114,8 +115,13 @@ fn an_open_session_is_told_with_its_route_and_target() {
         path: "/c".into(),
         at: began + Duration::from_millis(3),
     };
-    let negotiated =
-        Negotiated { host: "example.org".into(), subprotocol: Some("v1".into()), deflate: true, began };
+    let negotiated = Negotiated {
+        secured: Secured::default(),
+        host: "example.org".into(),
+        subprotocol: Some("v1".into()),
+        deflate: true,
+        began,
+    };
     let record = written("open", |records| opened.record_open(records, &negotiated));
     let expected = serde_json::json!({
         "event": "open", "session": "1-2", "client": "192.0.2.1:999", "route": "chat",
