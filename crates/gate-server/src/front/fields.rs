@@ -223,6 +223,29 @@ mod tests {
     }
 
     #[test]
+    fn row_8_a_body_is_in_chunks_or_in_no_coding_at_all() {
+        let coding = |value: &str| format!("transfer-encoding: {value}");
+        let plain = "content-length: 5".to_owned();
+        let checks = [
+            (vec![], true, true),
+            (vec![plain.clone()], true, true),
+            (vec![coding("chunked")], true, true),
+            (vec![coding("Chunked")], true, true),
+            (vec![coding("chunked"), plain.clone()], true, false),
+            (vec![plain, coding("chunked")], true, false),
+            (vec![coding("gzip, chunked")], false, false),
+            (vec![coding("chunked, chunked")], false, false),
+            (vec![coding("chunked"), coding("chunked")], false, false),
+            (vec![coding("identity")], false, false),
+            (vec![coding("")], false, false),
+        ];
+        for (lines, is_known, is_once) in checks {
+            let headers = head(&lines.iter().map(|line| &**line).collect::<Vec<_>>());
+            assert_eq!((knows_coding(&headers), is_framed_once(&headers)), (is_known, is_once), "{lines:?}");
+        }
+    }
+
+    #[test]
     fn trailers_bring_no_fields_that_only_a_head_can_have() {
         let mut trailers = head(&[
             "x-checksum: 1",

@@ -61,6 +61,7 @@ fn a_request_is_told_with_all_that_is_known_of_it_but_no_query() {
     assert_eq!(record, expected);
 
     let gone = Requested {
+        secured: Secured::default(),
         status: None,
         fault: None,
         route: None,
