@@ -43,8 +43,7 @@ class Origin:
 
     async def kill(self) -> None:
         """Ends it without any notice to those who are connected."""
-        self._child.process.kill()
-        await self._child.process.wait()
+        await self._child.kill()
 
     async def end(self) -> None:
         """Ends it."""

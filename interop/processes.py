@@ -4,8 +4,10 @@ Children stay in the caller's process group, so that ending the group ends them 
 """
 
 import asyncio
+import os
 import signal
 import socket
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -39,12 +41,28 @@ class Child:
     async def end(self, gently: float = 5.0) -> int:
         """Asks the program to end and insists after `gently` seconds; gives its exit code."""
         if not self.died():
-            self.process.send_signal(signal.SIGTERM)
+            send(self.process, signal.SIGTERM)
             try:
                 await asyncio.wait_for(self.process.wait(), gently)
             except TimeoutError:
-                self.process.kill()
+                send(self.process, signal.SIGKILL)
         return await self.process.wait()
+
+    async def kill(self) -> None:
+        """Ends the program without any notice."""
+        send(self.process, signal.SIGKILL)
+        await self.process.wait()
+
+
+def send(process: asyncio.subprocess.Process, which: int) -> None:
+    """Sends a signal, unless the program has ended.
+
+    `Process.send_signal` looks for itself whether it has, and so takes the exit code away from
+    who waits for it.
+    """
+    if process.returncode is None:
+        with suppress(ProcessLookupError):
+            os.kill(process.pid, which)
 
 
 async def output_of(
@@ -61,8 +79,7 @@ async def output_of(
     try:
         out, err = await process.communicate(stdin)
     finally:
-        if process.returncode is None:
-            process.kill()
+        send(process, signal.SIGKILL)
     return process.returncode or 0, out.decode(errors="replace"), err.decode(errors="replace")
 
 

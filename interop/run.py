@@ -10,6 +10,7 @@ import argparse
 import asyncio
 import signal
 import sys
+import time
 from pathlib import Path
 
 import harness
@@ -60,6 +61,7 @@ async def main() -> int:
     # A terminated suite unwinds, so that the processes it started end with it.
     task = asyncio.current_task()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    started = time.monotonic()
     tally_file = options.work / "tally"
     tally_file.unlink(missing_ok=True)
     rig = Rig(options.gateway.resolve(), options.work.resolve())
@@ -73,6 +75,7 @@ async def main() -> int:
         await rig.end()
     for name in tally.failed:
         print(f"FAILED: {name}")
+    print(f"start, checks and end took {time.monotonic() - started:.0f} s")
     # Kept for whoever runs more after this and wants to close with it.
     tally_file.write_text(tally.line() + "\n")
     print(tally.line())

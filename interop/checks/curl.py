@@ -4,13 +4,14 @@ answer.
 
 import asyncio
 import hashlib
+import signal
 from pathlib import Path
 
 from backend import pair
 from fetch import conversation, fetch
 from harness import check, equal, expect
 from origin import Origin
-from processes import output_of
+from processes import output_of, send
 
 UPGRADE = {
     "Connection": "Upgrade",
@@ -78,7 +79,7 @@ async def raw_upgrade(rig) -> None:
         # curl stays connected after a 101, so its output is read no further than the head.
         head = await process.stdout.readuntil(b"\r\n\r\n")
     finally:
-        process.terminate()
+        send(process, signal.SIGTERM)
         await process.wait()
     status, headers = head_of(head.decode())
     equal(status, 101, "status")
@@ -108,7 +109,7 @@ async def plain(rig) -> None:
     equal(got, [(200, 1), (200, 0), (404, 0)], "statuses, and connections that curl made")
 
 
-@check("curl: a plain request to a backend that speaks WebSocket alone gets that one's answer (426)")
+@check("curl: a plain request to a backend that speaks WebSocket alone gets its answer (426)")
 async def plain_to_websocket(rig) -> None:
     before = rig.backend.requests
     status, _ = await curl(rig.gateway.http("/"))

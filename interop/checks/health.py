@@ -2,12 +2,14 @@
 
 import asyncio
 import json
+import signal
 
 from backend import dial
 from fetch import fetch
 from gateway import Gateway
 from harness import check, equal, eventually, expect
 from origin import Origin, said
+from processes import send
 
 CONFIG = """
 server { worker-threads 2 }
@@ -68,7 +70,7 @@ async def busy(origin: Origin, more: int = 50) -> None:
 
 async def end(child) -> dict:
     """Ends the load and gives what became of it."""
-    child.process.terminate()
+    send(child.process, signal.SIGTERM)
     await asyncio.wait_for(child.process.wait(), 15)
     return json.loads(child.output().splitlines()[-1])
 

@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack
 
 from backend import pair
 from harness import check, equal, expect
-from processes import accepts
+from processes import accepts, send
 
 CLIENTS = 20
 
@@ -20,7 +20,7 @@ async def sigterm(rig) -> None:
         pairs = [
             await stack.enter_async_context(pair(rig, gateway=gateway)) for _ in range(CLIENTS)
         ]
-        gateway.child.process.send_signal(signal.SIGTERM)
+        send(gateway.child.process, signal.SIGTERM)
         code = await asyncio.wait_for(gateway.child.process.wait(), 15)
         equal(code, 0, "exit code")
         expect(not accepts(gateway.port), "somebody still listens")
@@ -39,7 +39,7 @@ async def stubborn_client(rig) -> None:
     async with pair(rig, gateway=gateway) as (client, _):
         # A client that neither reads nor answers.
         client.transport.pause_reading()
-        gateway.child.process.send_signal(signal.SIGTERM)
+        send(gateway.child.process, signal.SIGTERM)
         code = await asyncio.wait_for(gateway.child.process.wait(), 15)
         equal(code, 0, "exit code")
         client.transport.abort()

@@ -17,6 +17,7 @@ pub mod panics;
 pub mod peer;
 pub mod records;
 pub mod rig;
+pub mod server;
 pub mod tls;
 
 pub use gate_core::Side;

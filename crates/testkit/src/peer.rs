@@ -240,6 +240,23 @@ impl Peer {
         Head::parse(&head)
     }
 
+    /// The next HTTP head, or `None` at an end before its first byte.
+    ///
+    /// # Panics
+    /// When nothing comes, or what is no head.
+    #[must_use]
+    #[track_caller]
+    pub fn read_head_or_end(&mut self) -> Option<Head> {
+        if self.ahead.is_empty() {
+            match self.fill(Deadline::patient()) {
+                Got::Bytes => {}
+                Got::End(_) => return None,
+                Got::Nothing => unreachable!("neither an HTTP head nor an end came"),
+            }
+        }
+        Some(self.read_head())
+    }
+
     /// The next line, without its CRLF.
     ///
     /// # Panics

@@ -119,6 +119,7 @@ pub(crate) async fn open(
         }
         // What it did not take it will not take, nor a FIN behind it.
         (Ended::Stalled, _) => stream.abort(),
+        (Ended::Broken, _) if conversation.is_broken_off() => stream.abort(),
         (Ended::Served, None) if !conversation.has_answered() => {
             // The client came and went without a word, as health checks do.
             worker.counters.handshake_failures.count(("no_request", ""));

@@ -53,6 +53,11 @@ impl Received {
 #[error("the body is above max-body-size")]
 struct OverLimit;
 
+/// The body of an answer ends before its end.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("the answer broke off")]
+struct BrokenOff;
+
 impl RequestBody {
     /// A body of at most `limit` bytes (0: no limit).
     pub(crate) fn new(inner: Incoming, limit: u64) -> (Self, Rc<Received>) {
@@ -99,16 +104,29 @@ impl Body for RequestBody {
 }
 
 /// The body of an answer; `at_end` is called once, when it is over or given up, with the
-/// bytes that went.
+/// bytes that went and how it came to that.
 pub(crate) struct ResponseBody {
     inner: AnyBody,
     sent: u64,
-    at_end: Option<Box<dyn FnOnce(u64)>>,
+    /// What has become of it so far.
+    ending: Ending,
+    at_end: Option<Box<dyn FnOnce(u64, Ending)>>,
+}
+
+/// How the body of an answer came to its end.
+#[derive(Debug)]
+pub(crate) enum Ending {
+    /// All of it went.
+    Whole,
+    /// It broke off, for this reason.
+    Broken(BodyError),
+    /// There was more of it that nobody took.
+    Untaken,
 }
 
 impl ResponseBody {
-    pub(crate) fn new(inner: AnyBody, at_end: impl FnOnce(u64) + 'static) -> Self {
-        Self { inner, sent: 0, at_end: Some(Box::new(at_end)) }
+    pub(crate) fn new(inner: AnyBody, at_end: impl FnOnce(u64, Ending) + 'static) -> Self {
+        Self { inner, sent: 0, ending: Ending::Untaken, at_end: Some(Box::new(at_end)) }
     }
 }
 
@@ -120,11 +138,24 @@ impl Body for ResponseBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        let polled = self.inner.as_mut().poll_frame(cx).map_ok(with_clean_trailers);
-        if let Poll::Ready(Some(Ok(frame))) = &polled {
-            self.sent = self.sent.saturating_add(length(frame));
+        match self.inner.as_mut().poll_frame(cx).map_ok(with_clean_trailers) {
+            Poll::Ready(Some(Ok(frame))) => {
+                self.sent = self.sent.saturating_add(length(&frame));
+                if frame.is_trailers() || self.inner.is_end_stream() {
+                    self.ending = Ending::Whole;
+                }
+                Poll::Ready(Some(Ok(frame)))
+            }
+            Poll::Ready(Some(Err(error))) => {
+                self.ending = Ending::Broken(error);
+                Poll::Ready(Some(Err(BrokenOff.into())))
+            }
+            Poll::Ready(None) => {
+                self.ending = Ending::Whole;
+                Poll::Ready(None)
+            }
+            Poll::Pending => Poll::Pending,
         }
-        polled
     }
 
     fn is_end_stream(&self) -> bool {
@@ -139,7 +170,10 @@ impl Body for ResponseBody {
 impl Drop for ResponseBody {
     fn drop(&mut self) {
         if let Some(at_end) = self.at_end.take() {
-            at_end(self.sent);
+            let ending = std::mem::replace(&mut self.ending, Ending::Whole);
+            // What has no body is not asked for it.
+            let is_empty = self.sent == 0 && self.inner.is_end_stream();
+            at_end(self.sent, if is_empty { Ending::Whole } else { ending });
         }
     }
 }

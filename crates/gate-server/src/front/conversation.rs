@@ -39,6 +39,7 @@ pub(crate) struct Conversation {
     permit: RefCell<Option<OwnedSemaphorePermit>>,
     /// The client is to be cut off in the middle of an answer.
     is_stalled: Cell<bool>,
+    is_broken_off: Cell<bool>,
     head_timeout: Duration,
     keepalive_timeout: Duration,
     send_timeout: Duration,
@@ -94,6 +95,7 @@ impl Conversation {
             answered: Cell::new(0),
             permit: RefCell::new(Some(permit)),
             is_stalled: Cell::new(false),
+            is_broken_off: Cell::new(false),
             head_timeout,
             keepalive_timeout,
             send_timeout,
@@ -189,6 +191,16 @@ impl Conversation {
     /// Whether the client is cut off because it does not read.
     pub(crate) fn is_stalled(&self) -> bool {
         self.is_stalled.get()
+    }
+
+    /// The end of the connection is not to look like one that was meant.
+    pub(crate) fn break_off(&self) {
+        self.is_broken_off.set(true);
+    }
+
+    /// Whether that was asked for.
+    pub(crate) fn is_broken_off(&self) -> bool {
+        self.is_broken_off.get()
     }
 
     /// Whether anything was asked and answered.

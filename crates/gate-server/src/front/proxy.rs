@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use gate_core::ids::UpstreamId;
-use http::{HeaderValue, Request, Response, header};
+use http::{HeaderValue, Request, Response, Version, header};
 use http_body::Body as _;
 use hyper::body::Incoming;
 
@@ -12,6 +12,7 @@ use crate::front::conversation::Conversation;
 use crate::front::fields::{self, Kind};
 use crate::front::refusal::RequestError;
 use crate::front::request::{Asked, Told};
+use crate::upstream::cluster::Cluster;
 use crate::upstream::exchange::exchange;
 
 /// Takes the request to the upstream and its answer to the client.
@@ -29,6 +30,9 @@ pub(crate) async fn answer(
     fields::remove_hop_by_hop(&mut head.headers, Kind::Request);
     asked.client.put(&mut head.headers, &conversation.client.extras());
     cluster.adapt(&mut head.headers);
+    if !head.headers.contains_key(header::HOST) {
+        head.headers.insert(header::HOST, host_for(cluster, asked));
+    }
     head.uri = asked.target(&head.uri)?;
     if body.size_hint().exact().is_none() {
         // hyper would take a GET without a length for one without a body.
@@ -45,8 +49,19 @@ pub(crate) async fn answer(
         return Err(RequestError::AnswerFraming);
     }
     fields::remove_hop_by_hop(&mut head.headers, Kind::Answer);
+    // What the upstream speaks is its own hop's business.
+    head.version = Version::HTTP_11;
     if let Some(cookie) = exchanged.set_cookie {
         head.headers.append(header::SET_COOKIE, cookie);
     }
     Ok(Response::from_parts(head, Box::pin(body)))
+}
+
+/// What an upstream is told for a client that names no host, as those of HTTP/1.0 need not: a
+/// request of HTTP/1.1 must (RFC 9112 §3.2).
+fn host_for(cluster: &Cluster, asked: &Asked) -> HeaderValue {
+    let address = cluster.targets().first().map(|target| &**target.text());
+    let own = address.filter(|address| !address.starts_with("unix:")).unwrap_or("localhost");
+    let host = if asked.host.is_empty() { own } else { &asked.host };
+    HeaderValue::from_str(host).unwrap_or_else(|_| HeaderValue::from_static("localhost"))
 }

@@ -15,7 +15,7 @@ use ws_proto::handshake::request::{asks_for_websocket, check_host, check_target}
 
 use crate::clock;
 use crate::front::arrival::Outcome;
-use crate::front::body::{AnyBody, Received, RequestBody, ResponseBody};
+use crate::front::body::{AnyBody, Ending, Received, RequestBody, ResponseBody};
 use crate::front::builtin;
 use crate::front::client::{Client, Scheme, X_REQUEST_ID};
 use crate::front::conversation::Conversation;
@@ -39,7 +39,7 @@ pub(crate) struct Asked {
     referer: Option<HeaderValue>,
     /// Normalised, once it has been.
     pub(crate) path: String,
-    /// The Host as it came.
+    /// The Host as it came, or the target's where there is none.
     pub(crate) host: String,
     pub(crate) route: Option<RouteId>,
     pub(crate) is_websocket: bool,
@@ -116,26 +116,43 @@ impl Exchange {
             // which not all clients understand.
             head.headers.append(header::CONNECTION, HeaderValue::from_static("close"));
         }
-        let body = ResponseBody::new(body, move |sent| {
+        let body = ResponseBody::new(body, move |sent, ending| {
             self.told.sent = sent;
-            drop(self);
+            self.end(ending);
         });
         Response::from_parts(head, body)
+    }
+
+    /// The body of the answer is over, one way or another.
+    fn end(mut self, ending: Ending) {
+        match ending {
+            Ending::Whole => {}
+            // A HEAD is answered by the head alone.
+            Ending::Untaken if self.asked.method == Method::HEAD || self.conversation.is_stalled() => {}
+            Ending::Untaken => {
+                let detail = "the client was gone before the end of its answer";
+                self.told.fault.get_or_insert_with(|| ("client_gone", detail.to_owned()));
+            }
+            Ending::Broken(error) => {
+                let is_of_upstream = self.told.upstream.is_some();
+                let reason = if is_of_upstream { "upstream_answer_broken" } else { "request_body_broken" };
+                self.told.fault = Some((reason, chain(&*error)));
+                if self.asked.version == Version::HTTP_10 {
+                    // It may have no other end than that of the connection, which must not look like one.
+                    self.conversation.break_off();
+                }
+            }
+        }
     }
 
     fn tell(&self, fault: Option<(&'static str, &str)>) {
         let Self { conversation, asked, told } = self;
         let worker = &conversation.worker;
-        if fault.is_none() && told.status == Some(StatusCode::SWITCHING_PROTOCOLS) {
-            // The session tells of it.
-            return;
-        }
         let route = asked.route().map(|(_, route)| &route.id);
         let client = asked.client.to_string();
-        // A handler's answer to a handshake is one like any other.
-        if asked.is_websocket
-            && let Some((reason, detail)) = fault
-        {
+        if asked.is_websocket {
+            // One that succeeded is told of by its session.
+            let Some((reason, detail)) = fault else { return };
             worker.counters.handshake_failures.count((reason, ""));
             let refused = Refused {
                 client: &client,
@@ -199,7 +216,7 @@ impl Asked {
             user_agent: request.headers().get(header::USER_AGENT).cloned(),
             referer: request.headers().get(header::REFERER).cloned(),
             path: request.uri().path().to_owned(),
-            host: text(request.headers(), &header::HOST).to_owned(),
+            host: host(request).to_owned(),
             route: None,
             is_websocket: asks_for_websocket(request.headers()),
         }
@@ -228,9 +245,6 @@ fn judge<B>(
         return Err(RequestError::Fragment);
     }
     asked.path = path::normalise(request.uri().path())?.into_owned();
-    if conversation.worker.is_draining() {
-        return Err(RequestError::Draining);
-    }
     let wanted = route::Request {
         host: route::host_without_port(&asked.host),
         path: &asked.path,
@@ -239,9 +253,12 @@ fn judge<B>(
         headers: request.headers(),
     };
     asked.route = asked.snapshot.table.find(&wanted);
-    if let Some((_, Route { action: Action::Builtin(_), .. })) = asked.route() {
+    let (_, route) = asked.route().ok_or(RequestError::NoRoute)?;
+    match route.action {
         // The gateway itself speaks HTTP only: the wish for an upgrade is not taken up.
-        asked.is_websocket = false;
+        Action::Builtin(_) => asked.is_websocket = false,
+        Action::Proxy(_) if conversation.worker.is_draining() => return Err(RequestError::Draining),
+        Action::Proxy(_) => {}
     }
     let (_, route) = asked.route().ok_or(RequestError::NoRoute)?;
     for agent in &route.agents {
@@ -326,6 +343,14 @@ impl Asked {
     pub(crate) fn body_limit(&self) -> u64 {
         let of_all = self.snapshot.config.limits.body_size_max;
         self.route().and_then(|(_, route)| route.body_size_max).unwrap_or(of_all)
+    }
+}
+
+/// The host that is asked for, which old clients need not name.
+fn host<B>(request: &Request<B>) -> &str {
+    match (text(request.headers(), &header::HOST), request.uri().authority()) {
+        ("", Some(authority)) => authority.as_str(),
+        (host, _) => host,
     }
 }
 

@@ -5,13 +5,19 @@
 //! ends with a fresh session on the same worker, and with a look at the log.
 
 mod answers;
+mod bodies;
 mod early_data;
 mod endings;
 mod flow;
 mod forwarding;
 mod frames;
 mod garbage;
+mod keeping;
+mod limits;
 mod observation;
+mod origins;
+mod plain_fields;
+mod proxy_protocol;
 mod requests;
 mod routing;
 mod seats;
