@@ -161,8 +161,14 @@ fn is_abandoned(path: &Path) -> io::Result<bool> {
     use std::os::unix::fs::FileTypeExt;
     match std::fs::symlink_metadata(path) {
         Ok(metadata) if metadata.file_type().is_socket() => {
-            match std::os::unix::net::UnixStream::connect(path) {
-                Ok(_) => Err(io::ErrorKind::AddrInUse.into()),
+            let socket = Raw::new(Domain::UNIX, Type::STREAM, None)?;
+            // One that listens may have no room in its queue.
+            socket.set_nonblocking(true)?;
+            match socket.connect(&socket2::SockAddr::unix(path)?) {
+                Ok(()) => Err(io::ErrorKind::AddrInUse.into()),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    Err(io::ErrorKind::AddrInUse.into())
+                }
                 Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => Ok(true),
                 Err(error) => Err(error),
             }

@@ -16,7 +16,7 @@ use crate::front::listener::{Acceptable, Listening};
 use crate::observe::counters::WorkerCounters;
 use crate::observe::exposition::Sources;
 use crate::observe::writer::Records;
-use crate::preparation::{self, Bound, Findings, Prepared, prepare};
+use crate::preparation::{self, Bound, Findings, Prepared, SocketFile, prepare};
 use crate::runtime::{self, Command};
 use crate::snapshot::{ListenerId, Snapshot};
 use crate::support::{Support, Teller};
@@ -58,6 +58,7 @@ pub struct Gateway {
     support: Support,
     writing: Vec<JoinHandle<()>>,
     records: Records,
+    _socket_files: Vec<SocketFile>,
 }
 
 #[derive(Debug)]
@@ -92,7 +93,7 @@ impl Gateway {
     pub fn start(config: Config, options: Options) -> Result<Self, StartError> {
         files::raise_limit();
         let count = preparation::workers(&config);
-        let Prepared { snapshot, listeners, metrics, records, writing } =
+        let Prepared { snapshot, listeners, socket_files, metrics, records, writing } =
             prepare(config).map_err(StartError::Objections)?;
         let metrics_addr = metrics.as_ref().and_then(|listener| listener.local_addr().ok());
         let counters: Vec<Arc<WorkerCounters>> = (0..count).map(|_| Arc::default()).collect();
@@ -132,7 +133,7 @@ impl Gateway {
         if let Some(address) = metrics_addr {
             records.error("metrics", Level::Info, |line| line.plain("address", address));
         }
-        Ok(Self { addresses, metrics_addr, workers, support, writing, records })
+        Ok(Self { addresses, metrics_addr, workers, support, writing, records, _socket_files: socket_files })
     }
 
     /// Where clients connect, by listener.
@@ -159,7 +160,7 @@ impl Gateway {
     /// Stops accepting, closes all sessions over the spread, and returns when they are
     /// gone or the grace is over. Blocks; not to be called on a thread that runs tasks.
     pub fn shut_down(self) {
-        let Self { workers, support, writing, records, .. } = self;
+        let Self { workers, support, writing, records, _socket_files, .. } = self;
         records.error("draining", Level::Info, |_| {});
         for worker in &workers {
             // A worker that is gone needs no command.

@@ -4,6 +4,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::os::unix::net::UnixListener;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
@@ -19,6 +20,7 @@ pub(crate) struct Prepared {
     pub(crate) snapshot: Arc<Snapshot>,
     /// By the listener's place in the configuration; one socket for each worker.
     pub(crate) listeners: Vec<Vec<Bound>>,
+    pub(crate) socket_files: Vec<SocketFile>,
     pub(crate) metrics: Option<std::net::TcpListener>,
     pub(crate) records: Records,
     /// The threads that write records.
@@ -30,6 +32,17 @@ pub(crate) struct Prepared {
 pub(crate) enum Bound {
     Tcp(std::net::TcpListener),
     Unix(UnixListener),
+}
+
+/// The file of a unix socket that listens; gone when dropped.
+#[derive(Debug)]
+pub(crate) struct SocketFile(PathBuf);
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        // What cannot be removed is found to be abandoned at the next start.
+        let _best_effort = std::fs::remove_file(&self.0);
+    }
 }
 
 /// How many workers there are to be.
@@ -58,9 +71,15 @@ pub(crate) fn prepare(config: Config) -> Result<Prepared, Vec<Objection>> {
     let mut objections = Vec::new();
     let count = workers(&asked);
     let mut listeners = Vec::new();
+    let mut socket_files = Vec::new();
     for listener in &asked.listeners {
         match bind(listener, count) {
-            Ok(bound) => listeners.push(bound),
+            Ok(bound) => {
+                listeners.push(bound);
+                if let ListenAddress::Unix { path, .. } = &listener.address.value {
+                    socket_files.push(SocketFile(path.clone()));
+                }
+            }
             Err(error) => objections.push(of_listener(listener, &error)),
         }
     }
@@ -73,7 +92,7 @@ pub(crate) fn prepare(config: Config) -> Result<Prepared, Vec<Objection>> {
     if !objections.is_empty() {
         return Err(objections);
     }
-    Ok(Prepared { snapshot: Arc::new(snapshot), listeners, metrics, records, writing })
+    Ok(Prepared { snapshot: Arc::new(snapshot), listeners, socket_files, metrics, records, writing })
 }
 
 /// Looks at the same without holding anything. An address that is taken is no objection:

@@ -12,7 +12,13 @@ use ws_proto::{CloseCode, ControlFrame};
 /// long as it takes). What the client sends meanwhile is dropped.
 pub(crate) async fn turn_away(mut client: Stream, code: CloseCode, reason: &str, limit: Duration) {
     let frame = ControlFrame::close(code, reason, None);
-    if client.write_all(frame.as_bytes()).await.is_ok() {
+    let written = client.write_all(frame.as_bytes());
+    let is_written = if limit.is_zero() {
+        written.await.is_ok()
+    } else {
+        matches!(timeout(limit, written).await, Ok(Ok(())))
+    };
+    if is_written {
         linger(client, limit).await;
     }
 }

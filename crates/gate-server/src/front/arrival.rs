@@ -77,13 +77,13 @@ impl ArrivalError {
 pub(crate) async fn open(
     worker: Rc<Worker>,
     listener: ListenerId,
-    socket: Socket,
+    (socket, peer): (Socket, Option<SocketAddr>),
     permit: OwnedSemaphorePermit,
 ) -> Option<Established> {
     let _under_way = UnderWay::begin(&worker);
     let snapshot = worker.snapshot();
     let at = clock::now();
-    let mut arrived = Arrived { snapshot, listener, peer: socket.peer_addr(), tls: None, at };
+    let mut arrived = Arrived { snapshot, listener, peer, tls: None, at };
     let stream = match arrive(&mut arrived, socket).await {
         Ok(stream) => stream,
         Err(error) => {
@@ -118,7 +118,12 @@ pub(crate) async fn open(
             }
         }
         // What it did not take it will not take, nor a FIN behind it.
-        (Ended::Stalled, _) => stream.abort(),
+        (Ended::Stalled, outcome) => {
+            if let Some(Outcome::Open(opening)) = outcome {
+                opening.give_up(&conversation);
+            }
+            stream.abort();
+        }
         (Ended::Broken, _) if conversation.is_broken_off() => stream.abort(),
         (Ended::Served, None) if !conversation.has_answered() => {
             // The client came and went without a word, as health checks do.
@@ -206,7 +211,7 @@ impl Arrived {
 /// Tells a client whose request did not come in time (RFC 9110 §15.5.9).
 async fn say_request_timeout(mut stream: Stream) {
     let answer = b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
-    if stream.write_all(answer).await.is_ok() {
+    if let Ok(Ok(())) = timeout(LINGER, stream.write_all(answer)).await {
         linger(stream, LINGER).await;
     }
 }

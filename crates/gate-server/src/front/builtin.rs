@@ -3,6 +3,7 @@
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use gate_config::model::Handler;
@@ -10,6 +11,7 @@ use http::{HeaderValue, Method, Response, StatusCode, header, request};
 use http_body::{Body, Frame};
 use jiff::Timestamp;
 use serde::Serialize;
+use tokio::time::{Sleep, sleep};
 
 use crate::clock;
 use crate::front::body::{AnyBody, BodyError, RequestBody, full};
@@ -160,7 +162,7 @@ fn echo(asked: &Asked<'_>, body: RequestBody) -> Response<AnyBody> {
     let mut response = typed(StatusCode::OK, "text/plain; charset=utf-8", Bytes::new());
     // A browser must not take what others have sent for a page.
     response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    *response.body_mut() = Box::pin(Behind { head: Some(head.into()), body });
+    *response.body_mut() = Box::pin(Behind { head: Some(head.into()), body, silence: None });
     response
 }
 
@@ -168,7 +170,17 @@ fn echo(asked: &Asked<'_>, body: RequestBody) -> Response<AnyBody> {
 struct Behind {
     head: Option<Bytes>,
     body: RequestBody,
+    /// Runs while the client does not go on.
+    silence: Option<Pin<Box<Sleep>>>,
 }
+
+/// The client does not go on with its body.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("the body of the request did not go on for {SILENCE_MAX:?}")]
+struct Silent;
+
+/// How long a client may be silent within a body that is echoed.
+const SILENCE_MAX: Duration = Duration::from_secs(60);
 
 impl Body for Behind {
     type Data = Bytes;
@@ -178,10 +190,16 @@ impl Body for Behind {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        match self.head.take() {
-            Some(head) => Poll::Ready(Some(Ok(Frame::data(head)))),
-            None => Pin::new(&mut self.body).poll_frame(cx),
+        if let Some(head) = self.head.take() {
+            return Poll::Ready(Some(Ok(Frame::data(head))));
         }
+        let polled = Pin::new(&mut self.body).poll_frame(cx);
+        if polled.is_ready() {
+            self.silence = None;
+            return polled;
+        }
+        let silence = self.silence.get_or_insert_with(|| Box::pin(sleep(SILENCE_MAX)));
+        silence.as_mut().poll(cx).map(|()| Some(Err(Silent.into())))
     }
 }
 

@@ -34,15 +34,31 @@ pub(crate) struct Conversation {
     pub(crate) lines: Rc<Lines>,
     outcome: RefCell<Option<Outcome>>,
     phase: Cell<Phase>,
-    /// Requests whose answers are complete.
+    /// Requests whose answers are not over.
+    under_way: Cell<u32>,
+    /// Requests whose answers are over.
     answered: Cell<u64>,
+    /// Requests whose answers are complete, but may not have been written to their end.
+    unwritten: RefCell<Vec<Exchange>>,
     permit: RefCell<Option<OwnedSemaphorePermit>>,
     /// The client is to be cut off in the middle of an answer.
     is_stalled: Cell<bool>,
+    /// The connection broke before its last answer was written.
+    is_cut: Cell<bool>,
     is_broken_off: Cell<bool>,
     head_timeout: Duration,
     keepalive_timeout: Duration,
     send_timeout: Duration,
+}
+
+/// Sees to it that no request is kept beyond the end of its conversation, which it would keep
+/// in turn.
+struct Closing(Rc<Conversation>);
+
+impl Drop for Closing {
+    fn drop(&mut self) {
+        self.0.settle();
+    }
 }
 
 /// What a client's connection is waiting for.
@@ -92,16 +108,20 @@ impl Conversation {
             lines,
             outcome: RefCell::default(),
             phase,
+            under_way: Cell::new(0),
             answered: Cell::new(0),
+            unwritten: RefCell::default(),
             permit: RefCell::new(Some(permit)),
             is_stalled: Cell::new(false),
+            is_cut: Cell::new(false),
             is_broken_off: Cell::new(false),
             head_timeout,
             keepalive_timeout,
             send_timeout,
         });
+        // Goes behind hyper, which may have answers that are not over.
+        let closing = Closing(Rc::clone(&conversation));
         let service = service_fn(|request| {
-            conversation.phase.set(Phase::Busy);
             // Begun at once: hyper may find the client gone before it looks at the future.
             let exchange = Exchange::begin(&conversation, &request);
             Box::pin(async move { Ok::<_, Infallible>(exchange.answer(request).await) })
@@ -120,19 +140,24 @@ impl Conversation {
                 is_drained = true;
                 Pin::new(&mut connection).graceful_shutdown();
             }
-            match connection.poll_without_shutdown(cx) {
+            match Pin::new(&mut connection).poll(cx) {
                 Poll::Ready(Ok(())) => return Poll::Ready(Ended::Served),
                 Poll::Ready(Err(error)) => {
                     conversation.count_broken(&error);
+                    conversation.is_cut.set(true);
                     return Poll::Ready(Ended::Broken);
                 }
                 Poll::Pending => {}
+            }
+            if conversation.lines.stalled_since().is_none() {
+                conversation.settle();
             }
             conversation.poll_late(&mut timer, cx)
         })
         .await;
         let parts = connection.into_parts();
         let (stream, early) = (parts.io.into_inner().into_inner(), parts.read_buf);
+        drop(closing);
         (Rc::clone(&conversation), stream, early, ended)
     }
 
@@ -171,12 +196,40 @@ impl Conversation {
         }
     }
 
-    /// An answer is complete, or was given up.
+    /// A request has been read.
+    pub(crate) fn begin_exchange(&self) {
+        self.under_way.set(self.under_way.get() + 1);
+        self.phase.set(Phase::Busy);
+    }
+
+    /// The answer of a request is over, or was given up.
     pub(crate) fn end_exchange(&self) {
         self.answered.set(self.answered.get() + 1);
-        self.phase.set(Phase::Idle { since: clock::now(), received: self.lines.received() });
-        // Who has been answered once is no longer counted among those that wait to be.
+        self.under_way.set(self.under_way.get().saturating_sub(1));
+        if self.under_way.get() == 0 {
+            self.phase.set(Phase::Idle { since: clock::now(), received: self.lines.received() });
+        }
+    }
+
+    /// The client is no longer counted among those that wait to be let in.
+    pub(crate) fn let_in(&self) {
         self.permit.borrow_mut().take();
+    }
+
+    /// Keeps a request whose answer is complete until that has been written.
+    pub(crate) fn keep_until_written(&self, exchange: Exchange) {
+        self.unwritten.borrow_mut().push(exchange);
+    }
+
+    /// What was to be written has been, or never will be.
+    fn settle(&self) {
+        let settled = std::mem::take(&mut *self.unwritten.borrow_mut());
+        drop(settled);
+    }
+
+    /// Whether the connection broke before the answer was written.
+    pub(crate) fn is_cut(&self) -> bool {
+        self.is_cut.get()
     }
 
     /// Says what follows on the answer that is being given.
@@ -213,7 +266,7 @@ impl Conversation {
     fn count_broken(&self, error: &hyper::Error) {
         // An answer that could not be written has been counted as what it was.
         // One that could not be given at all is told of with its request.
-        if self.outcome.borrow().is_some() || self.phase.get() == Phase::Busy {
+        if self.outcome.borrow().is_some() || self.under_way.get() > 0 {
             return;
         }
         let (status, reason) = if error.is_parse_too_large() {

@@ -2,6 +2,7 @@
 //! for their first answer, so that clients wait in the kernel's queue and not in memory.
 
 use std::io;
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,10 +34,18 @@ pub(crate) enum Acceptable {
 }
 
 impl Acceptable {
-    async fn accept(&self) -> io::Result<Socket> {
+    /// A connection, and its peer's address, of which the socket itself knows nothing once
+    /// the peer has reset it; `None` over a unix socket.
+    async fn accept(&self) -> io::Result<(Socket, Option<SocketAddr>)> {
         match self {
-            Self::Tcp(listener) => listener.accept().await.map(|(stream, _)| Socket::Tcp(stream)),
-            Self::Unix(listener) => listener.accept().await.map(|(stream, _)| Socket::Unix(stream)),
+            Self::Tcp(listener) => {
+                let (stream, peer) = listener.accept().await?;
+                Ok((Socket::Tcp(stream), Some(peer)))
+            }
+            Self::Unix(listener) => {
+                let (stream, _) = listener.accept().await?;
+                Ok((Socket::Unix(stream), None))
+            }
         }
     }
 }
@@ -47,9 +56,9 @@ pub(crate) async fn accept(worker: Rc<Worker>, listening: Listening) {
     loop {
         let Ok(permit) = Arc::clone(&worker.handshakes).acquire_owned().await else { return };
         match listener.accept().await {
-            Ok(socket) => {
+            Ok(accepted) => {
                 worker.counters.accepted.add(1);
-                let arrival = arrival::open(Rc::clone(&worker), id, socket, permit);
+                let arrival = arrival::open(Rc::clone(&worker), id, accepted, permit);
                 // Without tokio's budget: a session takes turns by its own count of reads.
                 spawn_local(unconstrained(Connection::Handshake(Box::pin(arrival))));
             }

@@ -83,6 +83,7 @@ impl Exchange {
     pub(crate) fn begin(conversation: &Rc<Conversation>, request: &Request<Incoming>) -> Self {
         let told = Told { place: Some(conversation.worker.registry.take_place()), ..Told::default() };
         let asked = Asked::of(conversation, request);
+        conversation.begin_exchange();
         Self { conversation: Rc::clone(conversation), asked, told }
     }
 
@@ -105,6 +106,7 @@ impl Exchange {
     fn give(mut self, response: Response<AnyBody>) -> Response<ResponseBody> {
         let status = response.status();
         self.told.status = Some(status);
+        self.conversation.let_in();
         let (mut head, body) = response.into_parts();
         if let Ok(id) = HeaderValue::from_str(self.asked.client.request_id()) {
             head.headers.insert(X_REQUEST_ID, id);
@@ -119,12 +121,13 @@ impl Exchange {
         let body = ResponseBody::new(body, move |sent, ending| {
             self.told.sent = sent;
             self.end(ending);
+            Rc::clone(&self.conversation).keep_until_written(self);
         });
         Response::from_parts(head, body)
     }
 
     /// The body of the answer is over, one way or another.
-    fn end(mut self, ending: Ending) {
+    fn end(&mut self, ending: Ending) {
         match ending {
             Ending::Whole => {}
             // A HEAD is answered by the head alone.
@@ -198,9 +201,19 @@ impl Drop for Exchange {
             (None, Some(_)) if self.conversation.is_stalled() => {
                 Some(("send_timeout", "the client took nothing of the answer in time"))
             }
+            // Whoever gave up a session that was to begin tells of it.
+            (None, Some(StatusCode::SWITCHING_PROTOCOLS)) => None,
+            (None, Some(_)) if self.conversation.is_cut() => {
+                Some(("client_gone", "the client was gone before the end of its answer"))
+            }
             (None, Some(_)) => None,
         };
         self.tell(fault);
+        let had_body = self.told.received.as_ref().is_some_and(|received| received.bytes() > 0);
+        if had_body {
+            // Lines in a body that look like requests must not be held against those that follow.
+            self.conversation.lines.forget();
+        }
         self.conversation.end_exchange();
     }
 }
@@ -278,6 +291,10 @@ async fn dispatch(
     told: &mut Told,
 ) -> Result<Response<AnyBody>, RequestError> {
     let (_, route) = asked.route().ok_or(RequestError::NoRoute)?;
+    if !asked.is_websocket {
+        // An answer, or a body, may take as long as it likes; those behind it need not wait.
+        conversation.let_in();
+    }
     match route.action {
         Action::Proxy(upstream) if asked.is_websocket => {
             let (head, _body) = request.into_parts();

@@ -7,6 +7,7 @@
 //! decided here: lines are remembered, and a request is asked for by its method and target.
 
 use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
 use std::io;
 use std::ops::Range;
 use std::pin::Pin;
@@ -42,10 +43,13 @@ struct Seen {
     /// The end of what has come, as far as it can be the beginning of a request line: at most
     /// [`LINE_MAX`] bytes.
     unfinished: Vec<u8>,
-    /// Of each line found, what stands before the `#`: at most [`LINE_MAX`] bytes in all, the
+    /// Of each line found, what stands before the `#`: at most [`FOUND_MAX`] of them, the
     /// oldest first.
-    found: Vec<Box<[u8]>>,
+    found: VecDeque<Box<[u8]>>,
 }
+
+/// Lines that are remembered. No honest client has more than one under way.
+const FOUND_MAX: usize = 16;
 
 /// Bytes of a request line up to which it is certain to be found, however it is cut.
 const LINE_MAX: usize = 16 * 1024;
@@ -73,6 +77,13 @@ impl Lines {
     /// Since when the client has taken no byte of what there is for it.
     pub(crate) fn stalled_since(&self) -> Option<Instant> {
         self.stalled.get()
+    }
+
+    /// Forgets all lines that were found. A request line that came together with the body before
+    /// it goes with them: its fragment is left out, which is harmless, as what is matched is
+    /// still what is forwarded.
+    pub(crate) fn forget(&self) {
+        self.seen.borrow_mut().found.clear();
     }
 
     fn note_write(&self, is_pending: bool) {
@@ -160,11 +171,10 @@ impl Seen {
     fn remember(&mut self, line: &[u8]) {
         // What makes it longer than a line can be stands before the method.
         let line = line.get(line.len().saturating_sub(LINE_MAX)..).unwrap_or(line);
-        let mut total: usize = self.found.iter().map(|found| found.len()).sum();
-        while total + line.len() > LINE_MAX && !self.found.is_empty() {
-            total -= self.found.remove(0).len();
+        if self.found.len() >= FOUND_MAX {
+            self.found.pop_front();
         }
-        self.found.push(line.into());
+        self.found.push_back(line.into());
     }
 }
 

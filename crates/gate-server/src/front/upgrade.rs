@@ -11,7 +11,7 @@ use gate_config::model::{Compression, OnLimit, WebSocket};
 use gate_core::ids::UpstreamId;
 use gate_core::{Policy, Session};
 use gate_net::Stream;
-use http::{HeaderMap, Response, StatusCode, header, request};
+use http::{HeaderMap, Response, StatusCode, Version, header, request};
 use ws_proto::handshake::request::{self as ws_request, ClientHandshake};
 use ws_proto::handshake::response::Agreement;
 
@@ -26,11 +26,11 @@ use crate::front::refusal::RequestError;
 use crate::front::request::{Asked, Told};
 use crate::observe::record::{Negotiated, Opened, Refused};
 use crate::snapshot::{Full, Seated};
+use crate::upstream::download::Download;
 use crate::upstream::lease::Lease;
-use crate::upstream::open::open;
-use crate::upstream::refusal;
+use crate::upstream::open::{Answer, open};
 use crate::upstream::request::encode;
-use crate::upstream::upgrade::{Answer, Switched};
+use crate::upstream::upgrade::Switched;
 use crate::worker::registry::Place;
 
 /// A session that begins once its 101 has gone.
@@ -97,14 +97,14 @@ pub(crate) async fn answer(
         Answer::Refused(refused) => {
             let detail = "the upstream did not switch protocols";
             told.fault = Some(("upstream_refused", detail.to_owned()));
-            let mut response = pass_refusal(refused);
+            let mut response = pass_refusal(*refused);
             // What the client asks next, often in the place of the WebSocket, belongs there too.
             if let Some(cookie) = opened.set_cookie {
                 response.headers_mut().append(header::SET_COOKIE, cookie);
             }
             Ok(response)
         }
-        Answer::Switched(switched) => {
+        Answer::Switched(switched, lease) => {
             let mut switched = *switched;
             let mut headers = std::mem::take(&mut switched.headers);
             if let Some(cookie) = opened.set_cookie {
@@ -116,7 +116,7 @@ pub(crate) async fn answer(
                 policy: Arc::clone(&websocket.policy),
                 place: told.place.take().unwrap_or_else(|| conversation.worker.registry.take_place()),
                 seats,
-                lease: opened.lease,
+                lease,
                 opened: Box::new(Opened {
                     id: conversation.worker.next_session_id(),
                     client: asked.client.to_string().into(),
@@ -182,13 +182,13 @@ fn no_seat(
 }
 
 /// The upstream's own answer, as far as it is not of its hop only.
-fn pass_refusal(refused: refusal::Refused) -> Response<AnyBody> {
-    let refusal::Refused { status, mut headers, body } = refused;
-    fields::remove_hop_by_hop(&mut headers, Kind::Handshake);
+fn pass_refusal(refused: Response<Download>) -> Response<AnyBody> {
+    let mut response = refused.map(|body| -> AnyBody { Box::pin(body) });
+    *response.version_mut() = Version::HTTP_11;
+    let headers = response.headers_mut();
+    fields::remove_hop_by_hop(headers, Kind::Handshake);
+    // Where the body has a length, hyper says it.
     headers.remove(header::CONTENT_LENGTH);
-    let mut response = Response::new(full(body));
-    *response.status_mut() = status;
-    *response.headers_mut() = headers;
     response
 }
 

@@ -48,10 +48,8 @@ pub(crate) enum UpgradeError {
     HeadTooLarge,
     #[error("the upstream's 101 is not valid")]
     Fault(#[from] ResponseFault),
-    #[error("the upstream's refusal cannot be read")]
-    Refusal(#[from] hyper::Error),
-    #[error("the body of the upstream's refusal is above {} bytes or broken", BODY_MAX)]
-    RefusalBody,
+    #[error("how the upstream's refusal is framed is not valid")]
+    Refusal(#[source] hyper::Error),
 }
 
 /// Why a plain request got no answer.
@@ -86,9 +84,6 @@ pub(crate) enum ExchangeError {
     #[error("{target} switched protocols though nobody had asked it to")]
     Switched { target: Arc<str> },
 }
-
-/// The body of a refusal is kept until it is whole; above this it is of no use.
-pub(crate) const BODY_MAX: usize = 1024 * 1024;
 
 /// What can go wrong within a body.
 pub(crate) type BodyError = Box<dyn Error + Send + Sync>;
@@ -127,8 +122,7 @@ impl UpgradeError {
             | Self::Field
             | Self::HeadTooLarge
             | Self::Fault(_)
-            | Self::Refusal(_)
-            | Self::RefusalBody => Failure::Malformed,
+            | Self::Refusal(_) => Failure::Malformed,
         }
     }
 
@@ -136,9 +130,10 @@ impl UpgradeError {
         match self {
             Self::TimedOut(_) => "upstream_handshake_timeout",
             Self::Lost(_) | Self::Ended | Self::Truncated => "upstream_lost",
-            Self::Malformed(_) | Self::Version | Self::Field => "upstream_answer_malformed",
+            Self::Malformed(_) | Self::Version | Self::Field | Self::Refusal(_) => {
+                "upstream_answer_malformed"
+            }
             Self::HeadTooLarge => "upstream_head_too_large",
-            Self::Refusal(_) | Self::RefusalBody => "upstream_refusal_body",
             Self::Fault(fault) => fault.reason(),
         }
     }

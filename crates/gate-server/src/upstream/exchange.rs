@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::uri::PathAndQuery;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, Version, header};
 use http_body::Body;
 use hyper::body::Incoming;
 use tokio::time::{Instant as TimerInstant, sleep_until};
@@ -23,12 +23,13 @@ use crate::clock;
 use crate::upstream::attempts::{Attempts, Retry};
 use crate::upstream::cluster::Cluster;
 use crate::upstream::dial::dial;
-use crate::upstream::download::{Download, Held};
+use crate::upstream::download::{Download, Held, Of};
 use crate::upstream::error::BodyError;
 pub(crate) use crate::upstream::error::ExchangeError;
 use crate::upstream::lease::Lease;
 use crate::upstream::line::{Line, SendError};
 use crate::upstream::pool::Pool;
+use crate::upstream::target::Failure;
 use crate::upstream::upload::{Progress, Stage, Upload};
 use crate::upstream::wish::Wish;
 
@@ -62,17 +63,18 @@ where
     let mut lease = attempts.first().ok_or_else(no_target)?;
     loop {
         match passage.attempt(&lease).await {
-            Ok((response, line)) => {
+            Ok((mut response, line)) => {
                 lease.succeeded();
+                tell_length(&passage.message.method, &mut response);
                 let set_cookie = wish.set_cookie(cluster.upstream(), lease.target());
                 let address = Arc::clone(line.address());
-                let held = Held { line, lease, pool: pool.clone() };
-                let limit = cluster.upstream().timeouts.read;
-                let response = response.map(|body| Download::new(body, held, limit));
+                let of = Of::Request { pool: pool.clone(), progress: passage.message.progress };
+                let held = Held { line, lease, of };
+                let response = response.map(|body| Download::new(body, held));
                 return Ok(Exchanged { response, address, set_cookie });
             }
-            Err(Fault { error, retry }) => {
-                if let Some(failure) = error.failure() {
+            Err(Fault { error, retry, blame }) => {
+                if let Some(failure) = blame {
                     lease.failed(failure);
                 }
                 lease = attempts.next(&lease, retry).ok_or(error)?;
@@ -92,6 +94,8 @@ struct Passage<'a> {
 struct Fault {
     error: ExchangeError,
     retry: Retry,
+    /// What it counts as against the target.
+    blame: Option<Failure>,
 }
 
 /// Why a line gave no answer.
@@ -106,26 +110,39 @@ impl Passage<'_> {
     async fn attempt(&mut self, lease: &Lease) -> Result<(Response<Incoming>, Line), Fault> {
         // A connection that has waited may have been given up by the target meanwhile. That says
         // nothing of the target, and one that is made for this request decides.
-        if let Some(mut line) = self.pool.take(lease.key()) {
+        if let Some(mut line) = self.pool.take(lease.target()) {
             match self.send(&mut line, lease).await {
                 Ok(response) => return Ok((response, line)),
                 Err(LineFault::Again(_)) => {}
-                Err(LineFault::Final(error)) => return Err(Fault { error, retry: Retry::Never }),
+                Err(LineFault::Final(error)) => {
+                    let blame = self.blame(&error).filter(|failure| *failure != Failure::Lost);
+                    return Err(Fault { error, retry: Retry::Never, blame });
+                }
             }
         }
         let limit = self.cluster.upstream().timeouts.connect;
         let dialled = dial(self.cluster, lease.target(), limit).await;
-        let dialled = dialled.map_err(|error| Fault { error: error.into(), retry: Retry::Elsewhere })?;
-        let lost = |source| Fault {
-            error: ExchangeError::Lost { target: Arc::clone(lease.text()), source },
-            retry: Retry::Elsewhere,
-        };
-        let mut line = Line::new(dialled).await.map_err(lost)?;
+        let dialled = dialled.map_err(|error| self.fault(error.into(), Retry::Elsewhere))?;
+        let lost = |source| ExchangeError::Lost { target: Arc::clone(lease.text()), source };
+        let line = Line::new(dialled).await;
+        let mut line = line.map_err(|source| self.fault(lost(source), Retry::Elsewhere))?;
         match self.send(&mut line, lease).await {
             Ok(response) => Ok((response, line)),
-            Err(LineFault::Again(source)) => Err(lost(source)),
-            Err(LineFault::Final(error)) => Err(Fault { error, retry: Retry::Never }),
+            Err(LineFault::Again(source)) => Err(self.fault(lost(source), Retry::Elsewhere)),
+            Err(LineFault::Final(error)) => Err(self.fault(error, Retry::Never)),
         }
+    }
+
+    fn fault(&self, error: ExchangeError, retry: Retry) -> Fault {
+        let blame = self.blame(&error);
+        Fault { error, retry, blame }
+    }
+
+    /// What an error counts as against the target. One that has hung up on a client that owes it
+    /// the rest of a request may have had enough of waiting.
+    fn blame(&self, error: &ExchangeError) -> Option<Failure> {
+        let owes_the_client = self.message.progress.stage() == Stage::Client;
+        error.failure().filter(|failure| !owes_the_client || *failure != Failure::Lost)
     }
 
     async fn send(&mut self, line: &mut Line, lease: &Lease) -> Result<Response<Incoming>, LineFault> {
@@ -267,6 +284,19 @@ impl Message {
         let (parts, body) = request.into_parts();
         self.headers = parts.headers;
         self.body = Some(body);
+    }
+}
+
+/// Makes the length of an answer the one number that its body was found to have: the target may
+/// have said it more than once, which other receivers may take for something else (RFC 9112 §6.3).
+/// Where there is no body, it is the length of another answer.
+fn tell_length<B: Body>(method: &Method, response: &mut Response<B>) {
+    let is_of_another = *method == Method::HEAD || response.status() == StatusCode::NOT_MODIFIED;
+    let length = response.body().size_hint().exact();
+    if let (false, Some(length), header::Entry::Occupied(mut told)) =
+        (is_of_another, length, response.headers_mut().entry(header::CONTENT_LENGTH))
+    {
+        told.insert(length.into());
     }
 }
 

@@ -35,7 +35,14 @@ impl Line {
     /// Takes a connection into use.
     pub(super) async fn new(dialled: Dialled) -> Result<Self, hyper::Error> {
         let Dialled { stream, address } = dialled;
-        let io = Heard { stream: TokioIo::new(stream), takes_nothing: false };
+        Self::over(Heard { stream: TokioIo::new(stream), takes_nothing: false }, address).await
+    }
+
+    /// The same of any bytes that go to `address` and come from there.
+    pub(super) async fn over<S>(io: S, address: Arc<str>) -> Result<Self, hyper::Error>
+    where
+        S: Read + Write + Unpin + 'static,
+    {
         let (sender, connection) = Builder::new().max_header_size(HEAD_MAX).handshake(io).await?;
         // Without tokio's budget, as the socket needs it. What goes wrong is told to whoever
         // waits for an answer.

@@ -3,30 +3,41 @@
 
 use std::sync::Arc;
 
-use http::HeaderValue;
+use http::{HeaderValue, Response};
+use hyper::body::Incoming;
 use ws_proto::handshake::request::ClientHandshake;
 
 use crate::upstream::attempts::{Attempts, Retry};
 use crate::upstream::cluster::Cluster;
 use crate::upstream::dial::{Dialled, dial};
+use crate::upstream::download::{Download, Held, Of};
 pub(crate) use crate::upstream::error::OpenError;
+use crate::upstream::error::UpgradeError;
 use crate::upstream::lease::Lease;
-use crate::upstream::upgrade::{Answer, upgrade};
+use crate::upstream::line::Line;
+use crate::upstream::refusal;
+use crate::upstream::upgrade::{Switched, Upgraded, upgrade};
 use crate::upstream::wish::Wish;
 
 /// An opening handshake that was answered.
 pub(crate) struct Opened {
     pub(crate) answer: Answer,
-    /// To be kept for as long as the session lives.
-    pub(crate) lease: Lease,
     /// Where the target was reached.
     pub(crate) address: Arc<str>,
     /// The cookie that binds the client to the target, where it is to get one.
     pub(crate) set_cookie: Option<HeaderValue>,
 }
 
+/// What the target answered.
+pub(crate) enum Answer {
+    /// It speaks WebSocket from here on. The lease is to be kept for as long as the session lives.
+    Switched(Box<Switched>, Lease),
+    /// It does not; this is what it says instead, on a connection that is not used again.
+    Refused(Box<Response<Download>>),
+}
+
 /// Sends `request`, a whole opening handshake that asks for what `asked` says, and reads
-/// the answer.
+/// the answer, a refusal's body excepted.
 ///
 /// # Errors
 /// No target gave a valid answer. The error is the one of the last target that was tried.
@@ -41,14 +52,33 @@ pub(crate) async fn open(
     let mut lease = attempts.first().ok_or_else(no_target)?;
     loop {
         let (error, retry) = match attempt(cluster, &lease, request, asked).await {
-            Ok((answer, address)) => {
+            Ok((begun, address)) => {
                 lease.succeeded();
                 let set_cookie = wish.set_cookie(cluster.upstream(), lease.target());
-                return Ok(Opened { answer, lease, address, set_cookie });
+                let answer = begun.held_by(lease);
+                return Ok(Opened { answer, address, set_cookie });
             }
             Err(fault) => fault,
         };
         lease = attempts.next(&lease, retry).ok_or(error)?;
+    }
+}
+
+/// An answer of which no lease has been taken yet.
+enum Begun {
+    Switched(Box<Switched>),
+    Refused(Box<Response<Incoming>>, Line),
+}
+
+impl Begun {
+    fn held_by(self, lease: Lease) -> Answer {
+        match self {
+            Self::Switched(switched) => Answer::Switched(switched, lease),
+            Self::Refused(response, line) => {
+                let held = Held { line, lease, of: Of::Handshake };
+                Answer::Refused(Box::new(response.map(|body| Download::new(body, held))))
+            }
+        }
     }
 }
 
@@ -60,15 +90,26 @@ async fn attempt(
     lease: &Lease,
     request: &[u8],
     asked: &ClientHandshake,
-) -> Result<(Answer, Arc<str>), Fault> {
+) -> Result<(Begun, Arc<str>), Fault> {
     let timeouts = &cluster.upstream().timeouts;
     let Dialled { stream, address } =
         dial(cluster, lease.target(), timeouts.connect).await.map_err(|error| {
             lease.failed(error.failure());
             (error.into(), Retry::Elsewhere)
         })?;
-    match upgrade(stream, request, asked, timeouts.handshake).await {
-        Ok(answer) => Ok((answer, address)),
+    let begun = match upgrade(stream, request, asked, timeouts.handshake).await {
+        Ok(Upgraded::Switched(switched)) => Ok(Begun::Switched(switched)),
+        // Boxed: few handshakes come here, and all of them would be the larger for it.
+        Ok(Upgraded::Refused(refused)) => {
+            match Box::pin(refusal::response(*refused, Arc::clone(&address))).await {
+                Ok((response, line)) => Ok(Begun::Refused(Box::new(response), line)),
+                Err(error) => Err(UpgradeError::Refusal(error)),
+            }
+        }
+        Err(error) => Err(error),
+    };
+    match begun {
+        Ok(begun) => Ok((begun, address)),
         Err(source) => {
             lease.failed(source.failure());
             let retry = if source.is_unanswered() { Retry::Elsewhere } else { Retry::Never };

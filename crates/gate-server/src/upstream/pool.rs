@@ -12,7 +12,7 @@ use tokio::time::sleep;
 
 use crate::clock;
 use crate::upstream::line::Line;
-use crate::upstream::target::TargetKey;
+use crate::upstream::target::{Target, TargetKey};
 
 /// See the module. A clone is the same pool.
 #[derive(Clone, Default)]
@@ -33,21 +33,21 @@ struct Idle {
 }
 
 impl Pool {
-    /// A connection to the target that still stands, as far as can be seen: the one that
-    /// was used last, which the target is least likely to have given up.
-    pub(super) fn take(&self, target: TargetKey) -> Option<Line> {
+    /// A connection to where the target is that still stands, as far as can be seen: the one
+    /// that was used last, which the target is least likely to have given up.
+    pub(super) fn take(&self, target: &Target) -> Option<Line> {
         let mut idle = self.0.idle.borrow_mut();
-        let lines = idle.get_mut(&target)?;
+        let lines = idle.get_mut(&target.key())?;
         let now = clock::now();
         let mut taken = None;
         while let Some(last) = lines.pop_back() {
-            if last.is_of_use(now) {
+            if last.is_of_use(now) && target.whereabouts().is_at(last.line.address()) {
                 taken = Some(last.line);
                 break;
             }
         }
         if lines.is_empty() {
-            idle.remove(&target);
+            idle.remove(&target.key());
         }
         taken
     }

@@ -22,7 +22,7 @@ use crate::upstream::cluster::Cluster;
 use crate::upstream::dial::{DialError, dial};
 use crate::upstream::error::UpgradeError;
 use crate::upstream::target::Target;
-use crate::upstream::upgrade::{Answer, Switched, upgrade};
+use crate::upstream::upgrade::{Switched, Upgraded, upgrade};
 use crate::upstream::{head, request, within};
 
 /// What is wrong with a target.
@@ -125,8 +125,8 @@ async fn ping(stream: Stream, path: &str, host: Option<HeaderValue>) -> Result<S
     asked.put(&mut headers);
     let request = request::encode(&target_of(path), &headers);
     let Switched { mut stream, early, .. } = match upgrade(stream, &request, &asked, Duration::ZERO).await? {
-        Answer::Switched(switched) => *switched,
-        Answer::Refused(refused) => return Err(ProbeError::Status(refused.status)),
+        Upgraded::Switched(switched) => *switched,
+        Upgraded::Refused(refused) => return Err(ProbeError::Status(refused.head.status)),
     };
     let [payload, mask]: [MaskKey; 2] = rand::random();
     let mut masked = payload;

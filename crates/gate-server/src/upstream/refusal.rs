@@ -2,47 +2,35 @@
 //! and hyper's: it is given the stream with the head put back in front, and made to
 //! believe that it has sent the request.
 
-use std::future::pending;
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use bytes::{Buf, Bytes};
 use gate_net::Stream;
-use http::{HeaderMap, Request, StatusCode};
-use http_body_util::{BodyExt, Empty, Limited};
-use hyper::client::conn::http1::Builder;
+use http::{Request, Response};
+use hyper::body::Incoming;
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::rt::TokioIo;
 
-use crate::upstream::error::{BODY_MAX, UpgradeError};
-use crate::upstream::head::Head;
+use crate::upstream::line::{Line, SendError};
+use crate::upstream::upgrade::Refused;
+use crate::upstream::upload::{Progress, Upload};
 
-/// A response that opens no WebSocket.
-pub(crate) struct Refused {
-    pub(crate) status: StatusCode,
-    pub(crate) headers: HeaderMap,
-    pub(crate) body: Bytes,
-}
-
-/// Reads the whole response whose head has been read from `stream`.
-pub(crate) async fn read(stream: Stream, head: Head) -> Result<Refused, UpgradeError> {
+/// The response that has begun at `address`, and the connection that its body comes on. Its head
+/// is there, so nothing is waited for.
+pub(super) async fn response(
+    refused: Refused,
+    address: Arc<str>,
+) -> Result<(Response<Incoming>, Line), hyper::Error> {
+    let Refused { stream, head } = refused;
     let stream = TokioIo::new(stream);
     let replay = Replay { front: [head.raw, head.behind], stream, asked: false, reader: None };
-    let (mut sender, connection) = Builder::new().handshake(replay).await?;
-    let response = async {
-        let (head, body) = sender.send_request(Request::new(Empty::<Bytes>::new())).await?.into_parts();
-        let body = Limited::new(body, BODY_MAX).collect().await.map_err(|_| UpgradeError::RefusalBody)?;
-        Ok(Refused { status: head.status, headers: head.headers, body: body.to_bytes() })
-    };
-    // The connection may end before the response has been taken, and is not to be waited for.
-    let connection = async {
-        let _response_is_told = connection.await;
-        pending().await
-    };
-    tokio::select! {
-        response = response => response,
-        never = connection => never,
+    let mut line = Line::over(replay, address).await?;
+    match line.send(Request::new(Upload::none(&Progress::new()))).await {
+        Ok(response) => Ok((response, line)),
+        Err(SendError::Unsent(_, error) | SendError::Sent(error)) => Err(error),
     }
 }
 

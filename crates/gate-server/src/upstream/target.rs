@@ -208,6 +208,15 @@ impl Whereabouts {
         }
     }
 
+    /// Whether a connection to `address` still leads to the target, whose name may stand for
+    /// other addresses than when it was made.
+    pub(super) fn is_at(&self, address: &str) -> bool {
+        match self {
+            Self::Unix(_) | Self::Fixed(_) => true,
+            Self::Named(named) => address.parse().is_ok_and(|address: SocketAddr| named.has(address.ip())),
+        }
+    }
+
     /// What a certificate is verified for, and what Host says of a request made up here.
     pub(crate) fn host(&self) -> String {
         match self {
@@ -235,6 +244,10 @@ impl Named {
     /// When the list must be looked for anew; `None` before there is one.
     pub(super) fn valid_until(&self) -> Option<Instant> {
         self.addresses.load().valid_until
+    }
+
+    fn has(&self, address: IpAddr) -> bool {
+        self.addresses.load().list.contains(&address)
     }
 
     /// All addresses, each call beginning at the next one.

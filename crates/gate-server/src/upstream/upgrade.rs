@@ -1,6 +1,5 @@
 //! The opening handshake with the upstream. Only a valid 101 switches protocols; any
-//! other answer is an ordinary response, read whole, and its connection is not used
-//! again.
+//! other answer is an ordinary response, of which the head alone is read here.
 //!
 //! Written and parsed by hand: an HTTP client brings a channel and three buffers to an
 //! exchange of one request and one head, and every session pays for them.
@@ -15,15 +14,15 @@ use ws_proto::handshake::request::ClientHandshake;
 use ws_proto::handshake::response::{self, Agreement};
 
 use crate::upstream::error::UpgradeError;
-use crate::upstream::refusal::{self, Refused};
-use crate::upstream::{head, within};
+use crate::upstream::head::{self, Head};
+use crate::upstream::within;
 
 /// What the upstream answered.
-pub(crate) enum Answer {
+pub(super) enum Upgraded {
     /// It speaks WebSocket from here on.
     Switched(Box<Switched>),
     /// It does not.
-    Refused(Refused),
+    Refused(Box<Refused>),
 }
 
 /// A connection behind its 101.
@@ -35,13 +34,19 @@ pub(crate) struct Switched {
     pub(crate) agreement: Agreement,
 }
 
-/// Sends `request` and reads the answer within `limit` (zero: no limit).
-pub(crate) async fn upgrade(
+/// A connection behind the head of another answer.
+pub(super) struct Refused {
+    pub(super) stream: Stream,
+    pub(super) head: Head,
+}
+
+/// Sends `request` and reads the head of the answer within `limit` (zero: no limit).
+pub(super) async fn upgrade(
     stream: Stream,
     request: &[u8],
     asked: &ClientHandshake,
     limit: Duration,
-) -> Result<Answer, UpgradeError> {
+) -> Result<Upgraded, UpgradeError> {
     within(limit, exchange(stream, request, asked)).await.unwrap_or(Err(UpgradeError::TimedOut(limit)))
 }
 
@@ -49,18 +54,17 @@ async fn exchange(
     mut stream: Stream,
     request: &[u8],
     asked: &ClientHandshake,
-) -> Result<Answer, UpgradeError> {
+) -> Result<Upgraded, UpgradeError> {
     stream.write_all(request).await.map_err(UpgradeError::Lost)?;
     stream.flush().await.map_err(UpgradeError::Lost)?;
     let head = head::read(&mut stream).await?;
     if head.status != StatusCode::SWITCHING_PROTOCOLS {
-        // Boxed: few handshakes come here, and all of them would be the larger for it.
-        return Ok(Answer::Refused(Box::pin(refusal::read(stream, head)).await?));
+        return Ok(Upgraded::Refused(Box::new(Refused { stream, head })));
     }
     if head.version != Version::HTTP_11 {
         return Err(UpgradeError::Version);
     }
     let agreement = response::check(head.status, &head.headers, asked)?;
     let switched = Switched { stream, early: head.behind, headers: head.headers, agreement };
-    Ok(Answer::Switched(Box::new(switched)))
+    Ok(Upgraded::Switched(Box::new(switched)))
 }

@@ -34,7 +34,7 @@ pub(super) struct Progress {
 pub(super) enum Stage {
     /// The target, to take what there is of the request.
     Target,
-    /// The client, to send more of it.
+    /// The client, to send more of it, which it may have failed to do.
     Client,
     /// The target, to answer: all has been sent.
     Answer,
@@ -77,6 +77,11 @@ impl Progress {
         }
     }
 
+    /// Who is waited for.
+    pub(super) fn stage(&self) -> Stage {
+        self.stage.get()
+    }
+
     /// The stage, and whom to wake when there is another.
     pub(super) fn watch(&self, watcher: &Waker) -> Stage {
         self.watcher.replace(Some(watcher.clone()));
@@ -103,7 +108,8 @@ impl Body for Upload {
             Poll::Pending if self.progress.stage.get() == Stage::Client => return Poll::Pending,
             Poll::Pending => Stage::Client,
             Poll::Ready(Some(Ok(_))) if self.is_end_stream() => Stage::Answer,
-            Poll::Ready(Some(_)) => Stage::Target,
+            Poll::Ready(Some(Ok(_))) => Stage::Target,
+            Poll::Ready(Some(Err(_))) => Stage::Client,
             Poll::Ready(None) => Stage::Answer,
         };
         self.progress.enter(stage);

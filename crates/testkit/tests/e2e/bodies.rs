@@ -255,6 +255,7 @@ fn chunks_above_the_limit_are_refused_and_the_backend_sees_no_end() {
     let _may_be_too_late = exchange.client.try_send(b"0\r\n\r\nGET /hidden HTTP/1.1\r\nHost: a\r\n\r\n");
     assert_eq!(exchange.client.read_to_end().0, b"");
     rig.backend().assert_not_dialled();
+    drop(exchange);
     let records = rig.finish();
     assert_has(
         records.only("request"),

@@ -28,8 +28,10 @@ fn with_patience(head: Duration, keepalive: Duration) -> Rig {
         Backend::default(),
         |_| {},
         |config| {
-            config.listeners[0].head_timeout = head;
-            config.listeners[0].keepalive_timeout = keepalive;
+            for listener in &mut config.listeners {
+                listener.head_timeout = head;
+                listener.keepalive_timeout = keepalive;
+            }
         },
     )
 }
@@ -351,6 +353,38 @@ fn a_request_whose_head_was_under_way_when_draining_began_is_told_503() {
 }
 
 #[test]
+fn while_it_drains_a_gateway_lives_but_is_not_ready() {
+    let text = r#"
+        routes {
+            route "health" { matches { path "/health" "/ready" }; builtin-handler "health" }
+            route "status" { matches { path "/status" }; builtin-handler "status" }
+            route "all" { upstream "backend" }
+        }
+        upstreams { upstream "backend" { target "$0" } }"#;
+    let rig = Rig::from_kdl([Backend::default()], text);
+    let address = rig.address();
+    let late = ["/health", "/ready", "/status"].map(|target| {
+        let request = get(target).to_bytes();
+        rig.send(&request[..request.len() - 1])
+    });
+    let mut running = rig.ask(&get("/running"));
+    let records = stop_while(rig, || {
+        eventually("nobody listens any more", || TcpStream::connect(address).err());
+        let told = late.map(|mut client| {
+            client.send(b"\n");
+            let head = client.read_head();
+            assert_eq!(head.get("Connection"), Some("close"));
+            let body: serde_json::Value = serde_json::from_slice(&client.read_body(&head)).unwrap();
+            (head.status(), body["status"].clone())
+        });
+        assert_eq!(told, [(200, json!("healthy")), (503, json!("draining")), (200, json!("draining"))]);
+        running.answer(&Message::ok(""));
+        drop(running);
+    });
+    assert_eq!(records.reasons("request")["draining"], 1);
+}
+
+#[test]
 fn what_still_runs_when_the_grace_is_over_breaks_off() {
     let grace = Duration::from_millis(200);
     let rig = Rig::with(|settings| settings.shutdown.grace = grace);
@@ -398,7 +432,7 @@ fn ask_all(mut client: Peer, number: usize, requests: usize) {
         let request = if turn % 2 == 0 { request.sized(&said) } else { request.chunked(&said) };
         client.send(&request.to_bytes());
         let head = client.read_head();
-        let told = String::from_utf8(client.read_body(&head)).unwrap();
+        let told = String::from_utf8(client.read_body(&head)).expect("text");
         assert_eq!(told, format!("POST /{number}/{turn} HTTP/1.1 {said}"));
     }
 }

@@ -33,7 +33,8 @@ fn upgrade() -> Message {
 }
 
 fn from(rig: &Rig, address: &str, request: &Message) -> Peer {
-    let mut client = Peer::connect_from(address.parse::<IpAddr>().unwrap(), rig.address());
+    let address: IpAddr = address.parse().expect("an address");
+    let mut client = Peer::connect_from(address, rig.address());
     client.send(&request.to_bytes());
     client
 }
@@ -104,6 +105,26 @@ fn above_the_limit_of_a_route_a_client_may_be_rejected_with_503() {
 }
 
 #[test]
+fn the_limit_of_the_process_is_told_in_the_way_of_the_route_and_counts_for_all_of_them() {
+    let text = r#"
+        server { max-connections 1 }
+        routes {
+            route "rejects" { matches { path "/rejects" }; upstream "backend"; websocket { on-limit "reject" } }
+            route "closes" { upstream "backend" }
+        }
+        upstreams { upstream "backend" { target "$0" } }"#;
+    let rig = Rig::from_kdl([Backend::default()], text);
+    let session = rig.open();
+    expect_closed(&rig, rig.send(&Message::upgrade("/closes").to_bytes()));
+    expect_rejected(&rig, rig.send(&Message::upgrade("/rejects").to_bytes()), 503);
+    session.close();
+    let _settled = rig.settled();
+    rig.open_with(&Message::upgrade("/rejects"), |answer| answer).close();
+    let records = rig.finish();
+    assert_eq!(records.reasons("refused"), [("max_connections", 2)].into());
+}
+
+#[test]
 fn row_57_each_address_has_a_limit_of_its_own() {
     for (settings, is_rejected) in
         [("max-connections-per-ip 1", false), ("max-connections-per-ip 1; on-limit \"reject\"", true)]
@@ -116,7 +137,7 @@ fn row_57_each_address_has_a_limit_of_its_own() {
             if is_rejected { expect_rejected(&rig, client, 429) } else { expect_closed(&rig, client) }
         }
         first.close();
-        let _closed = rig.await_metric("framegate_connections_active", 1.0);
+        rig.await_metric("framegate_connections_active", 1.0);
         let client = from(&rig, "127.0.0.2", &upgrade());
         if is_rejected {
             expect_rejected(&rig, client, 429)

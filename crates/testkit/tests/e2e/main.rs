@@ -25,3 +25,5 @@ mod shutdown;
 mod slow_peers;
 mod smuggling;
 mod start;
+mod targets;
+mod tls;

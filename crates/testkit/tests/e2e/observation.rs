@@ -185,6 +185,38 @@ fn the_page_is_at_one_path_and_is_read_only() {
 }
 
 #[test]
+fn row_17_a_page_of_another_site_cannot_read_the_metrics_of_this_machine() {
+    let rig = Rig::default();
+    let own = rig.metrics_address().to_string();
+    let get =
+        |host: &str| Message::new("GET /metrics HTTP/1.1").with("Host", host).with("Connection", "close");
+    for (request, status) in [
+        (get(&own), 200),
+        (get("localhost"), 200),
+        (get(&own).with("Origin", &format!("http://{own}")), 200),
+        // A name of an attacker's that leads to 127.0.0.1 by now.
+        (get("evil.example"), 421),
+        (get(&format!("evil.example:{}", rig.metrics_address().port())), 421),
+        (get("localhost.evil.example").with("Origin", "http://localhost.evil.example"), 421),
+        (get(&own).with("Origin", "http://evil.example"), 403),
+        (get(&own).with("Origin", "null"), 403),
+        (get(&own).with("Host", "evil.example"), 400),
+        (get("localhost").first_line("GET http://evil.example/metrics HTTP/1.1"), 400),
+    ] {
+        let mut scraper = Peer::connect(rig.metrics_address());
+        scraper.send(&request.to_bytes());
+        let head = scraper.read_head();
+        assert_eq!(head.status(), status, "{request:?}");
+        let body = String::from_utf8(scraper.read_body(&head)).unwrap();
+        assert_eq!(body.contains("framegate_"), status == 200, "{body}");
+        assert_eq!(head.get("Access-Control-Allow-Origin"), None);
+        // Whoever is refused is told why, by its status and in words.
+        assert!(status == 200 || body.starts_with(&format!("{status} ")), "{body}");
+    }
+    rig.finish();
+}
+
+#[test]
 fn a_gateway_tells_where_it_listens_and_that_it_stops() {
     let rig = Rig::default();
     let (address, metrics) = (rig.address(), rig.metrics_address());

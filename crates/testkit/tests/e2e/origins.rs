@@ -49,7 +49,7 @@ fn expect_refused(rig: Rig, requests: &[Message], reason: &str) {
 fn expect_let_in(rig: Rig, requests: &[Message]) {
     for request in requests {
         let session = rig.open_with(request, |answer| answer);
-        let bytes = String::from_utf8(request.to_bytes()).unwrap();
+        let bytes = String::from_utf8(request.to_bytes()).expect("text");
         let origin = bytes.lines().find_map(|line| line.strip_prefix("Origin: "));
         assert_eq!(session.request.get("Origin"), origin, "{request:?}");
         session.close();

@@ -226,6 +226,17 @@ fn row_14_nobody_but_the_listed_is_a_trusted_proxy() {
 }
 
 #[test]
+fn row_11_an_escaped_line_end_in_a_plain_target_stays_escaped() {
+    let rig = Rig::default();
+    let mut exchange = rig.ask(&Message::get("/a%0d%0aX-Evil:%201?q=%0d%0aX-Evil:%201"));
+    assert_eq!(exchange.request.first_line, "GET /a%0D%0AX-Evil:%201?q=%0d%0aX-Evil:%201 HTTP/1.1");
+    assert_eq!(exchange.request.get("X-Evil"), None);
+    exchange.answer(&Message::ok(""));
+    drop(exchange);
+    rig.finish();
+}
+
+#[test]
 fn row_6_an_upgrade_to_anything_else_is_a_plain_request_with_its_body() {
     let rig = Rig::default();
     for protocol in ["h2c", "TLS/1.0", "websockets", "web socket", "foo/1, bar", "\"websocket\"", ""] {
@@ -316,7 +327,7 @@ fn a_client_of_http_1_0_is_served_as_one() {
     assert_eq!((head.get("Transfer-Encoding"), head.get("Content-Length")), (None, None));
     assert_eq!(exchange.client.read_to_end(), (b"hello".to_vec(), Ending::Fin));
     // It may ask to be kept.
-    exchange.client = rig.send(&request.clone().with("Connection", "keep-alive").to_bytes());
+    exchange.client = rig.send(&request.with("Connection", "keep-alive").to_bytes());
     exchange.request = exchange.upstream.read_head();
     let head = exchange.answer(&Message::ok("kept"));
     assert_eq!(head.get("Connection").map(str::to_ascii_lowercase).as_deref(), Some("keep-alive"));

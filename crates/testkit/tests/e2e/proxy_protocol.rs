@@ -1,7 +1,7 @@
 //! The PROXY protocol: from whom it is expected it must come, from all others it must not, and
 //! nobody has a choice.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -28,7 +28,7 @@ const TEXT: &str = r#"
 const V2: &[u8] = b"\r\n\r\n\0\r\nQUIT\n";
 
 fn v2(command: u8, family: u8, body: &[u8]) -> Vec<u8> {
-    let length = u16::try_from(body.len()).unwrap().to_be_bytes();
+    let length = u16::try_from(body.len()).expect("a short body").to_be_bytes();
     [V2, &[0x20 | command, family], &length[..], body].concat()
 }
 
@@ -41,7 +41,7 @@ fn v2_ipv4(attributes: &[u8]) -> Vec<u8> {
 
 /// The same over IPv6, from 2001:db8::7.
 fn v2_ipv6() -> Vec<u8> {
-    let source: [u8; 16] = "2001:db8::7".parse::<std::net::Ipv6Addr>().unwrap().octets();
+    let source = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 7).octets();
     let body = [&source[..], &[0; 16], &5678_u16.to_be_bytes(), &443_u16.to_be_bytes()].concat();
     v2(1, 0x21, &body)
 }
@@ -139,7 +139,7 @@ fn assert_reasons(records: &Records, expected: &[(&str, usize)]) {
     assert_eq!(records.reasons("refused"), expected.iter().copied().collect());
     for record in records.of("refused") {
         assert_eq!(record.get("status"), None, "{record}");
-        assert!(record["client"].as_str().unwrap().starts_with("127.0.0.1:"), "{record}");
+        assert!(record["client"].as_str().is_some_and(|client| client.starts_with("127.0.0.1:")), "{record}");
     }
 }
 

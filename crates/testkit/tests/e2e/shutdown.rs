@@ -193,7 +193,9 @@ fn a_request_that_is_being_answered_is_waited_for_though_there_is_no_session() {
         assert_eq!(upstream.read_frame().close(), Some((1001, "")));
         client.send(&close(Client, 1001, ""));
         upstream.send(&close(Upstream, 1001, ""));
-        let _ends = (client.read_to_end(), upstream.finish());
+        upstream.finish();
+        client.expect_end(Ending::Fin);
+        drop(client);
     });
     assert_has(records.only("close"), &json!({"reason": "shutdown", "by": "gateway"}));
 }

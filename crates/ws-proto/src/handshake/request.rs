@@ -127,7 +127,10 @@ pub fn check_host(uri: &Uri, headers: &HeaderMap) -> Result<(), Refusal> {
 pub fn check_target(uri: &Uri) -> Result<(), Refusal> {
     let legal = match (uri.scheme(), uri.authority()) {
         (None, None) => uri.path().starts_with('/'),
-        (Some(scheme), Some(_)) => *scheme == Scheme::HTTP || *scheme == Scheme::HTTPS,
+        (Some(scheme), Some(authority)) => {
+            let is_http = *scheme == Scheme::HTTP || *scheme == Scheme::HTTPS;
+            is_http && Authority::parse(authority.as_str()).is_some()
+        }
         (None, Some(_)) | (Some(_), None) => false,
     };
     if legal { Ok(()) } else { Err(Refusal::Target) }

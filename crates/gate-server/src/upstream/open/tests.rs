@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use gate_config::model::{self, Sticky, TargetAddress, Upstream, UpstreamTimeouts};
 use http::{HeaderMap, StatusCode, header};
+use http_body_util::BodyExt;
 use tokio::io::AsyncReadExt;
 use ws_proto::handshake::key::Key;
 use ws_proto::handshake::subprotocol::Subprotocols;
@@ -61,8 +62,8 @@ fn a_handshake_opens_a_websocket_and_what_came_behind_it_is_kept() {
         let opened = open(&cluster, wish(&cluster), REQUEST, &asked()).await.unwrap();
         assert_eq!(*opened.address, *server.address.to_string());
         assert_eq!(opened.set_cookie, None);
-        assert_eq!(opened.lease.target().in_flight(), 1);
-        let Answer::Switched(switched) = opened.answer else { panic!("it refused") };
+        let Answer::Switched(switched, lease) = opened.answer else { panic!("it refused") };
+        assert_eq!(lease.target().in_flight(), 1);
         let mut said = switched.early.to_vec();
         let mut stream = switched.stream;
         stream.read_to_end(&mut said).await.unwrap();
@@ -80,8 +81,8 @@ fn another_target_is_tried_when_one_cannot_be_reached_or_is_lost_before_it_answe
         let good = server();
         let cluster = cluster(&upstream(&[bad, good.address]));
         let opened = opened(&cluster).unwrap();
-        assert_eq!(opened.lease.target().index(), 1);
-        assert!(matches!(opened.answer, Answer::Switched(_)));
+        let Answer::Switched(_, lease) = opened.answer else { panic!("it refused") };
+        assert_eq!(lease.target().index(), 1);
         assert_eq!(attempts(&cluster), [1, 1]);
         assert_eq!(failures(&cluster, 0), BTreeMap::from([(reason, 1)]));
         assert_eq!(failures(&cluster, 1), BTreeMap::new());
@@ -120,7 +121,10 @@ fn what_has_begun_to_answer_is_not_replaced_by_another() {
         ("SSH-2.0-OpenSSH_9.9\r\n\r\n", "upstream_answer_malformed"),
         ("HTTP/1.0 101 Switching Protocols\r\n\r\n", "upstream_answer_malformed"),
         ("HTTP/1.1 101 Switching Protocols\r\n\r\n", "upgrade_missing"),
-        ("HTTP/1.1 404 Not Found\r\nContent-Length: 9\r\n\r\nshort", "upstream_refusal_body"),
+        (
+            "HTTP/1.1 404 Not Found\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
+            "upstream_answer_malformed",
+        ),
     ];
     for (answer, reason) in cases {
         let broken = Fake::answering(answer);
@@ -152,17 +156,78 @@ fn a_target_that_does_not_answer_in_time_is_given_up() {
     assert_eq!(good.accepted(), 0);
 }
 
+/// The refusal of the only target.
+async fn refused(cluster: &Arc<Cluster>) -> Response<Download> {
+    let opened = open(cluster, wish(cluster), REQUEST, &asked()).await.unwrap();
+    let Answer::Refused(refused) = opened.answer else { panic!("it switched") };
+    *refused
+}
+
 #[test]
 fn a_refusal_is_an_answer_and_no_failure() {
-    for version in ["1.1", "1.0"] {
+    let large = "x".repeat(5_000_000);
+    for (version, framing, body) in [
+        ("1.1", "Content-Length: 2\r\n", "no"),
+        ("1.0", "Content-Length: 2\r\n", "no"),
+        ("1.1", "", &large),
+        ("1.1", "Content-Length: 5000000\r\nConnection: close\r\n", &large),
+        ("1.1", "Content-Length: 0\r\n", ""),
+    ] {
         let server =
-            Fake::answering(format!("HTTP/{version} 403 Forbidden\r\nContent-Length: 2\r\nX-A: b\r\n\r\nno"));
+            Fake::answering(format!("HTTP/{version} 403 Forbidden\r\n{framing}X-A: b\r\n\r\n{body}"));
         let cluster = cluster(&upstream(&[server.address]));
-        let Answer::Refused(refused) = opened(&cluster).unwrap().answer else { panic!("it switched") };
-        assert_eq!((refused.status, &*refused.body), (StatusCode::FORBIDDEN, &b"no"[..]));
-        assert_eq!(refused.headers["x-a"], "b");
+        run(async {
+            let (head, rest) = refused(&cluster).await.into_parts();
+            assert_eq!((head.status, &head.headers["x-a"]), (StatusCode::FORBIDDEN, &"b".parse().unwrap()));
+            let under_way = u32::from(!body.is_empty());
+            assert_eq!(cluster.targets()[0].in_flight(), under_way, "until the end of the body");
+            assert!(rest.collect().await.unwrap().to_bytes() == body);
+            assert_eq!(cluster.targets()[0].in_flight(), 0);
+        });
         assert_eq!(failures(&cluster, 0), BTreeMap::new());
     }
+}
+
+#[test]
+fn a_refusal_may_take_longer_than_the_handshake_and_blames_nobody_when_it_does_not_go_on() {
+    let server = Fake::start(|_, stream| {
+        read_head(stream);
+        stream.write_all(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 9\r\n\r\nshort").unwrap();
+        let _until_it_hangs_up = stream.read(&mut [0]);
+    });
+    let (handshake, read) = (Duration::from_millis(200), Duration::from_millis(400));
+    let timeouts = UpstreamTimeouts { handshake, read, ..UpstreamTimeouts::default() };
+    let cluster = cluster(&Upstream { timeouts, ..upstream(&[server.address]) });
+    let error = run(async { refused(&cluster).await.collect().await.err().unwrap() });
+    assert_eq!(error.to_string(), "the upstream's answer did not go on for 400ms");
+    assert_eq!(failures(&cluster, 0), BTreeMap::new());
+    assert_eq!(cluster.targets()[0].in_flight(), 0);
+}
+
+#[test]
+fn a_refusal_that_breaks_off_is_an_error_of_its_body() {
+    let server = Fake::answering("HTTP/1.1 403 Forbidden\r\nContent-Length: 9\r\n\r\nshort");
+    let cluster = cluster(&upstream(&[server.address]));
+    run(async { assert!(refused(&cluster).await.collect().await.is_err()) });
+    assert_eq!(failures(&cluster, 0), BTreeMap::from([("lost", 1)]));
+}
+
+#[test]
+fn a_refusal_that_is_not_wanted_any_more_ends_its_connection() {
+    let (sender, ended) = std::sync::mpsc::channel();
+    let server = Fake::start(move |_, stream| {
+        read_head(stream);
+        stream.write_all(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 9\r\n\r\n").unwrap();
+        sender.send(stream.read(&mut [0]).ok()).unwrap();
+    });
+    let cluster = cluster(&upstream(&[server.address]));
+    run(async {
+        drop(refused(&cluster).await);
+        while ended.try_recv().is_err() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    });
+    assert_eq!(failures(&cluster, 0), BTreeMap::new());
 }
 
 #[test]
@@ -216,7 +281,7 @@ fn a_target_may_be_a_unix_socket() {
     let target = model::Target::new(TargetAddress::Unix(path.clone()));
     let cluster = cluster(&Upstream::new("backend", vec![target]));
     let opened = opened(&cluster).unwrap();
-    assert!(matches!(opened.answer, Answer::Switched(_)));
+    assert!(matches!(opened.answer, Answer::Switched(..)));
     assert_eq!(*opened.address, *format!("unix:{}", path.display()));
     server.join().unwrap();
     std::fs::remove_dir_all(&directory).unwrap();

@@ -150,3 +150,38 @@ fn a_request_that_breaks_off_is_the_clients_fault() {
     assert!(!ended.recv().unwrap().contains("\r\n0\r\n"), "the target must not take it for whole");
     assert_eq!(failures(&cluster, 0), BTreeMap::new());
 }
+
+#[test]
+fn a_request_that_breaks_off_behind_an_early_answer_is_the_clients_fault() {
+    let fake = Fake::start(|_, stream| {
+        read_head(stream);
+        stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nab").unwrap();
+        while !is_over(stream) {}
+    });
+    let cluster = cluster(&upstream(&[fake.address]));
+    run(async {
+        let feed = Feed::default();
+        let exchanged = send(&Pool::default(), &cluster, request("POST", feed.clone())).await.unwrap();
+        feed.put(Err("above max-body-size".into()));
+        assert!(exchanged.response.into_body().collect().await.is_err());
+    });
+    assert_eq!(failures(&cluster, 0), BTreeMap::new());
+    assert_eq!(cluster.targets()[0].in_flight(), 0);
+}
+
+#[test]
+fn a_target_that_hangs_up_on_a_client_that_sends_nothing_is_not_at_fault() {
+    let early = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nab";
+    for answer in ["", early] {
+        // It has read the head, and what is to come behind it does not.
+        let fake = Fake::answering(answer);
+        let cluster = cluster(&upstream(&[fake.address]));
+        run(async {
+            match send(&Pool::default(), &cluster, request("POST", Feed::default())).await {
+                Ok(exchanged) => assert!(exchanged.response.into_body().collect().await.is_err()),
+                Err(error) => assert_eq!((told(&error), answer), ((502, "upstream_lost"), "")),
+            }
+        });
+        assert_eq!(failures(&cluster, 0), BTreeMap::new(), "{answer:?}");
+    }
+}

@@ -119,6 +119,30 @@ fn an_answer_is_read_though_the_target_takes_no_more_of_the_request() {
 }
 
 #[test]
+fn a_length_that_is_told_twice_is_passed_once() {
+    let twice = "HTTP/1.1 200 OK\r\nContent-Length: 5, 5\r\n\r\nhello";
+    let repeated = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nX-A: b\r\nContent-Length: 5\r\n\r\nhello";
+    let other = "HTTP/1.1 304 Not Modified\r\nContent-Length: 7\r\n\r\n";
+    let bare = "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nhello";
+    for (method, answer, lengths) in [
+        ("GET", twice, &["5"][..]),
+        ("GET", repeated, &["5"]),
+        ("GET", other, &["7"]),
+        ("HEAD", &twice.replace("5, 5", "7"), &["7"]),
+        ("GET", bare, &[]),
+    ] {
+        let fake = Fake::answering(answer);
+        let cluster = cluster(&upstream(&[fake.address]));
+        run(async {
+            let request = request(method, Empty::<Bytes>::new());
+            let exchanged = send(&Pool::default(), &cluster, request).await.unwrap();
+            let told: Vec<_> = exchanged.response.headers().get_all("content-length").iter().collect();
+            assert_eq!(told, lengths, "{answer:?}");
+        });
+    }
+}
+
+#[test]
 fn interim_answers_are_left_out() {
     let fake = Fake::answering(
         "HTTP/1.1 103 Early Hints\r\nLink: a\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n0",

@@ -104,3 +104,33 @@ fn silence_within_an_answer_is_the_end_of_it() {
     assert_eq!(failures(&cluster, 0), BTreeMap::from([("timeout", 1)]));
     ended.recv().unwrap();
 }
+
+#[test]
+fn a_client_that_stalls_its_request_behind_an_early_answer_is_the_one_at_fault() {
+    let goes_on = |silent: bool| {
+        Fake::start(move |_, stream| {
+            read_head(stream);
+            stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n").unwrap();
+            while silent && !is_over(stream) {}
+            while stream.write_all(b"a").is_ok() {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+        })
+    };
+    let long = Duration::from_secs(60);
+    for (write, read, silent, expected) in [
+        (SOON, long, true, "the body of the request did not go on for 60ms"),
+        (SOON, SOON * 10, false, "the body of the request did not go on for 60ms"),
+        (long, SOON, true, "the upstream's answer did not go on for 60ms"),
+    ] {
+        let fake = goes_on(silent);
+        let timeouts = hasty(|timeouts| (timeouts.write, timeouts.read) = (write, read));
+        let cluster = cluster(&Upstream { timeouts, ..upstream(&[fake.address]) });
+        let error = run(async {
+            let exchanged = send(&Pool::default(), &cluster, request("POST", Feed::default())).await.unwrap();
+            exchanged.response.into_body().collect().await.err().unwrap()
+        });
+        assert_eq!(error.to_string(), expected);
+        assert_eq!(failures(&cluster, 0), BTreeMap::new());
+    }
+}

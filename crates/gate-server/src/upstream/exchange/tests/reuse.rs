@@ -32,7 +32,7 @@ fn the_pool_has_a_size_and_a_patience() {
         }
         settle(&pool, 2).await;
         settle(&pool, 0).await;
-        assert!(pool.take(cluster.targets()[0].key()).is_none());
+        assert!(pool.take(&cluster.targets()[0]).is_none());
     });
     assert_eq!(fake.accepted(), 4);
 }
@@ -75,7 +75,31 @@ fn a_connection_that_was_given_up_while_it_waited_costs_no_request() {
         let error = send(&pool, &cluster, request("POST", Full::new(Bytes::from_static(b"x")))).await;
         assert_eq!(told(&error.err().unwrap()), (502, "upstream_lost"), "it may have been carried out");
     });
-    assert_eq!(failures(&cluster, 0), BTreeMap::from([("lost", 1)]));
+    assert_eq!(failures(&cluster, 0), BTreeMap::new(), "the target may have been within its rights");
+}
+
+#[test]
+fn a_connection_to_an_address_that_a_name_no_longer_has_is_used_for_nothing() {
+    let fake = numbered();
+    let target = model::TargetAddress::Tcp { host: "backend.test".to_owned(), port: fake.address.port() };
+    let cluster = cluster(&Upstream::new("backend", vec![model::Target::new(target)]));
+    let stands_for = |addresses: &[&str]| {
+        let list = addresses.iter().map(|text| text.parse().unwrap()).collect();
+        cluster.targets()[0].whereabouts().named().unwrap().set(list, clock::now());
+    };
+    run(async {
+        let pool = Pool::default();
+        for (addresses, number) in [(&["127.0.0.1"][..], "0"), (&["127.0.0.1", "127.0.0.9"], "0")] {
+            stands_for(addresses);
+            assert_eq!(whole(send(&pool, &cluster, get()).await.unwrap()).await.1, number);
+            settle(&pool, 1).await;
+        }
+        // Nobody listens there.
+        stands_for(&["127.0.0.9"]);
+        assert_eq!(told(&send(&pool, &cluster, get()).await.err().unwrap()).1, "upstream_unreachable");
+        assert_eq!(pool.len(), 0);
+    });
+    assert_eq!(fake.accepted(), 1);
 }
 
 #[test]
