@@ -14,6 +14,7 @@ pub mod message;
 pub mod metrics;
 pub mod noise;
 pub mod panics;
+pub mod passage;
 pub mod peer;
 pub mod records;
 pub mod rig;

@@ -43,8 +43,8 @@ struct Seen {
     /// The end of what has come, as far as it can be the beginning of a request line: at most
     /// [`LINE_MAX`] bytes.
     unfinished: Vec<u8>,
-    /// Of each line found, what stands before the `#`: at most [`FOUND_MAX`] of them, the
-    /// oldest first.
+    /// Of each line found, what stands before the `#`: at most [`FOUND_MAX`] of them, of at most
+    /// [`LINE_MAX`] bytes in all, the oldest first.
     found: VecDeque<Box<[u8]>>,
 }
 
@@ -171,8 +171,10 @@ impl Seen {
     fn remember(&mut self, line: &[u8]) {
         // What makes it longer than a line can be stands before the method.
         let line = line.get(line.len().saturating_sub(LINE_MAX)..).unwrap_or(line);
-        if self.found.len() >= FOUND_MAX {
-            self.found.pop_front();
+        let mut total: usize = self.found.iter().map(|found| found.len()).sum();
+        while self.found.len() >= FOUND_MAX || total + line.len() > LINE_MAX {
+            let Some(oldest) = self.found.pop_front() else { break };
+            total -= oldest.len();
         }
         self.found.push_back(line.into());
     }

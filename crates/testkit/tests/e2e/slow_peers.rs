@@ -20,7 +20,7 @@ use testkit::rig::{Rig, Session};
 const BUFFER: usize = 256 * 1024;
 /// What a peer sends that has no end of patience: far more than the kernel holds of the
 /// gateway's own connections.
-const FLOOD: usize = 32 * 1024 * 1024;
+const FLOOD: usize = 64 * 1024 * 1024;
 /// Until a sender is taken to be blocked.
 const BLOCKED: Duration = Duration::from_millis(100);
 
