@@ -137,8 +137,13 @@ impl Exchange {
                 self.told.fault.get_or_insert_with(|| ("client_gone", detail.to_owned()));
             }
             Ending::Broken(error) => {
-                let is_of_upstream = self.told.upstream.is_some();
-                let reason = if is_of_upstream { "upstream_answer_broken" } else { "request_body_broken" };
+                let is_over_limit =
+                    self.told.received.as_ref().is_some_and(|received| received.is_over_limit());
+                let reason = match self.told.upstream {
+                    _ if is_over_limit => "body_too_large",
+                    Some(_) => "upstream_answer_broken",
+                    None => "request_body_broken",
+                };
                 self.told.fault = Some((reason, chain(&*error)));
                 if self.asked.version == Version::HTTP_10 {
                     // It may have no other end than that of the connection, which must not look like one.

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use gate_config::model::{self, TargetAddress, Upstream};
 use http::HeaderMap;
+use socket2::{Domain, Socket, Type};
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::Notify;
 use tokio::task::unconstrained;
@@ -130,10 +131,13 @@ impl Watch for Heard {
     }
 }
 
-/// An address where nobody listens.
+/// An address where nobody listens, nor will: it is taken for as long as the process lives.
 pub(super) fn nobody() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap()
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+    let address = socket.local_addr().unwrap().as_socket().unwrap();
+    std::mem::forget(socket);
+    address
 }
 
 pub(super) fn target(address: SocketAddr) -> model::Target {
