@@ -13,6 +13,7 @@ use gate_net::socket::{self, Sharing};
 
 use crate::observe::writer::Records;
 use crate::snapshot::Snapshot;
+use crate::upstream::cluster::Cluster;
 use crate::upstream::resolve;
 
 /// A configuration that can run, with all that it holds.
@@ -125,9 +126,20 @@ enum Taken {
 }
 
 fn build(config: Config) -> Result<Snapshot, Vec<Objection>> {
-    let snapshot = Snapshot::build(config)?;
-    let objections = resolve::resolve_all(snapshot.clusters());
-    if objections.is_empty() { Ok(snapshot) } else { Err(objections) }
+    let upstreams = config.upstreams.clone();
+    match Snapshot::build(config) {
+        Ok(snapshot) => {
+            let objections = resolve::resolve_all(snapshot.clusters());
+            if objections.is_empty() { Ok(snapshot) } else { Err(objections) }
+        }
+        Err(mut objections) => {
+            // Names are looked at all the same, so that all is told at once.
+            let clusters: Vec<_> =
+                upstreams.iter().filter_map(|upstream| Cluster::new(upstream).ok()).collect();
+            objections.extend(resolve::resolve_all(&clusters));
+            Err(objections)
+        }
+    }
 }
 
 /// What there is against the addresses, without listening on them.

@@ -142,6 +142,8 @@ impl Conversation {
             }
             match Pin::new(&mut connection).poll(cx) {
                 Poll::Ready(Ok(())) => return Poll::Ready(Ended::Served),
+                // All was written; that the client did not wait for the end is its own affair.
+                Poll::Ready(Err(error)) if error.is_shutdown() => return Poll::Ready(Ended::Served),
                 Poll::Ready(Err(error)) => {
                     conversation.count_broken(&error);
                     conversation.is_cut.set(true);
@@ -273,6 +275,9 @@ impl Conversation {
             (Some(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE), "head_too_large")
         } else if error.is_parse() {
             (Some(StatusCode::BAD_REQUEST), "malformed_request")
+        } else if self.has_answered() {
+            // Between two requests a client may go as it likes.
+            return;
         } else {
             (None, "client_gone")
         };

@@ -61,6 +61,25 @@ impl Secured {
 }
 
 #[test]
+fn a_client_that_goes_with_its_answer_has_not_failed() {
+    for aborts in [false, true] {
+        let secured = Secured::new("");
+        let mut client = secured.send(&Message::get("/a").to_bytes());
+        let mut upstream = secured.rig.backend().accept();
+        let _request = upstream.read_head();
+        upstream.send(b"HTTP/1.1 204 No Content\r\n\r\n");
+        assert_eq!(client.read_head().status(), 204);
+        if aborts {
+            client.abort();
+        } else {
+            drop(client);
+        }
+        let records = secured.rig.finish();
+        assert!(records.of("refused").is_empty(), "{:?}", records.of("refused"));
+    }
+}
+
+#[test]
 fn a_session_over_tls_passes_what_one_without_passes() {
     let secured = Secured::new("");
     let mut session = secured.open();
