@@ -13,6 +13,9 @@ mod upstream;
 use std::sync::Arc;
 use std::time::Duration;
 
+use gate_core::ids::{AgentId, RouteId, UpstreamId};
+use gate_core::route::Table;
+
 pub use listener::{
     ClientAuth, Identity, ListenAddress, Listener, Peers, ServerTls, SniIdentity, TlsVersion,
 };
@@ -42,6 +45,36 @@ pub struct Config {
     pub agents: Vec<Agent>,
     /// Metrics and logs.
     pub observability: Observability,
+}
+
+impl Config {
+    /// The route of that id.
+    #[must_use]
+    pub fn route(&self, id: RouteId) -> Option<&Route> {
+        at(&self.routes, id.0)
+    }
+
+    /// The upstream of that id.
+    #[must_use]
+    pub fn upstream(&self, id: UpstreamId) -> Option<&Upstream> {
+        at(&self.upstreams, id.0)
+    }
+
+    /// The agent of that id.
+    #[must_use]
+    pub fn agent(&self, id: AgentId) -> Option<&Agent> {
+        at(&self.agents, id.0)
+    }
+
+    /// The table by which requests find their routes.
+    #[must_use]
+    pub fn table(&self) -> Table {
+        Table::new(self.routes.iter().map(|route| (route.conditions.clone(), route.priority)).collect())
+    }
+}
+
+fn at<T>(items: &[T], index: u32) -> Option<&T> {
+    usize::try_from(index).ok().and_then(|index| items.get(index))
 }
 
 /// An external inspector.

@@ -103,20 +103,18 @@ impl Snapshot {
         if !objections.is_empty() {
             return Err(objections);
         }
-        let table = Table::new(
-            config.routes.iter().map(|route| (route.conditions.clone(), route.priority)).collect(),
-        );
+        let table = config.table();
         let routes = config.routes.iter().map(|route| RouteSeats::of(&route.websocket)).collect();
         let seats = Seats::new(config.server.max_connections);
         Ok(Self { config, table, seats, routes, clusters, acceptors })
     }
 
     pub(crate) fn route(&self, id: RouteId) -> Option<&Route> {
-        self.config.routes.get(index(id.0))
+        self.config.route(id)
     }
 
     pub(crate) fn agent(&self, id: AgentId) -> Option<&Agent> {
-        self.config.agents.get(index(id.0))
+        self.config.agent(id)
     }
 
     pub(crate) fn cluster(&self, id: UpstreamId) -> Option<&Arc<Cluster>> {

@@ -28,12 +28,3 @@ pub(crate) mod target;
 pub(crate) mod upgrade;
 mod upload;
 pub(crate) mod wish;
-
-use std::time::Duration;
-
-use tokio::time::timeout;
-
-/// What `work` gives within `limit`, which is none when zero.
-async fn within<F: Future>(limit: Duration, work: F) -> Option<F::Output> {
-    if limit.is_zero() { Some(work.await) } else { timeout(limit, work).await.ok() }
-}

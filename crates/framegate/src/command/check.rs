@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use gate_config::model::{Action, Config};
 use gate_core::path;
-use gate_core::route::{Request, Table};
+use gate_core::route::Request;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 use super::configuration;
@@ -57,8 +57,7 @@ fn explain(config: &Config, ask: &Ask, fields: Vec<(HeaderName, HeaderValue)>) -
     };
     let request =
         Request { host, path: &path, query: ask.target.query(), method: &ask.method, headers: &headers };
-    let table =
-        Table::new(config.routes.iter().map(|route| (route.conditions.clone(), route.priority)).collect());
+    let table = config.table();
     let mut text = format!("{} {path}", ask.method);
     if path != ask.target.path() {
         // Writing to a string cannot fail.
@@ -67,9 +66,7 @@ fn explain(config: &Config, ask: &Ask, fields: Vec<(HeaderName, HeaderValue)>) -
     text.push('\n');
     let mut answer = None;
     for tried in table.explain(&request) {
-        let Some(route) = usize::try_from(tried.route.0).ok().and_then(|id| config.routes.get(id)) else {
-            continue;
-        };
+        let Some(route) = config.route(tried.route) else { continue };
         let _infallible = match tried.misfit {
             Some(misfit) => {
                 writeln!(text, "  no   {} (priority {}): {misfit} does not match", route.id, route.priority)
@@ -93,17 +90,14 @@ fn explain(config: &Config, ask: &Ask, fields: Vec<(HeaderName, HeaderValue)>) -
 fn outcome(config: &Config, route: &gate_config::model::Route) -> String {
     let mut text = match route.action {
         Action::Builtin(handler) => format!("answered by the gateway: {handler:?}\n"),
-        Action::Proxy(id) => {
-            let upstream = usize::try_from(id.0).ok().and_then(|id| config.upstreams.get(id));
-            upstream.map_or_else(String::new, |upstream| {
-                let targets: Vec<String> =
-                    upstream.targets.iter().map(|target| target.address.value.to_string()).collect();
-                format!("goes to upstream {}: {}\n", upstream.id, targets.join(", "))
-            })
-        }
+        Action::Proxy(id) => config.upstream(id).map_or_else(String::new, |upstream| {
+            let targets: Vec<String> =
+                upstream.targets.iter().map(|target| target.address.value.to_string()).collect();
+            format!("goes to upstream {}: {}\n", upstream.id, targets.join(", "))
+        }),
     };
     for id in &route.agents {
-        let Some(agent) = usize::try_from(id.0).ok().and_then(|id| config.agents.get(id)) else { continue };
+        let Some(agent) = config.agent(*id) else { continue };
         let _infallible = writeln!(
             text,
             "agent {} cannot be asked yet; its failure-mode is {:?}",

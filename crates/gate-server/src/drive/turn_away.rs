@@ -5,20 +5,15 @@ use std::time::Duration;
 
 use gate_net::Stream;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::time::timeout;
 use ws_proto::{CloseCode, ControlFrame};
+
+use crate::clock::within;
 
 /// Sends the Close, then the FIN, and waits for the client's within `limit` (zero: as
 /// long as it takes). What the client sends meanwhile is dropped.
 pub(crate) async fn turn_away(mut client: Stream, code: CloseCode, reason: &str, limit: Duration) {
     let frame = ControlFrame::close(code, reason, None);
-    let written = client.write_all(frame.as_bytes());
-    let is_written = if limit.is_zero() {
-        written.await.is_ok()
-    } else {
-        matches!(timeout(limit, written).await, Ok(Ok(())))
-    };
-    if is_written {
+    if let Some(Ok(())) = within(limit, client.write_all(frame.as_bytes())).await {
         linger(client, limit).await;
     }
 }
@@ -32,9 +27,5 @@ pub(crate) async fn linger(mut client: Stream, limit: Duration) {
             while matches!(client.read(&mut dropped).await, Ok(1..)) {}
         }
     };
-    if limit.is_zero() {
-        until_the_end.await;
-    } else {
-        let _whoever_was_first = timeout(limit, until_the_end).await;
-    }
+    let _whoever_was_first = within(limit, until_the_end).await;
 }

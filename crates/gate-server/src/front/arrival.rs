@@ -13,10 +13,9 @@ use gate_net::{Plain, Socket, Stream, Transport};
 use http::StatusCode;
 use tokio::io::AsyncWriteExt;
 use tokio::sync::OwnedSemaphorePermit;
-use tokio::time::timeout;
 use ws_proto::CloseCode;
 
-use crate::clock;
+use crate::clock::{self, within};
 use crate::drive::connection::Established;
 use crate::drive::turn_away::{linger, turn_away};
 use crate::front::client::{Extras, Hop, Scheme};
@@ -211,13 +210,9 @@ impl Arrived {
 /// Tells a client whose request did not come in time (RFC 9110 §15.5.9).
 async fn say_request_timeout(mut stream: Stream) {
     let answer = b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
-    if let Ok(Ok(())) = timeout(LINGER, stream.write_all(answer)).await {
+    if let Some(Ok(())) = within(LINGER, stream.write_all(answer)).await {
         linger(stream, LINGER).await;
     }
-}
-
-async fn within<F: Future>(limit: Duration, work: F) -> Option<F::Output> {
-    if limit.is_zero() { Some(work.await) } else { timeout(limit, work).await.ok() }
 }
 
 static NOBODY: Peers = Peers { networks: Vec::new(), unix: false };

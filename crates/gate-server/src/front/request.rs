@@ -271,16 +271,16 @@ fn judge<B>(
         headers: request.headers(),
     };
     asked.route = asked.snapshot.table.find(&wanted);
-    let (_, route) = asked.route().ok_or(RequestError::NoRoute)?;
+    let snapshot = Arc::clone(&asked.snapshot);
+    let route = asked.route.and_then(|id| snapshot.route(id)).ok_or(RequestError::NoRoute)?;
     match route.action {
         // The gateway itself speaks HTTP only: the wish for an upgrade is not taken up.
         Action::Builtin(_) => asked.is_websocket = false,
         Action::Proxy(_) if conversation.worker.is_draining() => return Err(RequestError::Draining),
         Action::Proxy(_) => {}
     }
-    let (_, route) = asked.route().ok_or(RequestError::NoRoute)?;
     for agent in &route.agents {
-        let Some(agent) = asked.snapshot.agent(*agent) else { continue };
+        let Some(agent) = snapshot.agent(*agent) else { continue };
         match agent.failure_mode {
             FailureMode::Closed => return Err(RequestError::Agent(agent.id.to_string())),
             FailureMode::Open => conversation.worker.counters.fail_open.count(&agent.id),

@@ -4,9 +4,9 @@
 use std::time::Duration;
 
 use gate_config::model::Shutdown;
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 
-use crate::clock;
+use crate::clock::{self, within};
 use crate::worker::Worker;
 use crate::worker::registry::SessionKey;
 
@@ -20,11 +20,7 @@ pub(crate) async fn drain(worker: &Worker) {
         close_over(worker, &worker.registry.keys(), &shutdown).await;
         worker.registry.empty().await;
     };
-    if shutdown.grace.is_zero() {
-        closing.await;
-    } else {
-        let _either_way_it_ends = timeout(shutdown.grace, closing).await;
-    }
+    let _either_way_it_ends = within(shutdown.grace, closing).await;
 }
 
 async fn close_over(worker: &Worker, sessions: &[SessionKey], shutdown: &Shutdown) {

@@ -11,10 +11,9 @@ use gate_net::{Plain, Socket, Stream, socket};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::time::timeout;
 
-use crate::clock;
+use crate::clock::{self, within};
 use crate::upstream::cluster::Cluster;
 use crate::upstream::target::{Failure, Target, Whereabouts};
-use crate::upstream::within;
 
 /// Why a target could not be reached.
 #[derive(Debug, thiserror::Error)]

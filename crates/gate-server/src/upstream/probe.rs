@@ -18,12 +18,13 @@ use ws_proto::handshake::subprotocol::Subprotocols;
 use ws_proto::mask::{self, MaskKey};
 use ws_proto::{CloseCode, ControlFrame, FrameError, FrameHeader, Opcode, Sender};
 
+use crate::clock::within;
 use crate::upstream::cluster::Cluster;
 use crate::upstream::dial::{DialError, dial};
 use crate::upstream::error::UpgradeError;
 use crate::upstream::target::Target;
 use crate::upstream::upgrade::{Switched, Upgraded, upgrade};
-use crate::upstream::{head, request, within};
+use crate::upstream::{head, request};
 
 /// What is wrong with a target.
 #[derive(Debug, thiserror::Error)]

@@ -13,9 +13,9 @@ use tokio::io::AsyncWriteExt;
 use ws_proto::handshake::request::ClientHandshake;
 use ws_proto::handshake::response::{self, Agreement};
 
+use crate::clock::within;
 use crate::upstream::error::UpgradeError;
 use crate::upstream::head::{self, Head};
-use crate::upstream::within;
 
 /// What the upstream answered.
 pub(super) enum Upgraded {
