@@ -22,7 +22,7 @@ pub use listener::{
 pub use observability::{Level, LogFormat, LogTarget, Logging, Metrics, Observability};
 pub use place::{At, Objection, Place};
 pub use route::{Action, Compression, Handler, OnLimit, Route, WebSocket};
-pub use server::{RequestLimits, Server, Shutdown};
+pub use server::{ConnectionLimits, RequestLimits, Server, Shutdown};
 pub use upstream::{
     ClientTls, HashKey, HealthCheck, OnUnhealthy, Passive, Pool, Probe, SameSite, Sticky, Target,
     TargetAddress, Upstream, UpstreamTimeouts,

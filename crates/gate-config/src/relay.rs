@@ -9,9 +9,9 @@ use gate_core::ids::UpstreamId;
 use gate_core::{Limits, Policy, Timeouts};
 
 use crate::model::{
-    Action, At, Config, Level, ListenAddress, Listener, LogFormat, LogTarget, Logging, Metrics,
-    Observability, Passive, RequestLimits, Route, Server, Shutdown, Target, Upstream, UpstreamTimeouts,
-    WebSocket,
+    Action, At, Config, ConnectionLimits, Level, ListenAddress, Listener, LogFormat, LogTarget, Logging,
+    Metrics, Observability, Passive, RequestLimits, Route, Server, Shutdown, Target, Upstream,
+    UpstreamTimeouts, WebSocket,
 };
 
 /// See the module. Durations of zero and counts of 0 mean no limit.
@@ -70,7 +70,7 @@ impl Relay {
             listen,
             upstream,
             workers: 0,
-            max_connections: Server::default().max_connections,
+            max_connections: Server::default().connections.all,
             limits: Limits::default(),
             timeouts: Timeouts::default(),
             handshake: HandshakeTimeouts::default(),
@@ -98,7 +98,7 @@ impl From<Relay> for Config {
             passive: Passive { max_fails: 0, ..Passive::default() },
             ..Upstream::new("relay", vec![relay.upstream])
         };
-        let policy = Policy { limits: relay.limits, timeouts: relay.timeouts };
+        let policy = Policy { limits: relay.limits, timeouts: relay.timeouts, ..Policy::default() };
         let route = Route {
             websocket: WebSocket { policy: Arc::new(policy), ..WebSocket::default() },
             ..Route::new("relay", Action::Proxy(UpstreamId(0)))
@@ -106,7 +106,7 @@ impl From<Relay> for Config {
         Self {
             server: Server {
                 worker_threads: relay.workers,
-                max_connections: relay.max_connections,
+                connections: ConnectionLimits { all: relay.max_connections, ..ConnectionLimits::default() },
                 shutdown: relay.shutdown,
             },
             limits: RequestLimits::default(),

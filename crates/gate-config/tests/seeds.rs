@@ -71,8 +71,8 @@ fn the_fragments_load_by_include() {
 
     let limits = loaded("with-connection-limits.kdl");
     let websocket = &limits.config.routes[0].websocket;
-    assert_eq!((websocket.max_connections, websocket.max_connections_per_ip), (1000, 10));
-    assert_eq!(websocket.idle_timeout, Duration::from_secs(300));
+    assert_eq!((websocket.connections.all, websocket.connections.per_address), (1000, 10));
+    assert_eq!(websocket.policy.timeouts.idle, Duration::from_secs(300));
     assert_eq!(warnings(&limits), ["`idle-timeout-secs` is accepted but not enforced yet"]);
 
     let cookie = loaded("with-cookie-auth.kdl");

@@ -49,6 +49,7 @@ fn policy(flags: u8) -> Policy {
             validate_utf8: flags & 0x20 == 0,
         },
         timeouts: Timeouts { frame, ..Timeouts::default() },
+        ..Policy::default()
     }
 }
 

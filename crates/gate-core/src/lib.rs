@@ -8,12 +8,13 @@ pub mod ids;
 pub mod origin;
 pub mod path;
 pub mod policy;
+pub mod rate;
 pub mod route;
 pub mod session;
 pub mod side;
 
 pub use ids::SessionId;
-pub use policy::{Policy, Timeouts};
+pub use policy::{Age, Keepalive, PingTo, Policy, Timeouts};
 pub use session::{Observe, Output, Session, Step};
 pub use side::Side;
 pub use ws_proto::walk::Limits;

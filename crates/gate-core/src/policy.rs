@@ -1,17 +1,25 @@
 //! What a session must keep to: one immutable value that all sessions of a
 //! configuration share.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use ws_proto::CloseCode;
 use ws_proto::walk::Limits;
 
+use crate::side::Side;
+
 /// The rules of a session.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Policy {
     /// Sizes and counts of what the peers send.
     pub limits: Limits,
     /// How long things may take.
     pub timeouts: Timeouts,
+    /// How old a session may become.
+    pub age: Age,
+    /// How peers are asked whether they are there.
+    pub keepalive: Keepalive,
 }
 
 /// How long things may take once the session is open. Zero means no limit.
@@ -26,6 +34,10 @@ pub struct Timeouts {
     pub half_close: Duration,
     /// From the first byte of a frame to its last; off by default.
     pub frame: Duration,
+    /// Without data from either peer; off by default.
+    pub idle: Duration,
+    /// Whether pings and pongs of the peers are data in this sense. Default no.
+    pub idle_counts_control: bool,
 }
 
 impl Default for Timeouts {
@@ -35,6 +47,72 @@ impl Default for Timeouts {
             close: Duration::from_secs(5),
             half_close: Duration::from_secs(60),
             frame: Duration::ZERO,
+            idle: Duration::ZERO,
+            idle_counts_control: false,
         }
+    }
+}
+
+/// How old a session may become.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Age {
+    /// From the 101 to the Close frame; zero: no limit.
+    pub max: Duration,
+    /// Sessions end by as much as this earlier, each at a time of its own, so that those
+    /// that began together do not all come back together.
+    pub jitter: Duration,
+    /// What the client is told. Default 4001.
+    pub code: CloseCode,
+    /// The same in words. Default "Connection is Aged".
+    pub reason: Arc<str>,
+}
+
+impl Default for Age {
+    fn default() -> Self {
+        Self {
+            max: Duration::ZERO,
+            jitter: Duration::ZERO,
+            code: CloseCode::AGED,
+            reason: "Connection is Aged".into(),
+        }
+    }
+}
+
+/// How peers are asked whether they are there: by pings of the gateway's own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Keepalive {
+    /// Between two pings; zero: none.
+    pub interval: Duration,
+    /// For the answer to a ping; zero: as long as it takes. Default 10 s.
+    pub timeout: Duration,
+    /// Who is asked.
+    pub to: PingTo,
+}
+
+/// Who is sent pings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PingTo {
+    /// The client.
+    Client,
+    /// The upstream.
+    Upstream,
+    /// Both.
+    Both,
+}
+
+impl PingTo {
+    /// Whether `side` is one of them.
+    #[must_use]
+    pub const fn includes(self, side: Side) -> bool {
+        matches!(
+            (self, side),
+            (Self::Both, _) | (Self::Client, Side::Client) | (Self::Upstream, Side::Upstream)
+        )
+    }
+}
+
+impl Default for Keepalive {
+    fn default() -> Self {
+        Self { interval: Duration::ZERO, timeout: Duration::from_secs(10), to: PingTo::Both }
     }
 }

@@ -105,7 +105,7 @@ impl Snapshot {
         }
         let table = config.table();
         let routes = config.routes.iter().map(|route| RouteSeats::of(&route.websocket)).collect();
-        let seats = Seats::new(config.server.max_connections);
+        let seats = Seats::new(config.server.connections.all);
         Ok(Self { config, table, seats, routes, clusters, acceptors })
     }
 
@@ -182,7 +182,7 @@ impl Snapshot {
 
 impl RouteSeats {
     fn of(websocket: &WebSocket) -> Self {
-        let (all, per_address) = (websocket.max_connections, websocket.max_connections_per_ip);
+        let (all, per_address) = (websocket.connections.all, websocket.connections.per_address);
         Self {
             all: (all > 0).then(|| Seats::new(all)),
             per_address: (per_address > 0).then(|| SeatsPerAddress::new(per_address)),

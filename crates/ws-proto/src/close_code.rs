@@ -25,6 +25,8 @@ impl CloseCode {
     pub const SERVICE_RESTART: Self = Self(1012);
     /// 1013: try again later.
     pub const TRY_AGAIN_LATER: Self = Self(1013);
+    /// 4001, by which clients of the gateway know that their connection was too old.
+    pub const AGED: Self = Self(4001);
 
     /// Accepts the codes that an endpoint may send: 1000 to 1003, 1007 to 1014 and
     /// 3000 to 4999. 1004, 1005, 1006 and 1015 are reserved for use off the wire.

@@ -2,7 +2,7 @@
 
 use super::{Context, arc, names_of, tls};
 use crate::fields::{Entry, Fields};
-use crate::model::{At, ListenAddress, Listener, Peers};
+use crate::model::{At, ConnectionLimits, ListenAddress, Listener, Peers};
 use crate::report::Code;
 use crate::value::{listen_address, mode, network};
 use crate::words::Protocol;
@@ -43,6 +43,7 @@ fn listener(entry: &Entry<'_>, cx: &mut Context<'_>) -> Option<Listener> {
     let listener = Listener {
         id: arc(entry.id),
         trusted_proxies: peers(fields, "trusted-proxies", cx),
+        connections: ConnectionLimits::default(),
         proxy_protocol: proxy_protocol.map(|fields| peers(&fields, "from", cx)).unwrap_or_default(),
         head_timeout: fields.duration("request-head-timeout", cx.report).unwrap_or(defaults.head_timeout),
         keepalive_timeout: fields

@@ -6,7 +6,7 @@ use ws_proto::CloseCode;
 
 use super::Context;
 use crate::fields::Fields;
-use crate::model::{RequestLimits, Server, Shutdown};
+use crate::model::{ConnectionLimits, RequestLimits, Server, Shutdown};
 use crate::report::Code;
 
 pub(super) fn server(top: &Fields<'_>, cx: &mut Context<'_>) -> Server {
@@ -14,7 +14,10 @@ pub(super) fn server(top: &Fields<'_>, cx: &mut Context<'_>) -> Server {
     let Some(fields) = top.sub("server", cx.report) else { return defaults };
     Server {
         worker_threads: fields.number("worker-threads", cx.report).unwrap_or(defaults.worker_threads),
-        max_connections: fields.number("max-connections", cx.report).unwrap_or(defaults.max_connections),
+        connections: ConnectionLimits {
+            all: fields.number("max-connections", cx.report).unwrap_or(defaults.connections.all),
+            ..defaults.connections
+        },
         shutdown: shutdown(&fields, cx),
     }
 }

@@ -8,7 +8,7 @@ use gate_core::{Limits, Policy, Timeouts};
 use super::Context;
 use super::matches::tokens;
 use crate::fields::{Fields, get};
-use crate::model::WebSocket;
+use crate::model::{ConnectionLimits, WebSocket};
 use crate::report::Code;
 use crate::schema::WEBSOCKET;
 
@@ -38,13 +38,15 @@ pub(super) fn read(route: &Fields<'_>, cx: &mut Context<'_>) -> WebSocket {
     let websocket = WebSocket {
         enabled: enabled.or(flag).unwrap_or(true),
         policy: Arc::new(policy(&fields, report)),
-        max_connections: fields.number("max-connections", report).unwrap_or(defaults.max_connections),
-        max_connections_per_ip: fields
-            .number("max-connections-per-ip", report)
-            .unwrap_or(defaults.max_connections_per_ip),
+        connections: ConnectionLimits {
+            all: fields.number("max-connections", report).unwrap_or(defaults.connections.all),
+            per_address: fields
+                .number("max-connections-per-ip", report)
+                .unwrap_or(defaults.connections.per_address),
+            ..defaults.connections
+        },
         on_limit: fields.word("on-limit", report).map_or(defaults.on_limit, |word| word.value),
         compression: fields.word("compression", report).map_or(defaults.compression, |word| word.value),
-        idle_timeout: fields.duration("idle-timeout-secs", report).unwrap_or(defaults.idle_timeout),
         origins: Origins { patterns: origins(&fields, cx) },
         subprotocols: tokens(&fields, "subprotocols", cx),
     };
@@ -56,7 +58,7 @@ pub(super) fn read(route: &Fields<'_>, cx: &mut Context<'_>) -> WebSocket {
 }
 
 fn policy(fields: &Fields<'_>, report: &mut crate::report::Report) -> Policy {
-    let Policy { limits, timeouts } = Policy::default();
+    let Policy { limits, timeouts, age, keepalive } = Policy::default();
     Policy {
         limits: Limits {
             frame_size_max: fields.size("max-frame-size", report).unwrap_or(limits.frame_size_max),
@@ -69,7 +71,11 @@ fn policy(fields: &Fields<'_>, report: &mut crate::report::Report) -> Policy {
             close: fields.duration("close-timeout-ms", report).unwrap_or(timeouts.close),
             half_close: fields.duration("half-close-timeout-ms", report).unwrap_or(timeouts.half_close),
             frame: fields.duration("frame-timeout-ms", report).unwrap_or(timeouts.frame),
+            idle: fields.duration("idle-timeout-secs", report).unwrap_or(timeouts.idle),
+            idle_counts_control: timeouts.idle_counts_control,
         },
+        age,
+        keepalive,
     }
 }
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use super::place::At;
+use super::server::ConnectionLimits;
 
 /// One address that clients connect to.
 #[derive(Clone, Debug)]
@@ -24,6 +25,8 @@ pub struct Listener {
     /// `proxy-protocol { from … }`: peers that must begin with the PROXY protocol; all others
     /// must not. Empty: nobody.
     pub proxy_protocol: Peers,
+    /// `max-connections` and the like, for those that come here.
+    pub connections: ConnectionLimits,
     /// `request-head-timeout`: from the connection, or the end of the last exchange's body, once
     /// a first byte has come, to the end of a request head. Default 10 s.
     pub head_timeout: Duration,
@@ -46,6 +49,7 @@ impl Listener {
             tls: None,
             trusted_proxies: Peers::default(),
             proxy_protocol: Peers::default(),
+            connections: ConnectionLimits::default(),
             head_timeout: Duration::from_secs(10),
             keepalive_timeout: Duration::from_secs(75),
             send_timeout: Duration::from_secs(60),

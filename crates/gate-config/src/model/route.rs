@@ -1,12 +1,13 @@
 //! `routes`: which requests, and what becomes of them.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use gate_core::Policy;
 use gate_core::ids::{AgentId, UpstreamId};
 use gate_core::origin::Origins;
 use gate_core::route::Conditions;
+
+use super::server::ConnectionLimits;
 
 /// One route.
 #[derive(Clone, Debug)]
@@ -74,10 +75,8 @@ pub struct WebSocket {
     pub enabled: bool,
     /// What sessions must keep to.
     pub policy: Arc<Policy>,
-    /// `max-connections` of the route.
-    pub max_connections: u64,
-    /// `max-connections-per-ip` of the route; IPv6 by /64.
-    pub max_connections_per_ip: u64,
+    /// `max-connections` and the like, for the route.
+    pub connections: ConnectionLimits,
     /// `on-limit`.
     pub on_limit: OnLimit,
     /// `origins`.
@@ -86,8 +85,6 @@ pub struct WebSocket {
     pub subprotocols: Vec<String>,
     /// `compression`.
     pub compression: Compression,
-    /// `idle-timeout-secs`.
-    pub idle_timeout: Duration,
 }
 
 impl Default for WebSocket {
@@ -95,13 +92,11 @@ impl Default for WebSocket {
         Self {
             enabled: true,
             policy: Arc::default(),
-            max_connections: 0,
-            max_connections_per_ip: 0,
+            connections: ConnectionLimits::default(),
             on_limit: OnLimit::Close,
             origins: Origins::default(),
             subprotocols: Vec::new(),
             compression: Compression::Pass,
-            idle_timeout: Duration::ZERO,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use gate_core::rate::Rate;
 use ws_proto::CloseCode;
 
 /// `server`: what concerns the whole process.
@@ -9,15 +10,19 @@ use ws_proto::CloseCode;
 pub struct Server {
     /// `worker-threads`; 0 is one per core.
     pub worker_threads: u16,
-    /// `max-connections`: sessions in the whole process at a time; more are closed with 1013.
-    pub max_connections: u64,
+    /// `max-connections` and the like, for the whole process.
+    pub connections: ConnectionLimits,
     /// How the process ends.
     pub shutdown: Shutdown,
 }
 
 impl Default for Server {
     fn default() -> Self {
-        Self { worker_threads: 0, max_connections: 100_000, shutdown: Shutdown::default() }
+        Self {
+            worker_threads: 0,
+            connections: ConnectionLimits { all: 100_000, ..ConnectionLimits::default() },
+            shutdown: Shutdown::default(),
+        }
     }
 }
 
@@ -58,4 +63,18 @@ impl Default for RequestLimits {
     fn default() -> Self {
         Self { head_size_max: 16 * 1024, header_count_max: 100, body_size_max: 0 }
     }
+}
+
+/// How many sessions there may be, and how fast they may come: in the process, at a listener or
+/// on a route.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ConnectionLimits {
+    /// `max-connections`: sessions at a time.
+    pub all: u64,
+    /// `max-connections-per-ip`: of them, those of one address; of IPv6, of one /64.
+    pub per_address: u64,
+    /// `connection-rate`: sessions that begin.
+    pub rate: Option<Rate>,
+    /// `connection-rate-per-ip`: of them, those of one address; of IPv6, of one /64.
+    pub rate_per_address: Option<Rate>,
 }

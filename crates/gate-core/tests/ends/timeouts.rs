@@ -137,7 +137,7 @@ fn row_30_frames_that_go_nowhere_have_their_own_time_each() {
 #[test]
 fn zero_is_no_limit() {
     let none = Duration::ZERO;
-    let timeouts = Timeouts { send: none, close: none, half_close: none, frame: none };
+    let timeouts = Timeouts { send: none, close: none, half_close: none, frame: none, ..Timeouts::default() };
     let mut pair = Pair::new(Policy { timeouts, ..Policy::default() }, false, start());
     pair.set_appetite(Upstream, Appetite::Bytes(0));
     pair.send(Client, &text(Client, "abc")[..7]);

@@ -88,7 +88,8 @@ impl Simulation {
             validate_utf8: dice.random_bool(0.9),
         };
         let frame = if dice.random_bool(0.2) { Duration::from_secs(3) } else { Duration::ZERO };
-        let policy = Policy { limits, timeouts: Timeouts { frame, ..Timeouts::default() } };
+        let policy =
+            Policy { limits, timeouts: Timeouts { frame, ..Timeouts::default() }, ..Policy::default() };
         let rudeness = *[0.0, 0.002, 0.05].get(dice.random_range(0..3)).expect("one of three");
         let peers = Side::BOTH.map(|side| Peer {
             workload: Workload::new(side, deflate, rudeness),
