@@ -55,6 +55,7 @@ fn settings(args: RelayArgs) -> Relay {
             close: timeouts.close_timeout,
             half_close: timeouts.half_close_timeout,
             frame: timeouts.frame_timeout,
+            ..Timeouts::default()
         },
         handshake: HandshakeTimeouts {
             head: timeouts.handshake_timeout,

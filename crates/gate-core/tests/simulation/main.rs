@@ -98,7 +98,7 @@ impl Simulation {
             has_closed: false,
             has_ended: false,
         });
-        let pair = Pair::new(policy, deflate, start());
+        let pair = Pair::new(policy.clone(), deflate, start());
         Self { seed, dice, policy, deflate, pair, peers }
     }
 
