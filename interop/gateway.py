@@ -91,9 +91,18 @@ class Gateway:
         file = rig.logs / f"{name}.kdl"
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text)
-        child = await rig.child([str(rig.binary), "run", str(file)], rig.logs / f"{name}.log")
-        gateway = cls(child, logs)
-        await gateway._until_up(lambda: gateway._all_listen(text.count('listener "')))
+        return await cls.of_file(rig, name, file, logs)
+
+    @classmethod
+    async def of_file(
+        cls, rig, name: str, file: Path, logs: dict[str, Path], *options: str, **how
+    ) -> "Gateway":
+        """Starts one with a file whose logs are these, and returns when every listener of it has
+        said where it listens; `how` is for the process."""
+        argv = [str(rig.binary), "run", *options, str(file)]
+        gateway = cls(await rig.child(argv, rig.logs / f"{name}.log", **how), logs)
+        count = file.read_text().count('listener "')
+        await gateway._until_up(lambda: gateway._all_listen(count))
         return gateway
 
     async def _until_up(self, is_up) -> None:

@@ -20,13 +20,24 @@ class Child:
 
     @classmethod
     async def start(
-        cls, argv: list[str], log: Path, env: dict[str, str] | None = None, cwd: Path | None = None
+        cls,
+        argv: list[str],
+        log: Path,
+        env: dict[str, str] | None = None,
+        cwd: Path | None = None,
+        pass_fds: tuple[int, ...] = (),
     ) -> "Child":
-        """Starts `argv`, with the log file begun anew."""
+        """Starts `argv`, with the log file begun anew; it inherits `pass_fds` as they are."""
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("wb") as sink:
             process = await asyncio.create_subprocess_exec(
-                *argv, stdin=asyncio.subprocess.DEVNULL, stdout=sink, stderr=sink, env=env, cwd=cwd
+                *argv,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=sink,
+                stderr=sink,
+                env=env,
+                cwd=cwd,
+                pass_fds=pass_fds,
             )
         return cls(process, log)
 

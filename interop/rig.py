@@ -64,9 +64,15 @@ class Rig:
         """The same with a configuration, in which `$name` stands for the value of that name."""
         return await Gateway.run(self, name, config, **values)
 
-    async def child(self, argv: list[str], log: Path) -> Child:
+    async def child(
+        self,
+        argv: list[str],
+        log: Path,
+        pass_fds: tuple[int, ...] = (),
+        env: dict[str, str] | None = None,
+    ) -> Child:
         """A program that ends with the check at the latest; Node finds the suite's packages."""
-        child = await Child.start(argv, log, self.node_env())
+        child = await Child.start(argv, log, self.node_env() | (env or {}), pass_fds=pass_fds)
         self._passing.append(child)
         return child
 

@@ -3,7 +3,8 @@
     python run.py [--gateway PATH] [--work FOLDER] [--only TEXT] [--list]
 
 Needs the packages of requirements.txt (this Python) and package.json (under WORK/node), `curl`,
-`openssl`, `haproxy` and, for the page, `chromium`; `./test --interop` installs them and runs this.
+`openssl`, `haproxy`, `logrotate` and, for the page, `chromium`; `./test --interop` installs them
+and runs this.
 """
 
 import argparse
@@ -38,6 +39,19 @@ from checks import (  # noqa: F401  importing registers the checks, and sets the
     balance,
     health,
     commands,
+    frame_log,
+    frame_log_fields,
+    log_files,
+    log_targets,
+    admission,
+    keepalive,
+    rates,
+    statistics,
+    admin,
+    reload,
+    takeover,
+    drain,
+    import_nginx,
 )
 from rig import Rig
 

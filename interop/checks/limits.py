@@ -2,8 +2,10 @@
 
 import asyncio
 
+from websockets.exceptions import InvalidStatus
+
 from backend import dial, pair
-from harness import check, equal
+from harness import check, equal, expect
 
 
 async def closed_with(rig, gateway, send) -> tuple[int, int]:
@@ -64,3 +66,32 @@ async def connections(rig) -> None:
             equal(await server.recv(), "still here", "message")
     finally:
         await gateway.end()
+
+
+STORM = """
+listeners { listener "front" { address "127.0.0.1:0" } }
+routes { route "storm" { upstream "backend"; websocket { connection-rate "2/h"; on-limit "reject" } } }
+upstreams { upstream "backend" { target "127.0.0.1:$port" } }
+"""
+
+
+@check(
+    "clients that come faster than connection-rate are answered 429 with a Retry-After they can read"
+)
+async def connection_rate(rig) -> None:
+    gateway = await rig.configured("storm", STORM, port=rig.backend.port)
+    for _ in range(2):
+        async with pair(rig, gateway=gateway) as (client, server):
+            await client.send("in time")
+            equal(await server.recv(), "in time", "message")
+    before = rig.backend.requests
+    try:
+        async with dial(gateway.url("/")):
+            raise AssertionError("the third client got in")
+    except InvalidStatus as error:
+        equal(error.response.status_code, 429, "status")
+        told = int(error.response.headers["Retry-After"])
+        expect(1700 <= told <= 1800, f"Retry-After is half an hour, not {told} s")
+    equal(rig.backend.requests, before, "requests that reached the backend")
+    record = await gateway.record("refused", reason="connection_rate_route")
+    equal(record["status"], 429, "status in the record")

@@ -11,6 +11,8 @@ use clap_complete::Shell;
 use crate::value::listen::listen;
 
 pub(crate) mod config;
+pub(crate) mod ctl;
+pub(crate) mod import;
 pub(crate) mod relay;
 
 /// A WebSocket gateway that understands the frames.
@@ -46,6 +48,16 @@ pub(crate) enum Command {
     /// gateway that runs may have it.
     #[command(after_help = config::CHECK_EXAMPLES)]
     Check(config::CheckArgs),
+    /// Ask a gateway that runs, or tell it what to do
+    ///
+    /// Talks to the admin listener of a gateway: its statistics, its connections, reload, drain.
+    #[command(after_help = ctl::EXAMPLES)]
+    Ctl(ctl::CtlArgs),
+    /// Translate another server's configuration
+    ///
+    /// Reads the configuration of another server and prints one that does the same.
+    #[command(subcommand)]
+    Import(import::ImportCommand),
     /// Relay WebSocket connections to a backend, without a file
     ///
     /// Accepts handshakes at one address and relays the connections to one backend. The client's path, query,

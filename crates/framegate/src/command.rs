@@ -6,15 +6,20 @@ use std::net::SocketAddr;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 
+pub(crate) use ctl::CtlError;
+pub(crate) use import::ImportError;
+
 use crate::cli::Command;
 use crate::failure::Failure;
 
 mod check;
 mod completions;
 mod configuration;
+mod ctl;
 mod demo;
 mod echo;
 mod gateway;
+mod import;
 mod relay;
 mod run;
 
@@ -27,6 +32,8 @@ pub(crate) fn run(command: Command) -> Result<(), Failure> {
         Command::Demo(args) => demo::run(&args),
         Command::Run(args) => run::run(&args),
         Command::Check(args) => check::run(args),
+        Command::Ctl(args) => ctl::run(args),
+        Command::Import(import) => import::run(import),
         Command::Relay(args) => relay::run(*args),
         Command::Echo(args) => echo::run(&args),
         Command::Completions(args) => completions::run(&args),
@@ -40,6 +47,12 @@ fn runtime() -> Result<Runtime, Failure> {
 
 async fn bind(who: &'static str, flag: &'static str, address: SocketAddr) -> Result<TcpListener, Failure> {
     TcpListener::bind(address).await.map_err(|source| Failure::Listen { who, flag, address, source })
+}
+
+/// Tells something on standard error that is no failure.
+fn tell(line: &str) {
+    // Without standard error there is nobody to tell.
+    let _unwritten = writeln!(io::stderr(), "framegate: {line}");
 }
 
 /// Writes to standard output. A reader that has gone away, as `head` does, is no failure.

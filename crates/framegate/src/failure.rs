@@ -5,6 +5,8 @@ use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 
+use crate::command::{CtlError, ImportError};
+
 /// Why a command failed. Wrong command lines are clap's to refuse; these happen later.
 #[derive(Debug)]
 pub(crate) enum Failure {
@@ -30,6 +32,16 @@ pub(crate) enum Failure {
     Runtime(io::Error),
     /// Standard output could not be written.
     Output(io::Error),
+    /// A gateway that runs could not be asked, or did not do what it was asked for.
+    Ctl(CtlError),
+    /// Another server's configuration could not be translated.
+    Import(ImportError),
+    /// The process that runs does not let go of its sockets.
+    TakeOver(gate_server::succession::SuccessionError),
+    /// The file does not say where the process is whose sockets are to be taken over.
+    NoTakeOver,
+    /// The thread that had the gateway in its hands has panicked.
+    Lost,
     /// A second Ctrl-C cut the shutdown short.
     EndedAtOnce,
 }
@@ -47,9 +59,16 @@ impl fmt::Display for Failure {
             Self::Configuration { mistakes: 1 } => f.write_str("the configuration has a mistake"),
             Self::Configuration { mistakes } => write!(f, "the configuration has {mistakes} mistakes"),
             Self::NoRoute => f.write_str("no route answers that request"),
+            Self::Ctl(error) => write!(f, "{error}"),
+            Self::Import(error) => write!(f, "{error}"),
+            Self::TakeOver(_) => f.write_str("the sockets of the process that runs cannot be taken over"),
+            Self::NoTakeOver => f.write_str(
+                "the file has no take-over path; add server { take-over \"/run/framegate/take-over.sock\" }",
+            ),
             Self::Gateway(_) => f.write_str("the gateway could not be started"),
             Self::Runtime(_) => f.write_str("the runtime could not be started"),
             Self::Output(_) => f.write_str("standard output could not be written"),
+            Self::Lost => f.write_str("the gateway was lost to a fault of its own; see above"),
             Self::EndedAtOnce => f.write_str("ended at once by a second Ctrl-C; open connections were cut"),
         }
     }
@@ -60,7 +79,15 @@ impl Error for Failure {
         match self {
             Self::Gateway(source) => Some(source),
             Self::Runtime(source) | Self::Output(source) => Some(source),
-            Self::Listen { .. } | Self::Configuration { .. } | Self::NoRoute | Self::EndedAtOnce => None,
+            Self::Ctl(error) => error.source(),
+            Self::Import(error) => error.source(),
+            Self::TakeOver(source) => Some(source),
+            Self::Listen { .. }
+            | Self::Configuration { .. }
+            | Self::NoRoute
+            | Self::NoTakeOver
+            | Self::Lost
+            | Self::EndedAtOnce => None,
         }
     }
 }

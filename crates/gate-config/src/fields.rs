@@ -108,15 +108,6 @@ impl<'a> Fields<'a> {
                 );
                 return;
             }
-            Status::Unenforced => {
-                report
-                    .warn(
-                        Code::NotEnforced,
-                        field.place(),
-                        format!("`{name}` is accepted but not enforced yet"),
-                    )
-                    .label("has no effect");
-            }
             Status::Enforced | Status::Ignored => {}
         }
         if let (Repeats::Once, Some(first)) = (key.repeats, found.first()) {

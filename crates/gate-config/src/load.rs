@@ -129,6 +129,7 @@ impl Loader<'_> {
                 .help("a `*` stands for any characters in the name of the file: \"conf.d/*.kdl\"");
             return Vec::new();
         };
+        self.sources.add_folder(&folder);
         let listed = match names_in(&folder) {
             Ok(listed) => listed,
             Err(why) if why.kind() == io::ErrorKind::NotFound => Vec::new(),

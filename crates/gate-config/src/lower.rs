@@ -1,6 +1,10 @@
 //! From nodes to the model: every name resolved, every value read, and all mistakes reported.
 
+mod admin;
 mod agents;
+mod frame_logs;
+mod lifetime;
+mod limits;
 mod listeners;
 mod matches;
 mod observability;
@@ -27,7 +31,9 @@ pub(crate) fn lower(nodes: &[Node], sources: &Sources, report: &mut Report) -> C
     let top = Fields::top(nodes, cx.report);
     let agents = agents::read(&top, cx);
     let upstreams = upstreams::read(&top, cx);
+    let frame_logs = frame_logs::read(&top, cx);
     let names = Names {
+        frame_logs: names_of(&frame_logs, "frame log", cx.report),
         upstreams: names_of(&upstreams, "upstream", cx.report),
         agents: names_of(&agents, "agent", cx.report),
     };
@@ -39,9 +45,12 @@ pub(crate) fn lower(nodes: &[Node], sources: &Sources, report: &mut Report) -> C
         routes: routes::read(&top, &names, &agents, cx),
         upstreams: upstreams.iter().map(|entry| upstreams::upstream(entry, cx)).collect(),
         agents,
+        frame_logs: frame_logs.iter().map(|entry| frame_logs::frame_log(entry, cx)).collect(),
         observability: observability::read(&top, cx),
+        admin: admin::read(&top, cx),
     };
     judge_whole(&config, cx.report);
+    frame_logs::judge_rotations(&config, cx.report);
     config
 }
 
@@ -62,6 +71,7 @@ impl Context<'_> {
 struct Names<'a> {
     upstreams: Index<'a>,
     agents: Index<'a>,
+    frame_logs: Index<'a>,
 }
 
 /// Places in the configuration's lists, by name.
@@ -132,7 +142,8 @@ fn judge_whole(config: &Config, report: &mut Report) {
     let listeners =
         config.listeners.iter().map(|listener| (listener.address.value.clone(), listener.address.place));
     let mut taken: HashMap<ListenAddressKey, Place> = HashMap::new();
-    for (address, place) in listeners.chain(metrics) {
+    let admin = config.admin.as_ref().map(|admin| (admin.address.value.clone(), admin.address.place));
+    for (address, place) in listeners.chain(metrics).chain(admin) {
         let Some(key) = key_of(&address) else { continue };
         if let Some(first) = taken.insert(key, place) {
             report

@@ -3,9 +3,13 @@
 //!
 //! Durations of zero and counts and sizes of 0 mean no limit.
 
+mod admin;
+mod content;
+mod frame_log;
 mod listener;
 mod observability;
 mod place;
+mod rate_limit;
 mod route;
 mod server;
 mod upstream;
@@ -13,14 +17,18 @@ mod upstream;
 use std::sync::Arc;
 use std::time::Duration;
 
-use gate_core::ids::{AgentId, RouteId, UpstreamId};
+use gate_core::ids::{AgentId, FrameLogId, RouteId, UpstreamId};
 use gate_core::route::Table;
 
+pub use admin::{Admin, Secret};
+pub use content::{Fingerprint, fingerprint};
+pub use frame_log::{Formats, FrameFilter, FrameLog, Rotation, Syslog, SyslogServer, WhenFull};
 pub use listener::{
     ClientAuth, Identity, ListenAddress, Listener, Peers, ServerTls, SniIdentity, TlsVersion,
 };
 pub use observability::{Level, LogFormat, LogTarget, Logging, Metrics, Observability};
 pub use place::{At, Objection, Place};
+pub use rate_limit::{RateKey, RateLimit, Senders};
 pub use route::{Action, Compression, Handler, OnLimit, Route, WebSocket};
 pub use server::{ConnectionLimits, RequestLimits, Server, Shutdown};
 pub use upstream::{
@@ -43,8 +51,12 @@ pub struct Config {
     pub upstreams: Vec<Upstream>,
     /// External inspectors; a [`gate_core::ids::AgentId`] is an index here.
     pub agents: Vec<Agent>,
+    /// Logs of frames; a [`gate_core::ids::FrameLogId`] is an index here.
+    pub frame_logs: Vec<FrameLog>,
     /// Metrics and logs.
     pub observability: Observability,
+    /// Where an operator can ask and order; `None`: nowhere.
+    pub admin: Option<Admin>,
 }
 
 impl Config {
@@ -64,6 +76,12 @@ impl Config {
     #[must_use]
     pub fn agent(&self, id: AgentId) -> Option<&Agent> {
         at(&self.agents, id.0)
+    }
+
+    /// The frame log of that id.
+    #[must_use]
+    pub fn frame_log(&self, id: FrameLogId) -> Option<&FrameLog> {
+        at(&self.frame_logs, id.0)
     }
 
     /// The table by which requests find their routes.

@@ -85,9 +85,5 @@ fn default(key: &Key) -> String {
 
 fn meaning(key: &Key) -> String {
     let alias = key.alias.map(|alias| format!(" Also `{alias}`.")).unwrap_or_default();
-    let status = match key.status {
-        Status::Unenforced => " **Accepted, but not enforced yet.**",
-        Status::Enforced | Status::Ignored | Status::Later => "",
-    };
-    format!("{}{alias}{status}", key.meaning)
+    format!("{}{alias}", key.meaning)
 }

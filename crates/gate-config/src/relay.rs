@@ -108,12 +108,14 @@ impl From<Relay> for Config {
                 worker_threads: relay.workers,
                 connections: ConnectionLimits { all: relay.max_connections, ..ConnectionLimits::default() },
                 shutdown: relay.shutdown,
+                ..Server::default()
             },
             limits: RequestLimits::default(),
             listeners: vec![listener],
             routes: vec![route],
             upstreams: vec![upstream],
             agents: Vec::new(),
+            frame_logs: Vec::new(),
             observability: Observability {
                 metrics: relay
                     .metrics
@@ -123,8 +125,11 @@ impl From<Relay> for Config {
                     format: relay.log_format,
                     access: Some(At::nowhere(relay.log.clone())),
                     error: At::nowhere(relay.log),
+                    ..Logging::default()
                 },
+                ..Observability::default()
             },
+            admin: None,
         }
     }
 }

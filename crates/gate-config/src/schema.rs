@@ -1,6 +1,9 @@
 //! The tables of all settings: name, type, default and meaning. What is not in a table is
 //! refused, and the reference page is printed from them.
 
+mod admin;
+mod frame_log;
+mod limits;
 mod listeners;
 mod rest;
 mod routes;
@@ -8,9 +11,12 @@ mod routes;
 mod tests;
 mod upstreams;
 
+pub(crate) use admin::ADMIN;
+pub(crate) use frame_log::{FRAME_LOGS, ROTATE};
+pub(crate) use limits::RATE_LIMIT;
 pub(crate) use listeners::{LISTENERS, SNI};
 pub(crate) use rest::{AGENT, LOG, TOP, TRANSPORT};
-pub(crate) use routes::{ROUTES, WEBSOCKET};
+pub(crate) use routes::{MAX_AGE, ROUTES, WEBSOCKET};
 pub(crate) use upstreams::{HEALTH_CHECK, PROBE, TARGET, UPSTREAMS};
 
 /// A block and the settings that it may hold.
@@ -99,8 +105,6 @@ pub(crate) enum Repeats {
 pub(crate) enum Status {
     /// It does what its meaning says.
     Enforced,
-    /// It is read, and a warning says that it has no effect.
-    Unenforced,
     /// It has no meaning here; other gateways' configurations have it.
     Ignored,
     /// It is known, but its feature does not exist.
@@ -172,11 +176,6 @@ impl Key {
 
     const fn merged(mut self) -> Self {
         self.repeats = Repeats::Merged;
-        self
-    }
-
-    const fn unenforced(mut self) -> Self {
-        self.status = Status::Unenforced;
         self
     }
 

@@ -9,6 +9,7 @@ use crate::model::Place;
 #[derive(Clone, Debug, Default)]
 pub struct Sources {
     files: Vec<Source>,
+    folders: Vec<PathBuf>,
 }
 
 /// One file.
@@ -26,6 +27,17 @@ impl Sources {
     /// The names of all files that were read.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.files.iter().map(|source| &*source.name)
+    }
+
+    /// The folders of which all files were read that fit a pattern: another file in one of them may
+    /// belong to the configuration.
+    pub fn folders(&self) -> impl Iterator<Item = &Path> {
+        self.folders.iter().map(|folder| &**folder)
+    }
+
+    /// Remembers such a folder.
+    pub(crate) fn add_folder(&mut self, folder: &Path) {
+        self.folders.push(folder.to_owned());
     }
 
     /// Adds a file and tells its number.

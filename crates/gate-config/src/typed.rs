@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::model::{At, Target};
+use crate::model::{At, ListenAddress, Target};
 use crate::value;
 
 /// A number of bytes: `65536`, `64KB`; all units are binary.
@@ -41,6 +41,15 @@ pub fn target(text: &str) -> Result<Target, String> {
     Ok(Target { address: At::nowhere(address), tls, weight: 1 })
 }
 
+/// An address that is listened on: `127.0.0.1:9091`, `[::1]:9091`, `unix:/run/admin.sock`.
+///
+/// # Errors
+/// What is wrong, and what would be right.
+pub fn listen_address(text: &str) -> Result<ListenAddress, String> {
+    value::listen_address(text, 0, |path| PathBuf::from(path))
+        .map_err(|fault| format!("{}; {}", fault.why, fault.help))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -53,6 +62,9 @@ mod tests {
         assert_eq!(told("ws://127.0.0.1:9001"), Ok(("127.0.0.1:9001".to_owned(), false)));
         assert_eq!(told("wss://[::1]"), Ok(("[::1]:443".to_owned(), true)));
         assert_eq!(told("unix:/run/b.sock"), Ok(("unix:/run/b.sock".to_owned(), false)));
+        let told = |text| listen_address(text).map(|address| address.to_string());
+        assert_eq!(told("[::1]:9091"), Ok("[::1]:9091".to_owned()));
+        assert_eq!(told("unix:/run/a.sock"), Ok("unix:/run/a.sock".to_owned()));
     }
 
     #[test]
@@ -61,6 +73,7 @@ mod tests {
             (size("1x").map(drop), "not a unit of size; a size is "),
             (duration("30").map(drop), "a unit is missing; a duration is "),
             (target("ws://h/chat").map(drop), "a path does not belong here; "),
+            (listen_address("localhost:1").map(drop), "a name can have several addresses; "),
         ] {
             assert!(told.clone().is_err_and(|told| told.starts_with(expected)), "{told:?}");
         }

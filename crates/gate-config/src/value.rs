@@ -5,6 +5,8 @@ mod address;
 mod field;
 mod name;
 mod quantity;
+mod rate;
+mod syslog;
 
 pub(crate) use address::{listen_address, metrics_address, network, target_address};
 pub(crate) use field::{
@@ -12,3 +14,5 @@ pub(crate) use field::{
 };
 pub(crate) use name::{host_pattern, server_name, sni_name};
 pub(crate) use quantity::{DURATION_MAX, duration, mode, size};
+pub(crate) use rate::{count_rate, size_rate};
+pub(crate) use syslog::syslog;

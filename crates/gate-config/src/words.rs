@@ -1,9 +1,14 @@
 //! Settings that are one of a few words, and the words.
 
+use gate_core::PingTo;
 use gate_core::balance::Algorithm;
+use gate_core::rate::OnExceed;
+use gate_core::template::Escape;
+use ws_proto::Opcode;
 
 use crate::model::{
-    Compression, FailureMode, Handler, Level, LogFormat, OnLimit, OnUnhealthy, SameSite, TlsVersion,
+    Compression, FailureMode, Handler, Level, LogFormat, OnLimit, OnUnhealthy, SameSite, Senders, TlsVersion,
+    WhenFull,
 };
 
 /// A type whose values are words in a configuration. Words have hyphens; underscores do as well.
@@ -53,11 +58,66 @@ impl Words for Compression {
     const LATER: &'static [&'static str] = &["client-only"];
 }
 
+impl Words for Senders {
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("client", Self::Client), ("upstream", Self::Upstream), ("both", Self::Both)];
+}
+
+/// `escape` of a `frame-log`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Escaping(pub(crate) Escape);
+
+impl Words for Escaping {
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("default", Self(Escape::Default)), ("json", Self(Escape::Json)), ("none", Self(Escape::None))];
+}
+
+impl Words for WhenFull {
+    const WORDS: &'static [(&'static str, Self)] = &[("drop", Self::Drop), ("block", Self::Block)];
+}
+
+/// `opcodes` of a `filter`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct FrameOpcode(pub(crate) Opcode);
+
+impl Words for FrameOpcode {
+    const WORDS: &'static [(&'static str, Self)] = &[
+        ("text", Self(Opcode::Text)),
+        ("binary", Self(Opcode::Binary)),
+        ("continuation", Self(Opcode::Continuation)),
+        ("close", Self(Opcode::Close)),
+        ("ping", Self(Opcode::Ping)),
+        ("pong", Self(Opcode::Pong)),
+    ];
+}
+
+/// `ping-to`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Pinged(pub(crate) PingTo);
+
+impl Words for Pinged {
+    const WORDS: &'static [(&'static str, Self)] = &[
+        ("client", Self(PingTo::Client)),
+        ("upstream", Self(PingTo::Upstream)),
+        ("both", Self(PingTo::Both)),
+    ];
+}
+
+/// `on-exceed` of a `rate-limit`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Exceeding(pub(crate) OnExceed);
+
+impl Words for Exceeding {
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("close", Self(OnExceed::Close)), ("drop", Self(OnExceed::Drop)), ("delay", Self(OnExceed::Delay))];
+}
+
 impl Words for Handler {
     const WORDS: &'static [(&'static str, Self)] = &[
         ("health", Self::Health),
         ("status", Self::Status),
         ("metrics", Self::Metrics),
+        ("ws-stat", Self::WsStat),
         ("not-found", Self::NotFound),
         ("echo", Self::Echo),
     ];

@@ -181,3 +181,31 @@ fn agents_are_reached_in_four_spellings() {
     ];
     check(&document, &spellings.iter().map(|spelling| &**spelling).collect::<Vec<_>>());
 }
+
+#[test]
+fn rates_are_numbers_for_each_second_or_in_another_time() {
+    let limited = with_route("websocket { @ }");
+    check(
+        &limited,
+        &["connection-rate \"10/s\"", "connection-rate 10", "connection-rate \"10 / 1s\" burst=10"],
+    );
+    check(&limited, &["connection-rate-per-ip \"600/m\"", "connection-rate-per-ip \"600/60s\" burst=600"]);
+    check(
+        &limited,
+        &[
+            "rate-limit { messages 100; bytes \"1MB\" }",
+            "rate-limit { messages \"100/s\"; bytes \"1024KB/s\"; frames 0 }",
+            "rate-limit messages=100 bytes=1048576",
+            "rate-limit { messages 100; bytes \"1MB/1s\"; burst 100; burst-bytes \"1MB\" }",
+            "rate-limit { messages 100; bytes \"1MB\"; per \"connection\"; from \"client\"; on-exceed \"close\" }",
+        ],
+    );
+    check(
+        &limited,
+        &["rate-limit { messages 1; per \"ip\" }", "rate-limit { messages 1; per \"client-ip\" }"],
+    );
+    check(
+        &with_route("websocket { max-connections 5; @ }"),
+        &["connection-rate 0", "", "connection-rate \"0/m\""],
+    );
+}

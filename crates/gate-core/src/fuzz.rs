@@ -5,8 +5,10 @@
 
 mod pair;
 mod path;
+mod streams;
 mod wire;
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ws_proto::CloseCode;
@@ -17,7 +19,8 @@ pub use pair::{Observed, Pair};
 pub use path::fuzz_path;
 pub use wire::{Appetite, Ending, Wire};
 
-use crate::policy::{Policy, Timeouts};
+use crate::policy::{Age, Keepalive, PingTo, Policy, Timeouts};
+use crate::rate::{Bucket, Meter, Metered, OnExceed, Rate};
 use crate::side::Side;
 
 /// Plays `script`: a byte of flags, then commands with their operands. `now` is where
@@ -27,7 +30,7 @@ use crate::side::Side;
 /// One of the invariants does not hold: that is a bug to be found.
 pub fn fuzz_session(script: &[u8], now: Instant) {
     let Some((flags, commands)) = script.split_first() else { return };
-    let mut pair = Pair::new(policy(*flags), flags & 0x01 != 0, now);
+    let mut pair = Pair::with_meters(policy(*flags), flags & 0x01 != 0, now, meters(*flags, now));
     let mut operands = Operands(commands);
     while let Some(command) = operands.byte() {
         play(command, &mut operands, &mut pair);
@@ -40,18 +43,43 @@ pub fn fuzz_session(script: &[u8], now: Instant) {
 }
 
 fn policy(flags: u8) -> Policy {
+    let watched = |seconds| if flags & WATCHED != 0 { Duration::from_secs(seconds) } else { Duration::ZERO };
     let frame = if flags & 0x10 != 0 { Duration::from_secs(3) } else { Duration::ZERO };
     Policy {
         limits: Limits {
             frame_size_max: if flags & 0x02 != 0 { 200 } else { 0 },
             message_size_max: if flags & 0x04 != 0 { 300 } else { 0 },
             fragments_max: if flags & 0x08 != 0 { 3 } else { 0 },
-            validate_utf8: flags & 0x20 == 0,
+            // What goes nowhere is not judged, but the reading by the book judges all.
+            validate_utf8: flags & 0x20 == 0 && flags & METERED == 0,
         },
-        timeouts: Timeouts { frame, ..Timeouts::default() },
-        ..Policy::default()
+        timeouts: Timeouts { frame, idle: watched(40), ..Timeouts::default() },
+        age: Age { max: watched(300), ..Age::default() },
+        keepalive: Keepalive { interval: watched(5), timeout: watched(10), to: PingTo::Both },
     }
 }
+
+/// Buckets of every kind for the client, and one that makes the upstream wait.
+fn meters(flags: u8, now: Instant) -> Vec<Meter> {
+    let meter = |of, from, burst, on_exceed| {
+        let rate = Rate { tokens: burst, per: Duration::from_secs(10), burst };
+        Meter { of, from, on_exceed, bucket: Arc::new(Bucket::new(rate, now)) }
+    };
+    let meters = [
+        meter(Metered::Messages, Side::Client, 5, OnExceed::Drop),
+        meter(Metered::ControlFrames, Side::Client, 4, OnExceed::Drop),
+        meter(Metered::Frames, Side::Client, 7, OnExceed::Delay),
+        meter(Metered::Bytes, Side::Client, 2000, OnExceed::Close),
+        meter(Metered::Bytes, Side::Upstream, 100, OnExceed::Delay),
+        meter(Metered::ControlFrames, Side::Upstream, 2, OnExceed::Delay),
+    ];
+    if flags & METERED != 0 { meters.into() } else { Vec::new() }
+}
+
+/// The flag with which the session is looked after.
+const WATCHED: u8 = 0x40;
+/// The flag with which frames are counted.
+const METERED: u8 = 0x80;
 
 fn play(command: u8, operands: &mut Operands<'_>, pair: &mut Pair) {
     let side = if command & 0x80 == 0 { Side::Client } else { Side::Upstream };
@@ -75,6 +103,13 @@ fn play(command: u8, operands: &mut Operands<'_>, pair: &mut Pair) {
         10 => {
             let payload = vec![0; long_length(operands.byte().unwrap_or_default())];
             pair.send(side, &frame(side, 0x82, &payload));
+        }
+        11 => {
+            if let Some(ping) = pair.pings(side).last() {
+                let pong = frame(side, 0x8a, ping);
+                let piece = usize::from(operands.byte().unwrap_or_default());
+                pong.chunks(piece.max(1)).for_each(|bytes| pair.send(side, bytes));
+            }
         }
         _ => {}
     }

@@ -12,9 +12,10 @@ pub mod rate;
 pub mod route;
 pub mod session;
 pub mod side;
+pub mod template;
 
 pub use ids::SessionId;
 pub use policy::{Age, Keepalive, PingTo, Policy, Timeouts};
-pub use session::{Observe, Output, Session, Step};
+pub use session::{Observe, Output, Session, Start, Step};
 pub use side::Side;
 pub use ws_proto::walk::Limits;

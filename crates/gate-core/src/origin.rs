@@ -15,6 +15,20 @@ use http::header::{COOKIE, HeaderMap, ORIGIN};
 pub struct Origins {
     /// Empty: all.
     pub patterns: Vec<OriginPattern>,
+    /// What becomes of a request without an Origin, where there are patterns.
+    pub missing: MissingOrigin,
+}
+
+/// Whether a handshake without an Origin is admitted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum MissingOrigin {
+    /// Unless it has cookies: it comes from a program, which sets the field as it likes anyway.
+    #[default]
+    WithoutCookies,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
 }
 
 /// One origin, or those of a domain.
@@ -26,6 +40,18 @@ pub enum OriginPattern {
     Site(Site),
     /// `https://*.example.org`: the sites of any name below that host.
     Below(Site),
+    /// `//example.org`, `//example.org:5060`: what some programs send, a host and perhaps a port
+    /// without a scheme. No browser does.
+    Bare(Authority),
+}
+
+/// A host and perhaps a port.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Authority {
+    /// As in a [`Site`], but never empty.
+    pub host: String,
+    /// As it is written; there is no default without a scheme.
+    pub port: Option<u16>,
 }
 
 /// Scheme, host and port of pages.
@@ -66,9 +92,9 @@ pub enum PatternFault {
 /// Why a handshake is not admitted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum OriginFault {
-    /// Cookies without an Origin. Browsers always send one with a handshake, so this is no
-    /// browser, and whether the cookies' owner meant this request is not known.
-    #[error("the request has cookies but no Origin field")]
+    /// None. Browsers always send one with a handshake, so this is no browser; where there are
+    /// cookies beside it, whether their owner meant this request is not known.
+    #[error("the request has no Origin field")]
     Missing,
     /// More than one line.
     #[error("the Origin field stands more than once")]
@@ -95,8 +121,7 @@ impl OriginFault {
 }
 
 impl Origins {
-    /// Judges the Origin field of a handshake. A request without one is admitted unless it
-    /// has cookies: it comes from a program, which sets the field as it likes anyway.
+    /// Judges the Origin field of a handshake.
     ///
     /// # Errors
     /// There are patterns, and the request fits none of them.
@@ -106,25 +131,46 @@ impl Origins {
         }
         let mut lines = headers.get_all(ORIGIN).iter();
         let line = match (lines.next(), lines.next()) {
-            (None, _) if headers.contains_key(COOKIE) => return Err(OriginFault::Missing),
-            (None, _) => return Ok(()),
+            (None, _) => return self.missing.judge(headers),
             (Some(_), Some(_)) => return Err(OriginFault::Repeated),
             (Some(line), None) => line.to_str().map_err(|_| OriginFault::Invalid)?,
         };
         let is_listed = if line == NULL {
             self.patterns.contains(&OriginPattern::Null)
+        } else if self.admits_bare(line) {
+            true
         } else {
             let site = Site::from_str(line).map_err(|_| OriginFault::Invalid)?;
             self.patterns.iter().any(|pattern| pattern.fits(&site))
         };
         if is_listed { Ok(()) } else { Err(OriginFault::Foreign) }
     }
+
+    /// What has no scheme is no origin, unless it is listed.
+    fn admits_bare(&self, line: &str) -> bool {
+        let mut listed = self.patterns.iter().filter_map(|pattern| match pattern {
+            OriginPattern::Bare(authority) => Some(authority),
+            OriginPattern::Null | OriginPattern::Site(_) | OriginPattern::Below(_) => None,
+        });
+        listed.any(|authority| line.parse().is_ok_and(|line: Authority| line == *authority))
+    }
+}
+
+impl MissingOrigin {
+    fn judge(self, headers: &HeaderMap) -> Result<(), OriginFault> {
+        let is_admitted = match self {
+            Self::WithoutCookies => !headers.contains_key(COOKIE),
+            Self::Always => true,
+            Self::Never => false,
+        };
+        if is_admitted { Ok(()) } else { Err(OriginFault::Missing) }
+    }
 }
 
 impl OriginPattern {
     fn fits(&self, site: &Site) -> bool {
         match self {
-            Self::Null => false,
+            Self::Null | Self::Bare(_) => false,
             Self::Site(listed) => listed == site,
             Self::Below(above) => {
                 let labels = site.host.strip_suffix(&above.host).and_then(|rest| rest.strip_suffix('.'));
@@ -140,6 +186,9 @@ impl FromStr for OriginPattern {
     fn from_str(text: &str) -> Result<Self, PatternFault> {
         if text == NULL {
             return Ok(Self::Null);
+        }
+        if let Some(authority) = text.strip_prefix("//") {
+            return authority.parse().map(Self::Bare);
         }
         let (scheme, authority) = text.split_once("://").ok_or(PatternFault::Scheme)?;
         if ["ws", "wss"].iter().any(|socket| scheme.eq_ignore_ascii_case(socket)) {
@@ -163,22 +212,36 @@ impl FromStr for Site {
     }
 }
 
+impl FromStr for Authority {
+    type Err = PatternFault;
+
+    fn from_str(text: &str) -> Result<Self, PatternFault> {
+        let (host, port) = split_authority(text)?;
+        Ok(Self { host: read_host(host, "")?, port })
+    }
+}
+
 impl Site {
     fn new(scheme: &str, authority: &str) -> Result<Self, PatternFault> {
         let scheme = read_scheme(scheme)?;
-        if authority.contains(['/', '?', '#', '\\']) {
-            return Err(PatternFault::Path);
-        }
-        if authority.contains('*') {
-            return Err(PatternFault::Wildcard);
-        }
-        let end_of_address = authority.find(']').unwrap_or_default();
-        let colon = authority.rfind(':').filter(|colon| *colon > end_of_address);
-        let (host, port) = match colon.and_then(|colon| authority.split_at_checked(colon)) {
-            Some((host, port)) => (host, Some(read_port(port)?)),
-            None => (authority, default_port(&scheme)),
-        };
-        Ok(Self { host: read_host(host, &scheme)?, scheme, port })
+        let (host, port) = split_authority(authority)?;
+        Ok(Self { host: read_host(host, &scheme)?, port: port.or_else(|| default_port(&scheme)), scheme })
+    }
+}
+
+/// The host as it is written, and the port if there is one.
+fn split_authority(text: &str) -> Result<(&str, Option<u16>), PatternFault> {
+    if text.contains(['/', '?', '#', '\\']) {
+        return Err(PatternFault::Path);
+    }
+    if text.contains('*') {
+        return Err(PatternFault::Wildcard);
+    }
+    let end_of_address = text.find(']').unwrap_or_default();
+    let colon = text.rfind(':').filter(|colon| *colon > end_of_address);
+    match colon.and_then(|colon| text.split_at_checked(colon)) {
+        Some((host, port)) => Ok((host, Some(read_port(port)?))),
+        None => Ok((text, None)),
     }
 }
 
@@ -244,7 +307,7 @@ mod tests {
 
     fn listed(patterns: &[&str]) -> Origins {
         let parse = |text: &&str| text.parse().unwrap_or_else(|fault| panic!("{text}: {fault}"));
-        Origins { patterns: patterns.iter().map(parse).collect() }
+        Origins { patterns: patterns.iter().map(parse).collect(), ..Origins::default() }
     }
 
     #[track_caller]
@@ -348,6 +411,35 @@ mod tests {
     }
 
     #[test]
+    fn a_list_can_admit_or_refuse_all_that_have_no_origin() {
+        for (missing, cookie, expected) in [
+            (MissingOrigin::Always, None, Ok(())),
+            (MissingOrigin::Always, Some("session=1"), Ok(())),
+            (MissingOrigin::Never, None, Err(OriginFault::Missing)),
+            (MissingOrigin::Never, Some("session=1"), Err(OriginFault::Missing)),
+        ] {
+            let origins = Origins { missing, ..listed(&["https://example.org"]) };
+            assert_eq!(origins.admit(&headers(&[], cookie)), expected, "{missing:?} {cookie:?}");
+            let foreign = origins.admit(&headers(&["https://example.net"], cookie));
+            assert_eq!(foreign, Err(OriginFault::Foreign));
+        }
+    }
+
+    #[test]
+    fn a_host_without_a_scheme_is_admitted_only_when_it_is_listed() {
+        check("//sip.example.org", "sip.example.org", Ok(()));
+        check("//sip.example.org", "SIP.Example.org", Ok(()));
+        check("//sip.example.org:5060", "sip.example.org:5060", Ok(()));
+        check("//[2001:db8::1]", "[2001:db8:0::1]", Ok(()));
+        for origin in ["sip.example.org:5060", "example.org", "//sip.example.org", "evil.sip.example.org", ""]
+        {
+            check("//sip.example.org", origin, Err(OriginFault::Invalid));
+        }
+        check("//sip.example.org", "https://sip.example.org", Err(OriginFault::Foreign));
+        check("//null", "null", Err(OriginFault::Foreign));
+    }
+
+    #[test]
     fn without_patterns_every_request_is_admitted() {
         let all = Origins::default();
         for origins in [&[][..], &["null"], &["https://a", "https://b"], &["no origin"]] {
@@ -373,6 +465,9 @@ mod tests {
             ("1http://example.org", PatternFault::Scheme),
             ("wss://example.org", PatternFault::WebSocketScheme),
             ("WS://example.org", PatternFault::WebSocketScheme),
+            ("//", PatternFault::Host),
+            ("//example.org/", PatternFault::Path),
+            ("//*.example.org", PatternFault::Wildcard),
             ("https://", PatternFault::Host),
             ("https://ex\u{e4}mple.org", PatternFault::Host),
             ("https://a..b", PatternFault::Host),

@@ -50,7 +50,8 @@ impl Bucket {
     /// A full bucket.
     #[must_use]
     pub fn new(rate: Rate, now: Instant) -> Self {
-        let slack = rate.time_of(rate.burst.max(1) - 1);
+        // As many times the price of one, which is rounded up, as fit into a full bucket.
+        let slack = rate.time_of(1).saturating_mul(rate.burst.max(1) - 1);
         Self { rate, origin: now, full_at: AtomicU64::new(0), slack }
     }
 
@@ -74,19 +75,47 @@ impl Bucket {
         };
         match self.full_at.fetch_update(Ordering::Relaxed, Ordering::Relaxed, taken) {
             Ok(_) => Ok(()),
-            Err(full_at) => {
-                let wait = Duration::from_nanos(full_at.saturating_sub(self.slack));
-                Err(self.origin.checked_add(wait).unwrap_or(now + FAR))
-            }
+            Err(full_at) => Err(self.one_at(full_at, now)),
         }
+    }
+
+    /// When there will be a token in a bucket that is full at `full_at`.
+    fn one_at(&self, full_at: u64, now: Instant) -> Instant {
+        let wait = Duration::from_nanos(full_at.saturating_sub(self.slack));
+        self.origin.checked_add(wait).unwrap_or(now + FAR)
+    }
+
+    /// Whether there is a token.
+    ///
+    /// # Errors
+    /// There is none: the time at which there will be one.
+    pub fn check(&self, now: Instant) -> Result<(), Instant> {
+        let full_at = self.full_at.load(Ordering::Relaxed);
+        let is_there = full_at <= self.since_origin(now).saturating_add(self.slack);
+        if is_there { Ok(()) } else { Err(self.one_at(full_at, now)) }
     }
 
     /// Takes `cost` tokens, be they there or owed.
     pub fn charge(&self, cost: u64, now: Instant) {
-        let at = self.since_origin(now);
-        let price = self.rate.time_of(cost);
+        self.spend(cost, now);
+    }
+
+    /// Takes `cost` tokens, be they there or owed. Where there is none, answers when there
+    /// would have been one: whoever waits until then keeps to the rate, and several who
+    /// wait have their turns one after the other.
+    #[must_use]
+    pub fn reserve(&self, cost: u64, now: Instant) -> Option<Instant> {
+        let full_at = self.spend(cost, now);
+        let is_there = full_at <= self.since_origin(now).saturating_add(self.slack);
+        (!is_there).then(|| self.one_at(full_at, now))
+    }
+
+    /// Puts back what was taken for something that then came to nothing. What is above the
+    /// bucket's depth is lost.
+    pub fn give_back(&self, tokens: u64) {
+        let price = self.rate.time_of(tokens);
         let _always_some = self.full_at.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |full_at| {
-            Some(full_at.max(at).saturating_add(price))
+            Some(full_at.saturating_sub(price))
         });
     }
 
@@ -94,6 +123,18 @@ impl Bucket {
     #[must_use]
     pub fn is_full(&self, now: Instant) -> bool {
         self.full_at.load(Ordering::Relaxed) <= self.since_origin(now)
+    }
+
+    /// Takes `cost` tokens and answers when it was full again before.
+    fn spend(&self, cost: u64, now: Instant) -> u64 {
+        let at = self.since_origin(now);
+        let price = self.rate.time_of(cost);
+        let spent = self.full_at.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |full_at| {
+            Some(full_at.max(at).saturating_add(price))
+        });
+        match spent {
+            Ok(full_at) | Err(full_at) => full_at,
+        }
     }
 
     fn since_origin(&self, now: Instant) -> u64 {
@@ -140,71 +181,4 @@ pub struct Meter {
     pub on_exceed: OnExceed,
     /// The bucket, which others may use too.
     pub bucket: Arc<Bucket>,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const SECOND: Duration = Duration::from_secs(1);
-
-    fn rate(tokens: u64, burst: u64) -> Rate {
-        Rate { tokens, per: SECOND, burst }
-    }
-
-    #[test]
-    fn a_full_bucket_gives_its_burst_at_once_and_then_its_rate() {
-        let start = Instant::now();
-        let bucket = Bucket::new(rate(10, 3), start);
-        assert!((0..3).all(|_| bucket.take(1, start).is_ok()));
-        let at = bucket.take(1, start).unwrap_err();
-        assert_eq!(at, start + SECOND / 10);
-        assert!(bucket.take(1, at - Duration::from_nanos(1)).is_err());
-        assert!(bucket.take(1, at).is_ok());
-        assert!(bucket.take(1, at).is_err());
-    }
-
-    #[test]
-    fn a_pause_fills_no_more_than_the_burst() {
-        let start = Instant::now();
-        let bucket = Bucket::new(rate(10, 3), start);
-        assert!(bucket.take(1, start).is_ok());
-        let later = start + 100 * SECOND;
-        assert!(bucket.is_full(later));
-        assert_eq!((0..9).filter(|_| bucket.take(1, later).is_ok()).count(), 3);
-    }
-
-    #[test]
-    fn what_is_larger_than_the_bucket_passes_and_is_repaid() {
-        let start = Instant::now();
-        let bucket = Bucket::new(rate(1000, 1000), start);
-        assert!(bucket.take(5000, start).is_ok());
-        let at = bucket.take(1, start).unwrap_err();
-        assert_eq!(at, start + 4 * SECOND + SECOND / 1000);
-        assert!(bucket.take(1, at).is_ok());
-    }
-
-    #[test]
-    fn a_megabyte_a_second_is_counted_to_the_byte() {
-        let start = Instant::now();
-        let bucket = Bucket::new(Rate::per_second(1 << 20), start);
-        for step in 1..=1000_u32 {
-            bucket.charge(1 << 20, start + step * SECOND);
-        }
-        assert!(!bucket.is_full(start + 1000 * SECOND + SECOND / 2));
-        assert!(bucket.is_full(start + 1001 * SECOND));
-    }
-
-    #[test]
-    fn many_threads_take_no_more_than_there_is() {
-        let start = Instant::now();
-        let bucket = Bucket::new(rate(1, 500), start);
-        let taken = std::thread::scope(|scope| {
-            let threads: Vec<_> = (0..8)
-                .map(|_| scope.spawn(|| (0..200).filter(|_| bucket.take(1, start).is_ok()).count()))
-                .collect();
-            threads.into_iter().map(|thread| thread.join().unwrap()).sum::<usize>()
-        });
-        assert_eq!(taken, 500);
-    }
 }

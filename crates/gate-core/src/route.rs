@@ -20,6 +20,7 @@ use http::{HeaderMap, HeaderName, Method};
 use regex::Regex;
 
 pub use fits::Misfit;
+pub use query::query_values;
 pub use table::{Table, Tried};
 
 /// What of a request is looked at.

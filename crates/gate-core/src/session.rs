@@ -8,29 +8,64 @@
 //! After every `handle_*`, drain [`Session::poll_output`], then look at
 //! [`Session::poll_timeout`].
 
+mod clocks;
 mod death;
 mod leg;
+mod meters;
+mod pings;
+mod tally;
+mod watch;
 
+use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ws_proto::walk::{End, Extent, Held, Message, Observer};
-use ws_proto::{CloseCode, FrameError, FrameHeader, Opcode};
+use ws_proto::walk::{End, Extent, Held, Message};
+use ws_proto::{CloseCode, FrameError, FrameHeader};
 
 pub use death::{Cause, Death, Party};
 use leg::{CloseOrder, Leg, Receiving, Sending, Then};
 pub use leg::{Closes, Traffic};
+pub use pings::PingPayload;
+use tally::{Dropped, Tally};
+use watch::Watch;
 
 use crate::policy::Policy;
+use crate::rate::Meter;
 use crate::side::Side;
 
 /// Is told what passes, on the hot path: implementations count or copy.
 pub trait Observe {
-    /// A frame from that side has passed whole.
-    fn frame(&mut self, from: Side, header: &FrameHeader);
+    /// A frame from that side has passed whole. `message`: the one that a data frame belongs
+    /// to, as far as it has come, this frame included; `None` for a control frame.
+    fn frame(&mut self, from: Side, header: &FrameHeader, message: Option<&Message>);
     /// A data message from that side has passed whole.
     fn message(&mut self, from: Side, message: &Message);
+    /// What the Close frame from that side said that was the last one to pass.
+    fn close(&mut self, from: Side, code: Option<CloseCode>, reason: &str);
+    /// A frame from that side goes nowhere, or not at once.
+    fn withheld(&mut self, _from: Side, _what: Withheld) {}
+}
+
+/// What does not pass, though it is legal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Withheld {
+    /// A pong that answers the gateway's ping.
+    OwnPong,
+    /// A data message with all its frames, for which a meter has nothing left.
+    Message,
+    /// A ping or pong, for the same reason.
+    Control,
+    /// A frame, until a meter has something left.
+    Delayed,
+}
+
+impl Withheld {
+    /// A frame that a meter does not let pass.
+    fn of(header: &FrameHeader) -> Self {
+        if header.opcode.is_control() { Self::Control } else { Self::Message }
+    }
 }
 
 /// What becomes of the input of [`Session::handle_bytes`].
@@ -44,8 +79,22 @@ pub struct Step {
     pub forward: Range<usize>,
 }
 
+/// What a session begins with, beside its policy.
+#[derive(Debug)]
+pub struct Start {
+    /// permessage-deflate was agreed between the peers.
+    pub deflate: bool,
+    /// When its 101 went to the client.
+    pub now: Instant,
+    /// A number that no peer can guess: of it are made the jitter of the session's age and
+    /// what its pings say.
+    pub random: u64,
+    /// What its frames are counted by.
+    pub meters: Box<[Meter]>,
+}
+
 /// What the driver does next.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Output {
     /// Send that side a Close frame, behind all that was forwarded to it. Towards the
     /// upstream it is masked with a fresh random key.
@@ -54,8 +103,15 @@ pub enum Output {
         to: Side,
         /// The code.
         code: CloseCode,
-        /// The reason, at most 123 bytes.
-        reason: &'static str,
+        /// The reason; what is above 123 bytes is cut off.
+        reason: Cow<'static, str>,
+    },
+    /// Send that side a Ping frame, behind all that was forwarded to it; masked as a Close.
+    SendPing {
+        /// To whom.
+        to: Side,
+        /// What it says.
+        payload: PingPayload,
     },
     /// End the stream to that side with a FIN, behind all that goes before.
     Finish(Side),
@@ -71,6 +127,7 @@ pub struct Session {
     upstream: Leg,
     closing: Closing,
     death: Option<Death>,
+    watch: Option<Box<Watch>>,
 }
 
 /// How far the end has come.
@@ -87,21 +144,22 @@ enum Closing {
 }
 
 impl Session {
-    /// A session whose 101 has just gone to the client. `deflate`: permessage-deflate
-    /// was agreed between the peers.
+    /// A session whose 101 has just gone to the client.
     #[must_use]
-    pub fn new(policy: Arc<Policy>, deflate: bool) -> Self {
+    pub fn new(policy: Arc<Policy>, start: Start) -> Self {
         Self {
-            policy,
-            client: Leg::new(Side::Client, deflate),
-            upstream: Leg::new(Side::Upstream, deflate),
+            client: Leg::new(Side::Client, start.deflate),
+            upstream: Leg::new(Side::Upstream, start.deflate),
             closing: Closing::No,
             death: None,
+            watch: Watch::new(&policy, start),
+            policy,
         }
     }
 
     /// Takes bytes that came from a side, following on those of the last call. Hand in
-    /// what [`Step::consumed`] leaves over once the outputs are drained.
+    /// what [`Step::consumed`] leaves over once the outputs are drained, unless
+    /// [`Session::is_delayed`]: then it is for later.
     pub fn handle_bytes(
         &mut self,
         from: Side,
@@ -112,12 +170,17 @@ impl Session {
         if let Closing::HalfClosed { last_heard } = &mut self.closing {
             *last_heard = now;
         }
-        let Self { policy, client, upstream, .. } = self;
+        if let Some(watch) = &mut self.watch {
+            watch.heard(from, now);
+        }
+        let awaits_boundary = self.owes_ping(from.other());
+        let Self { policy, client, upstream, watch, .. } = self;
         let (leg, other) = match from {
             Side::Client => (client, upstream),
             Side::Upstream => (upstream, client),
         };
-        let extent = match (leg.receiving, other.sending) {
+        let extent = match (leg.receiving, &other.sending) {
+            (Receiving::Open, Sending::Open) if awaits_boundary => Some(Extent::Boundary),
             (Receiving::Open, Sending::Open | Sending::CloseHeld(..)) => Some(Extent::All),
             (Receiving::Open, Sending::CloseDue(_)) => Some(Extent::Boundary),
             // The other side takes no more frames, but this side's Close is still awaited.
@@ -127,17 +190,24 @@ impl Session {
             }
         };
         let other_is_closed = other.sending != Sending::Open;
-        let mut dropped = Dropped { frames: 0 };
         let frames_before = leg.traffic.frames;
-        let walked = match extent {
+        let (walked, frames_nowhere, passed_data) = match extent {
             Some(extent) => {
-                let mut tally = Tally { from, traffic: &mut leg.traffic, other_is_closed, observer };
-                leg.walker.walk(bytes, extent, &policy.limits, &mut tally)
+                let traffic = &mut leg.traffic;
+                let watch = watch.as_deref_mut();
+                let mut tally =
+                    Tally { from, traffic, other_is_closed, watch, observer, skipped: 0, passed_data: false };
+                let walked = leg.walker.walk(bytes, extent, &policy.limits, &mut tally);
+                (walked, tally.skipped, tally.passed_data)
             }
-            None => leg.walker.walk(bytes, Extent::All, &policy.limits, &mut dropped),
+            None => {
+                let mut dropped = Dropped { frames: 0 };
+                let walked = leg.walker.walk(bytes, Extent::All, &policy.limits, &mut dropped);
+                (walked, dropped.frames, false)
+            }
         };
         if !policy.timeouts.frame.is_zero() {
-            leg.time_frame(leg.traffic.frames - frames_before + dropped.frames, now);
+            leg.time_frame(leg.traffic.frames - frames_before + frames_nowhere, now);
         }
         let mut step = Step { consumed: walked.consumed, held: walked.held, forward: walked.forward };
         let close_is_for_us = other_is_closed && matches!(walked.end, Some(End::Close(_)));
@@ -148,11 +218,19 @@ impl Session {
             step.held = Held::Nothing;
             step.forward = 0..0;
         }
-        leg.traffic.bytes += length(step.held.as_bytes().len()) + length(step.forward.len());
+        let passed = length(step.held.as_bytes().len()) + length(step.forward.len());
+        leg.traffic.bytes += passed;
+        if let Some(watch) = watch
+            && passed > 0
+            && (passed_data || leg.walker.is_within_data() || policy.timeouts.idle_counts_control)
+        {
+            watch.used_at = now;
+        }
         match walked.end {
             None => {}
             Some(End::Close(code)) => self.close_came(from, code, now),
             Some(End::Violation(error)) => self.fail(from, error, now),
+            Some(End::Refused) => self.exceed(from, now),
         }
         step
     }
@@ -194,7 +272,7 @@ impl Session {
     pub fn handle_write_failed(&mut self, to: Side, now: Instant) {
         let leg = self.leg_mut(to);
         leg.blocked_since = None;
-        match leg.sending {
+        match &leg.sending {
             Sending::AbortDue | Sending::Aborted => {}
             Sending::Open
             | Sending::CloseHeld(..)
@@ -233,47 +311,19 @@ impl Session {
         if other.frame_since.is_some() {
             other.frame_since = Some(now);
         }
-        if let Closing::HalfClosed { last_heard } = &mut self.closing {
-            *last_heard = now;
-        }
+        self.resume(now);
     }
 
-    /// The gateway shuts down and ends this session with `code` on both sides, unless a
+    /// Somebody who may wants this session to end, with this Close on both sides; unless a
     /// closing handshake is under way.
-    pub fn handle_shutdown(&mut self, code: CloseCode, now: Instant) {
+    pub fn handle_order(&mut self, cause: Cause, code: CloseCode, reason: &str, now: Instant) {
         match self.closing {
             Closing::No | Closing::HalfClosed { .. } => {}
             Closing::Relayed { .. } | Closing::Ours { .. } => return,
         }
-        self.die(Cause::Shutdown, Party::Gateway);
+        self.die(cause, Party::Gateway);
         for side in Side::BOTH {
-            self.close(side, code, "", now);
-        }
-    }
-
-    /// The time of [`Session::poll_timeout`] has come.
-    pub fn handle_timeout(&mut self, now: Instant) {
-        let timeouts = self.policy.timeouts;
-        let passed = |since: Option<Instant>, limit| deadline(since, limit).is_some_and(|at| at <= now);
-        for side in Side::BOTH {
-            let leg = self.leg_mut(side);
-            if passed(leg.blocked_since, timeouts.send) {
-                leg.blocked_since = None;
-                leg.order_abort();
-                self.die(Cause::SendTimeout, Party::Peer(side));
-                self.close(side.other(), CloseCode::GOING_AWAY, "", now);
-            }
-            let leg = self.leg_mut(side);
-            if leg.held_until().is_some_and(|until| until <= now) {
-                leg.release_close();
-            }
-            if self.frame_deadline(side).is_some_and(|at| at <= now) {
-                self.die(Cause::FrameTimeout, Party::Peer(side));
-                self.refuse(side, CloseCode::POLICY_VIOLATION, Cause::FrameTimeout.reason(), now);
-            }
-        }
-        if self.closing_deadline().is_some_and(|at| at <= now) {
-            self.abort_what_is_left();
+            self.close(side, code, reason.to_owned(), now);
         }
     }
 
@@ -282,34 +332,25 @@ impl Session {
         Side::BOTH.into_iter().find_map(|side| self.output_for(side))
     }
 
-    /// When to call [`Session::handle_timeout`], if ever.
-    #[must_use]
-    pub fn poll_timeout(&self) -> Option<Instant> {
-        if self.is_undisturbed() {
-            return None;
-        }
-        let timeouts = &self.policy.timeouts;
-        let legs = [&self.client, &self.upstream].into_iter();
-        let legs = legs.flat_map(|leg| [deadline(leg.blocked_since, timeouts.send), leg.held_until()]);
-        let frames = Side::BOTH.into_iter().map(|side| self.frame_deadline(side));
-        legs.chain(frames).chain([self.closing_deadline()]).flatten().min()
-    }
-
-    /// Nothing has a deadline: how a session is found after nearly every read.
-    fn is_undisturbed(&self) -> bool {
-        self.closing == Closing::No && !self.is_blocked() && self.policy.timeouts.frame.is_zero()
-    }
-
-    /// Whether bytes from a side are to be read. Not while the other side is blocked,
-    /// unless they would be dropped anyway.
+    /// Whether bytes from a side are to be read. Not while the other side is blocked or the
+    /// next frame has to wait, unless they would be dropped anyway.
     #[must_use]
     pub fn wants_read(&self, from: Side) -> bool {
         let (leg, other) = (self.leg(from), self.leg(from.other()));
         match leg.receiving {
-            Receiving::Open => other.blocked_since.is_none() || !other.takes_frames(),
+            Receiving::Open => {
+                (other.blocked_since.is_none() || !other.takes_frames()) && !self.is_delayed(from)
+            }
             Receiving::Closed | Receiving::Failed => true,
             Receiving::Ended => false,
         }
+    }
+
+    /// Whether the next frame of a side has to wait. What [`Step::consumed`] left over is to
+    /// be kept until [`Session::wants_read`], and handed in before what is read then.
+    #[must_use]
+    pub fn is_delayed(&self, from: Side) -> bool {
+        self.delayed_until(from).is_some()
     }
 
     /// Nothing more will happen: the session can be dropped.
@@ -362,7 +403,7 @@ impl Session {
         leg.receiving = Receiving::Closed;
         leg.closes.received = Some(code);
         leg.frame_since = None;
-        match other.sending {
+        match &other.sending {
             Sending::Open => {
                 other.sending = Sending::CloseSent;
                 other.closes.sent = Some(code);
@@ -388,32 +429,35 @@ impl Session {
     /// A side's frames are at fault.
     fn fail(&mut self, offender: Side, error: FrameError, now: Instant) {
         self.die(Cause::Violation(error), Party::Peer(offender));
-        self.refuse(offender, error.close_code(), error.reason(), now);
+        self.refuse(offender, (error.close_code(), error.reason()), told_of(offender), now);
     }
 
-    /// Ends both sides because one of them did what it must not. The other side is told
+    /// A side sends faster than it may.
+    fn exceed(&mut self, offender: Side, now: Instant) {
+        self.die(Cause::RateLimit, Party::Peer(offender));
+        let told = (CloseCode::POLICY_VIOLATION, Cause::RateLimit.reason());
+        self.refuse(offender, told, told, now);
+    }
+
+    /// Ends both sides because one of them did what it must not. The other side is `told`
     /// at once; the offender, who gets a FIN with its Close, once the answers to what it
     /// sent before have reached it.
-    fn refuse(&mut self, offender: Side, code: CloseCode, reason: &'static str, now: Instant) {
+    fn refuse(&mut self, offender: Side, said: Told, told: Told, now: Instant) {
         let wait = match self.policy.timeouts.close {
             Duration::ZERO => ANSWERS_IN_FLIGHT,
             close => ANSWERS_IN_FLIGHT.min(close / 2),
         };
+        let (code, reason) = said;
         let leg = self.leg_mut(offender);
         leg.receiving = Receiving::Failed;
         leg.frame_since = None;
-        leg.order_close(CloseOrder { code, reason, then: Then::Finish });
+        leg.order_close(CloseOrder { code, reason: Cow::Borrowed(reason), then: Then::Finish });
         leg.hold_close(now + wait);
-        match offender {
-            Side::Client => self.close(Side::Upstream, CloseCode::GOING_AWAY, "", now),
-            Side::Upstream => {
-                self.close(Side::Client, CloseCode::INTERNAL_ERROR, "upstream violated the protocol", now);
-            }
-        }
+        self.close(offender.other(), told.0, told.1, now);
     }
 
     /// Closes a side that is not to blame.
-    fn close(&mut self, to: Side, code: CloseCode, reason: &'static str, now: Instant) {
+    fn close(&mut self, to: Side, code: CloseCode, reason: impl Into<Cow<'static, str>>, now: Instant) {
         let leg = self.leg_mut(to);
         // A peer that has sent its Close awaits none but an answer, which this is; a peer
         // that has said FIN sends none.
@@ -421,7 +465,7 @@ impl Session {
             Receiving::Open => Then::AwaitAnswer,
             Receiving::Closed | Receiving::Failed | Receiving::Ended => Then::Finish,
         };
-        leg.order_close(CloseOrder { code, reason, then });
+        leg.order_close(CloseOrder { code, reason: reason.into(), then });
         // The clock runs from the first Close on the session, whoever sent it.
         let since = match self.closing {
             Closing::No | Closing::HalfClosed { .. } => now,
@@ -435,9 +479,11 @@ impl Session {
         if other.receiving != Receiving::Open {
             leg.release_close();
         }
-        match leg.sending {
-            Sending::CloseDue(CloseOrder { code, reason, then }) => {
+        match &mut leg.sending {
+            Sending::CloseDue(order) => {
                 if other.walker.at_boundary() {
+                    let (code, then) = (order.code, order.then);
+                    let reason = std::mem::take(&mut order.reason);
                     leg.closes.sent = Some(Some(code));
                     leg.sending = match then {
                         Then::AwaitAnswer => Sending::CloseSent,
@@ -463,12 +509,18 @@ impl Session {
                 leg.blocked_since = None;
                 Some(Output::Abort(side))
             }
-            Sending::Open
-            | Sending::CloseHeld(..)
-            | Sending::CloseSent
-            | Sending::Finished
-            | Sending::Aborted => None,
+            Sending::Open => self.ping(side),
+            Sending::CloseHeld(..) | Sending::CloseSent | Sending::Finished | Sending::Aborted => None,
         }
+    }
+
+    /// The ping that is due to a side, once it can go.
+    fn ping(&mut self, to: Side) -> Option<Output> {
+        let can_go = self.owes_ping(to) && self.leg(to.other()).walker.at_boundary();
+        let watch = self.watch.as_mut().filter(|_| can_go)?;
+        let now = watch.now;
+        let payload = watch.peer_mut(to).pings.as_mut()?.ask(now);
+        Some(Output::SendPing { to, payload })
     }
 
     fn abort_what_is_left(&mut self) {
@@ -491,26 +543,6 @@ impl Session {
             Closing::No | Closing::HalfClosed { .. } => self.closing = Closing::Relayed { since: now },
             Closing::Relayed { .. } | Closing::Ours { .. } => {}
         }
-    }
-
-    /// When what is left is aborted, however far the end has come.
-    fn closing_deadline(&self) -> Option<Instant> {
-        let timeouts = &self.policy.timeouts;
-        match self.closing {
-            Closing::No => None,
-            // A peer that is not read because the other takes nothing is not silent.
-            Closing::HalfClosed { .. } if self.is_blocked() => None,
-            Closing::HalfClosed { last_heard } => deadline(Some(last_heard), timeouts.half_close),
-            Closing::Relayed { since } | Closing::Ours { since } => deadline(Some(since), timeouts.close),
-        }
-    }
-
-    /// When the unfinished frame of a side has taken too long. The time stands still while
-    /// that side is not read.
-    fn frame_deadline(&self, from: Side) -> Option<Instant> {
-        let leg = self.leg(from);
-        let is_read = leg.receiving == Receiving::Open && self.wants_read(from);
-        deadline(leg.frame_since.filter(|_| is_read), self.policy.timeouts.frame)
     }
 
     /// While nothing else has ended the session: the side that could not be written to.
@@ -558,49 +590,19 @@ pub enum Progress {
     None,
 }
 
-/// Counts for the session's own record and tells the observer.
-struct Tally<'a, O> {
-    from: Side,
-    traffic: &'a mut Traffic,
-    /// A Close frame does not go on: the other side gets the gateway's.
-    other_is_closed: bool,
-    observer: &'a mut O,
-}
-
 /// How long an offender's Close waits for what the other side has yet to say to it, but
 /// at most half the close timeout. A peer that answers a Close does so long before.
 const ANSWERS_IN_FLIGHT: Duration = Duration::from_secs(1);
 
-impl<O: Observe> Observer for Tally<'_, O> {
-    fn frame(&mut self, header: &FrameHeader) {
-        if self.other_is_closed && header.opcode == Opcode::Close {
-            return;
-        }
-        self.traffic.frames += 1;
-        self.observer.frame(self.from, header);
+/// A code and a reason of a Close.
+type Told = (CloseCode, &'static str);
+
+/// What the side is told that is not to blame.
+fn told_of(offender: Side) -> Told {
+    match offender {
+        Side::Client => (CloseCode::GOING_AWAY, ""),
+        Side::Upstream => (CloseCode::INTERNAL_ERROR, "upstream violated the protocol"),
     }
-
-    fn message(&mut self, message: &Message) {
-        self.traffic.messages += 1;
-        self.observer.message(self.from, message);
-    }
-}
-
-/// Counts frames that go nowhere, of which nobody is told.
-struct Dropped {
-    frames: u64,
-}
-
-impl Observer for Dropped {
-    fn frame(&mut self, _header: &FrameHeader) {
-        self.frames += 1;
-    }
-
-    fn message(&mut self, _message: &Message) {}
-}
-
-fn deadline(since: Option<Instant>, limit: Duration) -> Option<Instant> {
-    since.filter(|_| !limit.is_zero()).and_then(|since| since.checked_add(limit))
 }
 
 fn length(bytes: usize) -> u64 {

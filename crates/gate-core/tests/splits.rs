@@ -5,19 +5,26 @@
 //! One difference is allowed and pinned down here: bad text whose frame had begun to go
 //! cannot be taken back, so the other side is cut off instead of closed.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use gate_core::fuzz::{Ending, Pair, frame};
-use gate_core::session::{Cause, Party};
-use gate_core::{Policy, Side};
+use gate_core::rate::{Bucket, Meter, Metered, OnExceed, Rate};
+use gate_core::session::{Cause, Party, Withheld};
+use gate_core::{Keepalive, Policy, Side};
 use ws_proto::walk::Message;
 use ws_proto::{CloseCode, FrameError, Opcode};
 
 use Side::{Client, Upstream};
 
 /// What both peers send, from the first byte to the last.
+#[derive(Default)]
 struct Conversation {
     deflate: bool,
+    /// Both peers have been sent a ping of the gateway's.
+    asked: bool,
+    /// How much of what each peer may send.
+    most: Vec<(Metered, u64, OnExceed)>,
     client: Recording,
     upstream: Recording,
 }
@@ -38,6 +45,7 @@ struct Outcome {
     /// Per side, because the order between the two is that of the reads.
     frames: [Vec<(Opcode, u64)>; 2],
     messages: [Vec<Message>; 2],
+    withheld: [Vec<Withheld>; 2],
     death: Option<(Cause, Party)>,
     is_over: bool,
 }
@@ -75,6 +83,7 @@ fn compressed_messages_are_the_same_however_they_are_cut() {
                 (0xc2, b"\xff\xff not text at all"),
             ],
         ),
+        ..Conversation::default()
     };
     let whole = uncut(&conversation);
     assert!(whole.messages[1].iter().all(|message| message.compressed));
@@ -90,7 +99,7 @@ fn a_close_by_either_side_is_the_same_in_every_order_that_the_rules_allow() {
             fin: true,
         });
         let [client, upstream] = recordings;
-        let conversation = Conversation { deflate: false, client, upstream };
+        let conversation = Conversation { client, upstream, ..Conversation::default() };
         let whole = run(&conversation, &in_order(&conversation, first));
         assert_eq!(whole.arrived, [conversation.upstream.bytes.clone(), conversation.client.bytes.clone()]);
         assert_eq!(whole.death, Some((Cause::Close(Some(CloseCode::NORMAL)), Party::Peer(first))));
@@ -102,9 +111,9 @@ fn a_close_by_either_side_is_the_same_in_every_order_that_the_rules_allow() {
 #[test]
 fn two_closes_at_once_give_both_sides_the_same_in_every_order() {
     let conversation = Conversation {
-        deflate: false,
         client: Recording { bytes: frame(Client, 0x88, b"\x03\xe9"), fin: true },
         upstream: Recording { bytes: frame(Upstream, 0x88, b"\x0f\xa0up"), fin: true },
+        ..Conversation::default()
     };
     let whole = without_death(uncut(&conversation));
     assert_eq!(whole.arrived, [conversation.upstream.bytes.clone(), conversation.client.bytes.clone()]);
@@ -131,9 +140,9 @@ fn two_closes_at_once_give_both_sides_the_same_in_every_order() {
 #[test]
 fn short_questions_and_answers_are_the_same_in_every_order_of_every_double_cut() {
     let conversation = Conversation {
-        deflate: false,
         client: recording(Client, &[(0x81, b"?")]),
         upstream: recording(Upstream, &[(0x89, b""), (0x82, b"!")]),
+        ..Conversation::default()
     };
     let whole = uncut(&conversation);
     for client_cuts in double_cuts(&conversation.client) {
@@ -177,7 +186,7 @@ fn row_44_bad_text_is_taken_back_unless_its_frame_had_begun_to_go() {
         bytes.extend_from_slice(&frame(offender, 0x81, b"never seen"));
         let payload_at = good.len() + bad.len() - "böse".len();
 
-        let mut conversation = Conversation::quiet();
+        let mut conversation = Conversation::default();
         conversation.recording_mut(offender).bytes = bytes.clone();
         let whole = uncut(&conversation);
         let cause = Cause::Violation(FrameError::InvalidUtf8);
@@ -208,7 +217,7 @@ fn a_fin_in_mid_frame_is_the_same_however_what_came_before_is_cut() {
     for first in Side::BOTH {
         let whole_frame = frame(first, 0x82, &[7; 300]);
         for length in [1, 3, 9, 40] {
-            let mut conversation = Conversation::quiet();
+            let mut conversation = Conversation::default();
             *conversation.recording_mut(first) = Recording {
                 bytes: [frame(first, 0x89, b""), whole_frame[..length].to_vec()].concat(),
                 fin: true,
@@ -219,6 +228,53 @@ fn a_fin_in_mid_frame_is_the_same_however_what_came_before_is_cut() {
             every_cut_of_each_side(&conversation, &whole);
         }
     }
+}
+
+#[test]
+fn answers_to_the_gateways_pings_are_kept_however_they_are_cut() {
+    let asked = || Conversation { asked: true, ..Conversation::default() };
+    let pings = Side::BOTH.map(|side| asked().begin().pings(side).to_vec());
+    let [client, upstream] = Side::BOTH.map(|side| {
+        let own: &[u8] = &pings[side.index()][0];
+        let others: &[u8] = &pings[side.other().index()][0];
+        // Between fragments, two in a row, and three that are not the gateway's.
+        let frames: [(u8, &[u8]); 9] = [
+            (0x8a, b"twelve bytes"),
+            (0x01, b"frag\xe2\x82"),
+            (0x8a, own),
+            (0x80, b"\xac"),
+            (0x8a, own),
+            (0x8a, own),
+            (0x89, own),
+            (0x82, b"last"),
+            (0x8a, others),
+        ];
+        recording(side, &frames)
+    });
+    let conversation = Conversation { client, upstream, ..asked() };
+    let whole = uncut(&conversation);
+    assert_eq!(whole.withheld, Side::BOTH.map(|_| vec![Withheld::OwnPong; 3]));
+    assert_eq!((whole.frames[0].len(), whole.frames[1].len(), whole.death), (6, 6, None));
+    every_cut_of_each_side(&conversation, &whole);
+}
+
+#[test]
+fn what_is_too_much_is_withheld_however_it_is_cut() {
+    use OnExceed::{Close, Delay, Drop};
+    for (on_exceed, messages, withheld) in
+        [(Close, 1, vec![]), (Drop, 1, vec![Withheld::Message; 2]), (Delay, 1, vec![Withheld::Delayed])]
+    {
+        let conversation = Conversation { most: vec![(Metered::Messages, 1, on_exceed)], ..chat() };
+        let whole = uncut(&conversation);
+        assert_eq!((whole.messages[0].len(), &whole.withheld[0]), (messages, &withheld), "{on_exceed:?}");
+        every_cut_of_each_side(&conversation, &whole);
+    }
+    // Of the data frames the fifth is too many, of the pings and pongs before it the second.
+    let most = vec![(Metered::Frames, 4, Close), (Metered::ControlFrames, 1, Drop)];
+    let conversation = Conversation { most, ..chat() };
+    let whole = uncut(&conversation);
+    assert_eq!((whole.frames[0].len(), &*whole.withheld[0]), (5, &[Withheld::Control][..]));
+    every_cut_of_each_side(&conversation, &whole);
 }
 
 #[test]
@@ -249,9 +305,9 @@ fn chat() -> Conversation {
         (0x8a, b"pong"),
     ];
     Conversation {
-        deflate: false,
         client: recording(Client, &frames),
         upstream: recording(Upstream, &frames),
+        ..Conversation::default()
     }
 }
 
@@ -261,8 +317,25 @@ fn recording(from: Side, frames: &[(u8, &[u8])]) -> Recording {
 }
 
 impl Conversation {
-    fn quiet() -> Self {
-        Self { deflate: false, client: Recording::default(), upstream: Recording::default() }
+    /// A session at the beginning of the conversation.
+    fn begin(&self) -> Pair {
+        let begun = start();
+        let keepalive = Keepalive {
+            interval: if self.asked { Duration::from_secs(10) } else { Duration::ZERO },
+            ..Keepalive::default()
+        };
+        let meters = Side::BOTH.into_iter().flat_map(|from| {
+            self.most.iter().map(move |(of, burst, on_exceed)| {
+                // Too slow for anything to come back.
+                let rate = Rate { tokens: 1, per: Duration::from_secs(1000), burst: *burst };
+                let bucket = Arc::new(Bucket::new(rate, begun));
+                Meter { of: *of, from, on_exceed: *on_exceed, bucket }
+            })
+        });
+        let policy = Policy { keepalive, ..Policy::default() };
+        let mut pair = Pair::with_meters(policy, self.deflate, begun, meters.collect());
+        pair.wait(keepalive.interval);
+        pair
     }
 
     fn recording(&self, side: Side) -> &Recording {
@@ -366,7 +439,7 @@ fn interleavings<'a>(left: &[Turn<'a>], right: &[Turn<'a>], check: &mut impl FnM
 }
 
 fn run(conversation: &Conversation, order: &[Turn<'_>]) -> Outcome {
-    let mut pair = Pair::new(Policy::default(), conversation.deflate, start());
+    let mut pair = conversation.begin();
     for turn in order {
         match *turn {
             Turn::Bytes(from, bytes) => pair.send(from, bytes),
@@ -387,6 +460,10 @@ fn run(conversation: &Conversation, order: &[Turn<'_>]) -> Outcome {
         messages: Side::BOTH.map(|side| {
             let messages = observed.messages.iter().filter(|(from, _)| *from == side);
             messages.map(|(_, message)| *message).collect()
+        }),
+        withheld: Side::BOTH.map(|side| {
+            let withheld = observed.withheld.iter().filter(|(from, _)| *from == side);
+            withheld.map(|(_, what)| *what).collect()
         }),
         death: pair.session().death().map(|death| (death.cause, death.by)),
         is_over: pair.session().is_over(),

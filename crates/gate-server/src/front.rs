@@ -7,6 +7,7 @@ mod client;
 pub(crate) mod conversation;
 pub(crate) mod fields;
 pub(crate) mod listener;
+mod logged;
 mod proxy;
 mod refusal;
 mod request;

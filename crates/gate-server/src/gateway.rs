@@ -1,33 +1,51 @@
 //! The gateway as a whole: its threads, from start to shutdown.
 
+mod changes;
+mod hand_over;
+mod reload;
+mod thread;
+
+use std::fmt;
 use std::io;
 use std::net::SocketAddr;
-use std::rc::Rc;
 use std::sync::Arc;
-use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use gate_config::model::{Config, Level, ListenAddress, Objection};
-use tokio::net::{TcpListener, UnixListener};
-use tokio::runtime::{Builder, LocalOptions};
-use tokio::sync::mpsc;
 
+pub use changes::Changes;
+pub use reload::Reloaded;
+
+use crate::admin::{Desk, Door};
+use crate::clock;
+use crate::control::Controls;
 use crate::files;
-use crate::front::listener::{Acceptable, Listening};
 use crate::observe::counters::WorkerCounters;
 use crate::observe::exposition::Sources;
+use crate::observe::reloads::Reloads;
+use crate::observe::sink::Sinks;
 use crate::observe::writer::Records;
-use crate::preparation::{self, Bound, Findings, Prepared, SocketFile, prepare};
-use crate::runtime::{self, Command};
-use crate::snapshot::{ListenerId, Snapshot};
-use crate::support::{Support, Teller};
-use crate::worker::Worker;
+use crate::preparation::{self, Findings, Prepared, prepare};
+use crate::runtime::drain::{Draining, Turn};
+use crate::runtime::{Command, HandedOver};
+use crate::snapshot::Snapshot;
+use crate::sockets::Bound;
+use crate::sockets::inherited::Inherited;
+use crate::sockets::posts::{Posts, Role};
+use crate::support::{Duties, Support, Teller};
+use changes::Parts;
+use thread::{Beginning, WorkerThread};
 
 /// What a gateway is started with beside its configuration.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Debug, Default)]
 pub struct Options {
     /// Has the calling thread's allocator give freed memory back to the system; called
     /// on every worker now and then.
     pub give_memory_back: Option<fn()>,
+    /// Who carries out what the admin listener is asked for.
+    pub controls: Controls,
+    /// Sockets that listen already: those of addresses that are configured are adopted.
+    pub inherited: Inherited,
 }
 
 /// Why a gateway does not start.
@@ -50,32 +68,25 @@ fn told(objections: &[Objection]) -> String {
 
 /// A gateway that runs. Dropped without [`Gateway::shut_down`] it ends in the same way,
 /// but nobody waits for it.
-#[derive(Debug)]
 pub struct Gateway {
     addresses: Vec<(Arc<str>, ListenAddress)>,
-    metrics_addr: Option<SocketAddr>,
+    posts: Posts,
+    /// What the next configuration is built from, and compared with.
+    snapshot: Arc<Snapshot>,
+    /// What it says, for telling of what changes.
+    parts: Parts,
+    sources: Arc<Sources>,
     workers: Vec<WorkerThread>,
     support: Support,
-    writing: Vec<JoinHandle<()>>,
     records: Records,
-    _socket_files: Vec<SocketFile>,
+    /// Sockets with which another process goes on.
+    handed_over: HandedOver,
 }
 
-#[derive(Debug)]
-struct WorkerThread {
-    mailbox: mpsc::Sender<Command>,
-    thread: JoinHandle<()>,
-}
-
-/// What a worker's thread begins with.
-struct Beginning {
-    index: u16,
-    snapshot: Arc<Snapshot>,
-    sources: Arc<Sources>,
-    counters: Arc<WorkerCounters>,
-    records: Records,
-    listeners: Vec<(ListenerId, Bound)>,
-    options: Options,
+impl fmt::Debug for Gateway {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Gateway").field("addresses", &self.addresses).finish_non_exhaustive()
+    }
 }
 
 /// Looks at all that a configuration names outside itself, without listening: files,
@@ -93,47 +104,60 @@ impl Gateway {
     pub fn start(config: Config, options: Options) -> Result<Self, StartError> {
         files::raise_limit();
         let count = preparation::workers(&config);
-        let Prepared { snapshot, listeners, socket_files, metrics, records, writing } =
-            prepare(config).map_err(StartError::Objections)?;
-        let metrics_addr = metrics.as_ref().and_then(|listener| listener.local_addr().ok());
+        let parts = Parts::of(&config);
+        let mut posts = Posts::default();
+        let sinks = Arc::new(Sinks::default());
+        let prepared = prepare(config, count, (None, &posts), options.inherited, &sinks);
+        let Prepared { snapshot, plan, outlets } = prepared.map_err(StartError::Objections)?;
+        let records = Records::new(sinks, outlets);
+        posts.carry_out(plan);
         let counters: Vec<Arc<WorkerCounters>> = (0..count).map(|_| Arc::default()).collect();
-        let limit = snapshot.connections_limit();
-        let figures = snapshot.target_figures();
-        let sources = Arc::new(Sources::new(counters.clone(), limit, records.clone(), figures));
-        let addresses = addresses(&snapshot, &listeners);
+        let reloads = Reloads::new(snapshot.fingerprint());
+        let sources = Sources::new(counters.clone(), records.clone(), snapshot.configured(), reloads);
+        let sources = Arc::new(sources);
         let mut workers = Vec::with_capacity(count);
-        for ((listeners, counters), index) in per_worker(listeners, count).into_iter().zip(counters).zip(0..)
-        {
-            workers.push(start_worker(Beginning {
+        for ((sockets, counters), index) in posts.assign(count).into_iter().zip(counters).zip(0..) {
+            let beginning = Beginning {
                 index,
                 snapshot: Arc::clone(&snapshot),
                 sources: Arc::clone(&sources),
                 counters,
                 records: records.clone(),
-                listeners,
-                options,
-            })?);
+                sockets,
+                give_memory_back: options.give_memory_back,
+            };
+            workers.push(WorkerThread::start(beginning).map_err(StartError::Thread)?);
         }
-        let mailboxes = workers.iter().map(|worker| worker.mailbox.downgrade()).collect();
+        let mailboxes: Vec<_> = workers.iter().map(|worker| worker.mailbox.downgrade()).collect();
+        let desk = Desk {
+            sources: Arc::clone(&sources),
+            records: records.clone(),
+            workers: mailboxes.clone(),
+            controls: options.controls,
+        };
         let teller = Teller { records: records.clone(), mailboxes };
-        let support = Support::start(&snapshot, metrics, sources, teller).map_err(StartError::Thread)?;
-        for Objection { message, help, .. } in snapshot.warnings() {
-            records.error("certificate", Level::Warn, |line| {
-                line.text("detail", &message);
-                line.text("help", &help);
-            });
-        }
-        for (id, address) in &addresses {
-            records.error("listening", Level::Info, |line| {
-                line.text("listener", id);
-                line.text("address", &address.to_string());
-                line.number("workers", count);
-            });
-        }
-        if let Some(address) = metrics_addr {
-            records.error("metrics", Level::Info, |line| line.plain("address", address));
-        }
-        Ok(Self { addresses, metrics_addr, workers, support, writing, records, _socket_files: socket_files })
+        let support = Support::start(Arc::new(desk), teller).map_err(StartError::Thread)?;
+        let mut gateway = Self {
+            addresses: Vec::new(),
+            posts,
+            snapshot,
+            parts,
+            sources,
+            workers,
+            support,
+            records,
+            handed_over: HandedOver::default(),
+        };
+        gateway.assign_duties();
+        gateway.name_addresses();
+        gateway.tell_of_start();
+        Ok(gateway)
+    }
+
+    /// Tells apart what configurations say; of the one that runs, in hexadecimal.
+    #[must_use]
+    pub fn config_hash(&self) -> String {
+        self.snapshot.fingerprint().to_string()
     }
 
     /// Where clients connect, by listener.
@@ -145,99 +169,124 @@ impl Gateway {
     /// The first TCP address where clients connect.
     #[must_use]
     pub fn local_addr(&self) -> Option<SocketAddr> {
-        self.addresses.iter().find_map(|(_, address)| match address {
-            ListenAddress::Tcp(address) => Some(*address),
-            ListenAddress::Unix { .. } => None,
-        })
+        self.addresses.iter().find_map(|(_, address)| tcp(address))
     }
 
     /// Where the page of metrics is.
     #[must_use]
     pub fn metrics_addr(&self) -> Option<SocketAddr> {
-        self.metrics_addr
+        self.posts.of(&Role::Metrics).and_then(|post| tcp(&post.address()))
+    }
+
+    /// Where an operator can ask and order.
+    #[must_use]
+    pub fn admin_address(&self) -> Option<ListenAddress> {
+        self.posts.of(&Role::Admin).map(|post| post.address())
+    }
+
+    /// Opens the files of all logs anew, as they have been moved away.
+    pub fn reopen_logs(&self) {
+        self.records.sinks().reopen();
+        self.records.error("logs_reopened", Level::Info, |_| {});
+    }
+
+    /// Whether the files of the configuration that runs are to be watched.
+    #[must_use]
+    pub fn auto_reloads(&self) -> bool {
+        self.snapshot.config.server.auto_reload
     }
 
     /// Stops accepting, closes all sessions over the spread, and returns when they are
     /// gone or the grace is over. Blocks; not to be called on a thread that runs tasks.
     pub fn shut_down(self) {
-        let Self { workers, support, writing, records, _socket_files, .. } = self;
-        records.error("draining", Level::Info, |_| {});
-        for worker in &workers {
+        self.shut_down_over(None);
+    }
+
+    /// The same over a spread that is not the configured one, if there is one.
+    pub fn shut_down_over(mut self, spread: Option<Duration>) {
+        self.records.error("draining", Level::Info, |_| {});
+        // Each descriptor that is left keeps a socket listening.
+        self.posts.let_go_of_listeners();
+        let begun = clock::now();
+        let of = u32::try_from(self.workers.len()).unwrap_or(u32::MAX);
+        for (worker, index) in self.workers.iter().zip(0..) {
+            let draining = Draining { begun, spread, turn: Turn { index, of } };
+            let command = Command::Drain(draining, Arc::clone(&self.handed_over));
             // A worker that is gone needs no command.
-            let _gone = worker.mailbox.blocking_send(Command::Drain);
+            let _gone = worker.mailbox.blocking_send(command);
         }
+        let Self { posts, snapshot, sources, workers, support, records, .. } = self;
         for worker in workers {
             let _panicked = worker.thread.join();
         }
         support.stop();
         records.error("stopped", Level::Info, |_| {});
-        drop(records);
-        for thread in writing {
-            let _panicked = thread.join();
-        }
+        records.sinks().finish();
+        drop((posts, snapshot, sources));
     }
-}
 
-fn addresses(snapshot: &Snapshot, bound: &[Vec<Bound>]) -> Vec<(Arc<str>, ListenAddress)> {
-    let of_first = |bound: &Vec<Bound>, asked: &ListenAddress| {
-        bound.first().map_or_else(|| asked.clone(), |bound| bound.address(asked))
-    };
-    let listeners = snapshot.config.listeners.iter().zip(bound);
-    listeners.map(|(asked, bound)| (Arc::clone(&asked.id), of_first(bound, &asked.address.value))).collect()
-}
-
-/// Gives each worker its socket of each listener.
-fn per_worker(listeners: Vec<Vec<Bound>>, count: usize) -> Vec<Vec<(ListenerId, Bound)>> {
-    let mut workers: Vec<Vec<_>> = (0..count).map(|_| Vec::new()).collect();
-    for (index, sockets) in listeners.into_iter().enumerate() {
-        for (worker, socket) in workers.iter_mut().zip(sockets) {
-            worker.push((ListenerId(index), socket));
-        }
+    /// Has the supporting thread do what the configuration asks of it.
+    fn assign_duties(&self) {
+        let path = self.snapshot.config.observability.metrics.as_ref().map(|metrics| metrics.path.clone());
+        self.support.assign(Duties {
+            clusters: self.snapshot.clusters().to_vec(),
+            metrics: self.only_socket(&Role::Metrics).zip(path),
+            admin: self.only_socket(&Role::Admin).zip(self.door()),
+        });
     }
-    workers
-}
 
-fn start_worker(beginning: Beginning) -> Result<WorkerThread, StartError> {
-    let (mailbox, inbox) = mpsc::channel(runtime::MAILBOX);
-    let (ready, started) = std::sync::mpsc::sync_channel(1);
-    let name = format!("worker-{}", beginning.index);
-    let work = move || {
-        let built = Builder::new_current_thread().enable_all().build_local(LocalOptions::default());
-        let runtime = match built {
-            Ok(runtime) => runtime,
-            Err(error) => {
-                let _starter_waits = ready.send(Err(error));
-                return;
-            }
+    /// Who is let in to ask and order.
+    fn door(&self) -> Option<Door> {
+        let admin = self.snapshot.config.admin.as_ref()?;
+        Some(Door::new(admin, self.snapshot.token.clone()))
+    }
+
+    /// A descriptor of the one socket of a role.
+    fn only_socket(&self, role: &Role) -> Option<Bound> {
+        let post = self.posts.of(role)?;
+        let failed = |error: &io::Error| {
+            self.records.error("accept_error", Level::Error, |line| {
+                line.text("address", &post.asked.to_string());
+                line.text("detail", &error.to_string());
+            });
         };
-        let Beginning { index, snapshot, sources, counters, records, listeners, options } = beginning;
-        let registered: io::Result<Vec<Listening>> = {
-            let _entered = runtime.enter();
-            listeners.into_iter().map(register).collect()
-        };
-        match registered {
-            Ok(listeners) => {
-                let _starter_waits = ready.send(Ok(()));
-                let worker = Rc::new(Worker::new(index, snapshot, sources, counters, records));
-                runtime.block_on(runtime::run(worker, listeners, inbox, options.give_memory_back));
-            }
-            Err(error) => {
-                let _starter_waits = ready.send(Err(error));
-            }
+        post.only().inspect_err(failed).ok()
+    }
+
+    fn name_addresses(&mut self) {
+        self.addresses = self.posts.listeners().map(|(id, post)| (Arc::clone(id), post.address())).collect();
+    }
+
+    fn tell_of_start(&self) {
+        self.tell_of_certificates();
+        for (id, address) in &self.addresses {
+            self.records.error("listening", Level::Info, |line| {
+                line.text("listener", id);
+                line.text("address", &address.to_string());
+                line.number("workers", self.workers.len());
+            });
         }
-    };
-    let thread = thread::Builder::new().name(name).spawn(work).map_err(StartError::Thread)?;
-    match started.recv() {
-        Ok(Ok(())) => Ok(WorkerThread { mailbox, thread }),
-        Ok(Err(error)) => Err(StartError::Thread(error)),
-        Err(_) => Err(StartError::Thread(io::Error::other("the thread ended at once"))),
+        if let Some(address) = self.metrics_addr() {
+            self.records.error("metrics", Level::Info, |line| line.plain("address", address));
+        }
+        if let Some(address) = self.admin_address() {
+            self.records.error("admin", Level::Info, |line| line.text("address", &address.to_string()));
+        }
+    }
+
+    fn tell_of_certificates(&self) {
+        for Objection { message, help, .. } in self.snapshot.warnings() {
+            self.records.error("certificate", Level::Warn, |line| {
+                line.text("detail", &message);
+                line.text("help", &help);
+            });
+        }
     }
 }
 
-fn register((id, bound): (ListenerId, Bound)) -> io::Result<Listening> {
-    let socket = match bound {
-        Bound::Tcp(listener) => Acceptable::Tcp(TcpListener::from_std(listener)?),
-        Bound::Unix(listener) => Acceptable::Unix(UnixListener::from_std(listener)?),
-    };
-    Ok(Listening { id, socket })
+fn tcp(address: &ListenAddress) -> Option<SocketAddr> {
+    match address {
+        ListenAddress::Tcp(address) => Some(*address),
+        ListenAddress::Unix { .. } => None,
+    }
 }

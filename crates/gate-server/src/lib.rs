@@ -1,7 +1,10 @@
 //! All that waits: listeners, opening handshakes, plain HTTP, upstreams, the drivers of
 //! sessions, workers, records and metrics. What a session does is decided in `gate-core`.
 
+mod admin;
+mod admission;
 mod clock;
+pub mod control;
 mod drive;
 pub mod files;
 mod front;
@@ -9,11 +12,15 @@ mod gateway;
 mod observe;
 mod preparation;
 mod runtime;
-mod seats;
+mod site;
 mod snapshot;
+mod sockets;
+pub mod succession;
 mod support;
+mod token_file;
 mod upstream;
 mod worker;
 
-pub use gateway::{Gateway, Options, StartError, preflight};
+pub use gateway::{Changes, Gateway, Options, Reloaded, StartError, preflight};
 pub use preparation::Findings;
+pub use sockets::inherited::Inherited;

@@ -2,7 +2,14 @@
 
 pub(crate) mod counters;
 pub(crate) mod exposition;
+pub(crate) mod frame_log;
+pub(crate) mod lifetimes;
 pub(crate) mod line;
+pub(crate) mod page;
 pub(crate) mod record;
+pub(crate) mod reloads;
 pub(crate) mod scrape;
+mod sentinel;
+pub(crate) mod sink;
+pub(crate) mod statistics;
 pub(crate) mod writer;

@@ -1,26 +1,59 @@
 //! A worker's thread from start to end: it accepts until it is told to drain.
 
-mod drain;
+pub(crate) mod drain;
 mod tidy;
 
+use std::collections::HashSet;
+use std::mem;
 use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::mpsc::SyncSender;
 
+use gate_config::model::Level;
 use tokio::sync::mpsc;
 use tokio::task::spawn_local;
-
-use crate::front::listener::{self, Listening};
-use crate::upstream::cluster::TargetKey;
-use crate::worker::Worker;
 use ws_proto::CloseCode;
 
+use crate::front::listener::{Acceptable, Accepting, Listening};
+use crate::snapshot::{ListenerId, Snapshot};
+use crate::sockets::SocketKey;
+use crate::sockets::posts::Assignment;
+use crate::upstream::cluster::TargetKey;
+use crate::worker::Worker;
+use crate::worker::census::{self, Inquiry};
+use crate::worker::registry::Order;
+use drain::Draining;
+
 /// What a worker is told.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(crate) enum Command {
+    /// Go on with another configuration.
+    Configure(Box<Change>),
     /// Stop accepting, close all sessions, end.
-    Drain,
+    Drain(Draining, HandedOver),
     /// Close the sessions of a target that is not well.
     Leave(TargetKey),
+    /// Tell of sessions, or end some.
+    Answer(Inquiry),
 }
+
+/// Another configuration, and the worker's sockets under it. Those that are in neither list of
+/// them are closed.
+pub(crate) struct Change {
+    pub(crate) snapshot: Arc<Snapshot>,
+    pub(crate) sockets: Assignment,
+    /// Dropped when the change is made.
+    pub(crate) done: SyncSender<()>,
+}
+
+impl std::fmt::Debug for Change {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Change").field("sockets", &self.sockets).finish_non_exhaustive()
+    }
+}
+
+/// Sockets that another process goes on to accept from.
+pub(crate) type HandedOver = Arc<HashSet<SocketKey>>;
 
 /// Commands that may wait; whoever sends more waits. Ended by the gateway.
 pub(crate) const MAILBOX: usize = 1024;
@@ -32,19 +65,85 @@ pub(crate) async fn run(
     mut mailbox: mpsc::Receiver<Command>,
     give_memory_back: Option<fn()>,
 ) {
-    let accepting: Vec<_> = listeners
-        .into_iter()
-        .map(|listener| spawn_local(listener::accept(Rc::clone(&worker), listener)))
-        .collect();
+    let mut accepting = listeners.into_iter().map(|socket| Accepting::begin(&worker, socket)).collect();
+    let frame_logs = Rc::clone(&worker.frame_logs);
+    spawn_local(async move { frame_logs.flush().await });
     if let Some(give_back) = give_memory_back {
         spawn_local(tidy::tidy(Rc::clone(&worker), give_back));
     }
-    // A gateway that is gone without a word ends its workers in the same way.
-    while let Some(Command::Leave(target)) = mailbox.recv().await {
-        worker.registry.order_close_of(target, CloseCode::SERVICE_RESTART);
+    let (draining, handed_over) = obey(&worker, &mut mailbox, &mut accepting).await;
+    for socket in accepting.drain(..) {
+        if handed_over.contains(&socket.key()) {
+            drop(socket.leave().await);
+        } else {
+            socket.close(&worker).await;
+        }
     }
-    for listener in accepting {
-        listener.abort();
+    let obeying = async {
+        loop {
+            obey(&worker, &mut mailbox, &mut accepting).await;
+            if mailbox.is_closed() {
+                std::future::pending::<()>().await;
+            }
+        }
+    };
+    tokio::select! {
+        () = drain::drain(&worker, draining) => {}
+        () = obeying => {}
     }
-    drain::drain(&worker).await;
+}
+
+/// Does what the worker is told, until that is to drain, or nobody is left to tell it anything: a
+/// gateway that is gone without a word ends its workers in the same way.
+async fn obey(
+    worker: &Rc<Worker>,
+    mailbox: &mut mpsc::Receiver<Command>,
+    accepting: &mut Vec<Accepting>,
+) -> (Draining, HandedOver) {
+    while let Some(command) = mailbox.recv().await {
+        match command {
+            Command::Configure(change) => configure(worker, accepting, *change).await,
+            Command::Drain(draining, handed_over) => return (draining, handed_over),
+            Command::Leave(target) => {
+                worker.registry.order_close_of(target, &Order::shutdown(CloseCode::SERVICE_RESTART));
+            }
+            Command::Answer(inquiry) => {
+                spawn_local(census::answer(Rc::clone(worker), inquiry));
+            }
+        }
+    }
+    (Draining::alone(), HandedOver::default())
+}
+
+async fn configure(worker: &Rc<Worker>, accepting: &mut Vec<Accepting>, change: Change) {
+    let Change { snapshot, sockets: Assignment { kept, fresh }, done } = change;
+    // Who waits at a listener that goes still comes to the configuration that has it.
+    for socket in mem::take(accepting) {
+        if kept.contains_key(&socket.key()) {
+            accepting.push(socket);
+        } else {
+            socket.close(worker).await;
+        }
+    }
+    // From here on nothing waits: a listener's number has its meaning in one configuration only.
+    worker.set_snapshot(snapshot);
+    for socket in &*accepting {
+        if let Some(id) = kept.get(&socket.key()) {
+            socket.go_on_as(ListenerId(*id));
+        }
+    }
+    // While it drains it has no sockets, and gets none.
+    if !worker.is_draining() {
+        for (key, id, bound) in fresh {
+            let id = ListenerId(id);
+            match Acceptable::register(bound) {
+                Ok(socket) => accepting.push(Accepting::begin(worker, Listening { key, id, socket })),
+                Err(error) => {
+                    let detail = error.to_string();
+                    worker.records.error("accept_error", Level::Error, |line| line.text("detail", &detail));
+                }
+            }
+        }
+    }
+    drop(done);
 }

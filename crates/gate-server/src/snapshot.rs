@@ -1,93 +1,51 @@
 //! A configuration as it runs: the typed values and what is built from them. Immutable; a
 //! request keeps the one that it found, and so does the session that it opens.
 
-use std::fmt;
-use std::net::IpAddr;
 use std::sync::Arc;
 
-use gate_config::model::{Agent, Config, Listener, Objection, Route, WebSocket};
-use gate_core::ids::{AgentId, RouteId, UpstreamId};
+use gate_config::model::{Agent, Config, Fingerprint, Listener, Objection, Route, Secret};
+use gate_core::ids::{AgentId, FrameLogId, RouteId, UpstreamId};
 use gate_core::route::Table;
 use gate_net::tls::server::Acceptor;
 
+use crate::admission::Admission;
 use crate::clock;
-use crate::observe::exposition::{TargetFigures, Targets};
-use crate::seats::{AddressSeat, Seat, Seats, SeatsPerAddress};
+use crate::observe::exposition::{Configured, TargetFigures, Targets};
+use crate::observe::frame_log::FrameLog;
+use crate::token_file;
 use crate::upstream::cluster::{Cluster, Figures};
 
 /// See the module.
 pub(crate) struct Snapshot {
     pub(crate) config: Config,
+    /// Taken before any file was read: what has changed since is not in it.
+    fingerprint: Fingerprint,
     pub(crate) table: Table,
-    seats: Arc<Seats>,
-    /// By [`RouteId`].
-    routes: Vec<RouteSeats>,
+    pub(crate) admission: Admission,
     /// By [`UpstreamId`].
     clusters: Vec<Arc<Cluster>>,
     /// By the listener's place in the configuration; `None` where there is no TLS.
     acceptors: Vec<Option<Acceptor>>,
-}
-
-/// The seats of one route, where it has limits.
-struct RouteSeats {
-    all: Option<Arc<Seats>>,
-    per_address: Option<Arc<SeatsPerAddress>>,
-}
-
-/// All the seats that one session takes; free again when dropped.
-#[derive(Debug)]
-pub(crate) struct Seated {
-    _process: Seat,
-    /// Boxed: most routes have no limits, and the session is the smaller for it.
-    _route: Option<Box<(Option<Seat>, Option<AddressSeat>)>>,
-}
-
-/// A limit of connections that is reached.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Full {
-    /// `max-connections` of the process, with its value.
-    Process(u64),
-    /// `max-connections` of the route.
-    Route(u64),
-    /// `max-connections-per-ip` of the route.
-    Address(u64),
-}
-
-impl Full {
-    /// A stable name for logs and metric labels.
-    pub(crate) fn reason(self) -> &'static str {
-        match self {
-            Self::Process(_) => "max_connections",
-            Self::Route(_) => "max_connections_route",
-            Self::Address(_) => "max_connections_per_ip",
-        }
-    }
-}
-
-impl fmt::Display for Full {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Process(limit) => write!(f, "all {limit} connections of max-connections are taken"),
-            Self::Route(limit) => {
-                write!(f, "all {limit} connections of the route's max-connections are taken")
-            }
-            Self::Address(limit) => {
-                write!(f, "all {limit} connections of max-connections-per-ip are taken by this address")
-            }
-        }
-    }
+    /// What stands in the `token-file` of `admin`.
+    pub(crate) token: Option<Secret>,
+    /// By [`FrameLogId`], once they are open.
+    frame_logs: Vec<Arc<FrameLog>>,
 }
 
 impl Snapshot {
-    /// Builds what `config` asks for: certificates are read here.
+    /// Builds what `config` asks for: certificates are read here. What has the same name, or the
+    /// same address, as in the one `before` it goes on as it was, so far as it is the same; that
+    /// one is not changed.
     ///
     /// # Errors
     /// All that the world has against it.
-    pub(crate) fn build(config: Config) -> Result<Self, Vec<Objection>> {
+    pub(crate) fn build(config: Config, before: Option<&Self>) -> Result<Self, Vec<Objection>> {
+        let fingerprint = config.fingerprint();
         let mut objections = Vec::new();
         let mut acceptors = Vec::new();
         for listener in &config.listeners {
-            let built = listener.tls.as_ref().map(Acceptor::new).transpose();
+            let same = before.and_then(|before| before.acceptor_of(&listener.id));
+            let built = listener.tls.as_ref().map(|tls| Acceptor::after(same, tls)).transpose();
             acceptors.push(built.unwrap_or_else(|found| {
                 objections.extend(found);
                 None
@@ -95,22 +53,50 @@ impl Snapshot {
         }
         let mut clusters = Vec::new();
         for upstream in &config.upstreams {
-            match Cluster::new(upstream) {
+            let same = before.and_then(|before| before.cluster_of(&upstream.id));
+            match Cluster::after(same, upstream) {
                 Ok(cluster) => clusters.push(cluster),
                 Err(found) => objections.extend(found),
             }
         }
+        let token = config.admin.as_ref().map_or(Ok(None), token_file::read).unwrap_or_else(|found| {
+            objections.push(found);
+            None
+        });
         if !objections.is_empty() {
             return Err(objections);
         }
         let table = config.table();
-        let routes = config.routes.iter().map(|route| RouteSeats::of(&route.websocket)).collect();
-        let seats = Seats::new(config.server.connections.all);
-        Ok(Self { config, table, seats, routes, clusters, acceptors })
+        let admission = Admission::new(&config, before.map(|before| &before.admission), clock::now());
+        Ok(Self { config, fingerprint, table, admission, clusters, acceptors, token, frame_logs: Vec::new() })
+    }
+
+    /// What it says, told apart from all that others say.
+    pub(crate) fn fingerprint(&self) -> Fingerprint {
+        self.fingerprint
+    }
+
+    fn acceptor_of(&self, id: &str) -> Option<&Acceptor> {
+        let index = self.config.listeners.iter().position(|listener| *listener.id == *id)?;
+        self.acceptors.get(index)?.as_ref()
+    }
+
+    fn cluster_of(&self, id: &str) -> Option<&Arc<Cluster>> {
+        self.clusters.iter().find(|cluster| cluster.id() == id)
     }
 
     pub(crate) fn route(&self, id: RouteId) -> Option<&Route> {
         self.config.route(id)
+    }
+
+    /// A frame log that is open.
+    pub(crate) fn frame_log(&self, id: FrameLogId) -> Option<&Arc<FrameLog>> {
+        self.frame_logs.get(index(id.0))
+    }
+
+    /// The frame logs have been opened.
+    pub(crate) fn set_frame_logs(&mut self, logs: Vec<Arc<FrameLog>>) {
+        self.frame_logs = logs;
     }
 
     pub(crate) fn agent(&self, id: AgentId) -> Option<&Agent> {
@@ -136,13 +122,16 @@ impl Snapshot {
         self.acceptors.iter().flatten().flat_map(|acceptor| acceptor.warnings(now)).collect()
     }
 
-    /// `max-connections` of the process.
-    pub(crate) fn connections_limit(&self) -> u64 {
-        self.seats.limit()
+    /// What there is to be told of it beside what is counted.
+    pub(crate) fn configured(&self) -> Configured {
+        Configured {
+            connections_limit: self.config.server.connections.all,
+            targets: self.target_figures(),
+            prefix: self.config.observability.metrics_prefix.clone(),
+        }
     }
 
-    /// What is to be told of all targets.
-    pub(crate) fn target_figures(&self) -> Box<Targets> {
+    fn target_figures(&self) -> Box<Targets> {
         let clusters = self.clusters.clone();
         let of = |cluster: &Arc<Cluster>| {
             let upstream = Arc::clone(&cluster.upstream().id);
@@ -157,36 +146,6 @@ impl Snapshot {
             cluster.figures().into_iter().map(told).collect::<Vec<_>>()
         };
         Box::new(move || clusters.iter().flat_map(of).collect())
-    }
-
-    /// Takes the seats that a session of `route` needs, or none at all.
-    pub(crate) fn seat(&self, route: RouteId, client: Option<IpAddr>) -> Result<Seated, Full> {
-        let process = self.seats.take().ok_or_else(|| Full::Process(self.seats.limit()))?;
-        let Some(RouteSeats { all, per_address }) = self.routes.get(index(route.0)) else {
-            return Ok(Seated { _process: process, _route: None });
-        };
-        let all = match all {
-            None => None,
-            Some(seats) => Some(seats.take().ok_or_else(|| Full::Route(seats.limit()))?),
-        };
-        let per_address = match (per_address, client) {
-            (None, _) | (_, None) => None,
-            (Some(seats), Some(client)) => {
-                Some(seats.take(client).ok_or_else(|| Full::Address(seats.limit()))?)
-            }
-        };
-        let route = (all.is_some() || per_address.is_some()).then(|| Box::new((all, per_address)));
-        Ok(Seated { _process: process, _route: route })
-    }
-}
-
-impl RouteSeats {
-    fn of(websocket: &WebSocket) -> Self {
-        let (all, per_address) = (websocket.connections.all, websocket.connections.per_address);
-        Self {
-            all: (all > 0).then(|| Seats::new(all)),
-            per_address: (per_address > 0).then(|| SeatsPerAddress::new(per_address)),
-        }
     }
 }
 

@@ -1,78 +1,114 @@
-//! The thread beside the workers: metrics, names, health checks. Whatever happens here
+//! The thread beside the workers: metrics, the operator's desk, names, health checks. Whatever happens here
 //! costs sessions nothing.
 
 use std::io;
-use std::net::TcpListener;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use gate_config::model::Level;
+use tokio::net::{TcpListener, UnixListener};
 use tokio::runtime::Builder;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
 
-use crate::observe::exposition::Sources;
+use crate::admin::{self, Desk, Door};
 use crate::observe::scrape::{self, Site};
 use crate::observe::writer::Records;
 use crate::runtime::Command;
-use crate::snapshot::Snapshot;
-use crate::upstream::keeper;
+use crate::site::serve::{Lifelines, Listener};
+use crate::sockets::Bound;
+use crate::upstream::cluster::Cluster;
+use crate::upstream::keeper::Keeper;
 use crate::upstream::news::{Event, News, Watch};
 
 /// See the module. Ends when dropped; [`Support::stop`] waits for that.
-#[derive(Debug)]
 pub(crate) struct Support {
-    stop: oneshot::Sender<()>,
+    duties: watch::Sender<Handed>,
+    watch: Arc<dyn Watch>,
     thread: JoinHandle<()>,
 }
 
+/// What the thread does.
+#[derive(Default)]
+pub(crate) struct Duties {
+    /// Targets to look after.
+    pub(crate) clusters: Vec<Arc<Cluster>>,
+    /// Where the page of metrics is served, and its path.
+    pub(crate) metrics: Option<(Bound, String)>,
+    /// Where an operator asks and orders.
+    pub(crate) admin: Option<(Bound, Door)>,
+}
+
 impl Support {
-    /// Starts the thread.
+    /// Starts the thread, which has no duties yet.
     ///
     /// # Errors
     /// When there can be none.
-    pub(crate) fn start(
-        snapshot: &Arc<Snapshot>,
-        metrics: Option<TcpListener>,
-        sources: Arc<Sources>,
-        teller: Teller,
-    ) -> io::Result<Self> {
-        let watch: Arc<dyn Watch> = Arc::new(teller);
-        for cluster in snapshot.clusters() {
-            cluster.set_watch(Arc::clone(&watch));
-        }
+    pub(crate) fn start(desk: Arc<Desk>, teller: Teller) -> io::Result<Self> {
         let runtime = Builder::new_current_thread().enable_all().build()?;
-        let metrics = {
-            let _entered = runtime.enter();
-            metrics.map(tokio::net::TcpListener::from_std).transpose()?
-        };
-        let path = snapshot.config.observability.metrics.as_ref().map(|metrics| metrics.path.clone());
-        let snapshot = Arc::clone(snapshot);
-        let (stop, stopped) = oneshot::channel();
-        let work = async move {
-            tokio::select! {
-                () = keeper::keep(snapshot.clusters()) => {}
-                () = serve(metrics, path.unwrap_or_default(), sources) => {}
-                // The gateway keeps the sender.
-                _ = stopped => {}
-            }
-        };
-        let thread =
-            thread::Builder::new().name("support".to_owned()).spawn(move || runtime.block_on(work))?;
-        Ok(Self { stop, thread })
+        let (duties, inbox) = watch::channel(Handed::default());
+        let thread = thread::Builder::new()
+            .name("support".to_owned())
+            .spawn(move || runtime.block_on(work(inbox, desk)))?;
+        Ok(Self { duties, watch: Arc::new(teller), thread })
+    }
+
+    /// From now on these are the duties; those that are the same go on as they are. Ones that have
+    /// not been taken up yet never are.
+    pub(crate) fn assign(&self, duties: Duties) {
+        for cluster in &duties.clusters {
+            cluster.set_watch(Arc::clone(&self.watch));
+        }
+        self.duties.send_replace(Arc::new(Mutex::new(Some(duties))));
     }
 
     /// Ends the thread and waits for it.
     pub(crate) fn stop(self) {
-        drop(self.stop);
+        drop(self.duties);
         let _panicked = self.thread.join();
     }
 }
 
-async fn serve(metrics: Option<tokio::net::TcpListener>, path: String, sources: Arc<Sources>) {
-    match metrics {
-        Some(listener) => scrape::serve(listener, Site { sources, path }).await,
-        None => std::future::pending().await,
+/// Duties, until the thread has taken them.
+type Handed = Arc<Mutex<Option<Duties>>>;
+
+async fn work(mut inbox: watch::Receiver<Handed>, desk: Arc<Desk>) {
+    let mut keeper = Keeper::default();
+    let mut serving = JoinSet::new();
+    let lifelines = Lifelines::new();
+    while inbox.changed().await.is_ok() {
+        let handed = Arc::clone(&inbox.borrow_and_update());
+        let taken = handed.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(Duties { clusters, metrics, admin }) = taken else { continue };
+        keeper.keep(&clusters);
+        // The socket has more than one descriptor: whoever connects meanwhile waits in its queue.
+        serving.shutdown().await;
+        if let Some((Bound::Tcp(listener), path)) = metrics
+            && let Ok(listener) = TcpListener::from_std(listener)
+        {
+            let site = Site { sources: Arc::clone(&desk.sources), path };
+            serving.spawn(scrape::serve(listener, site, lifelines.line()));
+        }
+        if let Some((bound, door)) = admin
+            && let Ok(listener) = listener(bound)
+        {
+            serving.spawn(admin::serve(listener, Arc::clone(&desk), door, lifelines.line()));
+        }
     }
+    // Whoever had the gateway end is told so before it has.
+    serving.shutdown().await;
+    lifelines.end(LAST_ANSWERS_TIME_MAX).await;
+}
+
+/// How long answers may take once the gateway is about to end.
+const LAST_ANSWERS_TIME_MAX: Duration = Duration::from_secs(1);
+
+fn listener(bound: Bound) -> io::Result<Listener> {
+    Ok(match bound {
+        Bound::Tcp(listener) => Listener::Tcp(TcpListener::from_std(listener)?),
+        Bound::Unix(listener) => Listener::Unix(UnixListener::from_std(listener)?),
+    })
 }
 
 /// Tells the records what becomes of targets, and the workers which of them to leave.

@@ -23,7 +23,7 @@ mod probe;
 pub(crate) mod refusal;
 pub(crate) mod request;
 pub(crate) mod resolve;
-mod sticky;
+pub(crate) mod sticky;
 pub(crate) mod target;
 pub(crate) mod upgrade;
 mod upload;

@@ -1,6 +1,7 @@
 //! What the sessions of one worker share, without a lock: a worker is one thread, and
 //! sessions stay on the one that accepted them.
 
+pub(crate) mod census;
 pub(crate) mod pool;
 pub(crate) mod registry;
 pub(crate) mod scratch;
@@ -14,6 +15,7 @@ use tokio::sync::{Notify, Semaphore};
 
 use crate::observe::counters::WorkerCounters;
 use crate::observe::exposition::Sources;
+use crate::observe::frame_log::Buffers;
 use crate::observe::writer::Records;
 use crate::snapshot::Snapshot;
 use crate::upstream::pool::Pool as HttpPool;
@@ -30,6 +32,8 @@ pub(crate) struct Worker {
     pub(crate) sources: Arc<Sources>,
     pub(crate) counters: Arc<WorkerCounters>,
     pub(crate) records: Records,
+    /// Lines of frame logs that wait to be written.
+    pub(crate) frame_logs: Rc<Buffers>,
     /// Borrowed for the length of one poll.
     pub(crate) scratch: RefCell<Scratch>,
     pub(crate) pool: BufferPool,
@@ -39,6 +43,8 @@ pub(crate) struct Worker {
     /// Connections before their first answer that may be there at a time; accepting waits
     /// for one to get it.
     pub(crate) handshakes: Arc<Semaphore>,
+    /// Clients that have their answer and may be waited for until they go.
+    pub(crate) farewells: Semaphore,
     draining: Cell<bool>,
     /// Told when draining begins.
     drained: Notify,
@@ -59,11 +65,13 @@ impl Worker {
             sources,
             counters,
             records,
+            frame_logs: Rc::default(),
             scratch: RefCell::new(Scratch::new()),
             pool: BufferPool::default(),
             http: HttpPool::default(),
             registry: Rc::default(),
             handshakes: Arc::new(Semaphore::new(HANDSHAKES_MAX)),
+            farewells: Semaphore::new(FAREWELLS_MAX),
             draining: Cell::new(false),
             drained: Notify::new(),
             serial: Cell::new(0),
@@ -72,6 +80,11 @@ impl Worker {
 
     pub(crate) fn snapshot(&self) -> Arc<Snapshot> {
         Arc::clone(&self.snapshot.borrow())
+    }
+
+    /// Requests that come from this moment on find another configuration.
+    pub(crate) fn set_snapshot(&self, snapshot: Arc<Snapshot>) {
+        self.snapshot.replace(snapshot);
     }
 
     pub(crate) fn next_session_id(&self) -> SessionId {
@@ -100,3 +113,7 @@ impl Worker {
 
 /// Connections of a worker that have not been answered. Each takes some 10 KiB.
 const HANDSHAKES_MAX: usize = 16 * 1024;
+
+/// Clients of a worker that have their answer, and need not go, that are waited for: a storm of
+/// refused ones must not take the descriptors of those who are in.
+const FAREWELLS_MAX: usize = 1024;

@@ -5,6 +5,7 @@
 //! so that a mistake in the one is not hidden by the same mistake in the other.
 //! A wait that takes too long fails the test; nothing sleeps for a fixed time.
 
+pub mod admin;
 pub mod backend;
 pub mod deadline;
 pub mod folder;

@@ -38,13 +38,12 @@ impl Metrics {
         for line in page.lines() {
             if let Some(family) = line.strip_prefix("# TYPE ") {
                 let (name, kind) = family.split_once(' ').expect("a name and a kind");
-                assert!(matches!(kind, "counter" | "gauge"), "{line}");
+                assert!(matches!(kind, "counter" | "gauge" | "histogram"), "{line}");
                 assert_eq!(kind == "counter", name.ends_with("_total"), "{line}");
                 assert!(metrics.families.insert(name.to_owned()), "{name} stands twice");
             } else if !line.starts_with("# HELP ") {
                 let (name, value) = line.rsplit_once(' ').expect("a name and a value");
-                let family = name.split('{').next().unwrap_or(name);
-                assert!(metrics.families.contains(family), "{line} comes before its type");
+                assert!(metrics.families.contains(family_of(name)), "{line} comes before its type");
                 let value = value.parse().expect("a number");
                 assert!(metrics.samples.insert(name.to_owned(), value).is_none(), "{name} stands twice");
             }
@@ -59,9 +58,15 @@ impl Metrics {
     #[must_use]
     #[track_caller]
     pub fn get(&self, sample: &str) -> f64 {
-        let family = sample.split('{').next().unwrap_or(sample);
+        let family = family_of(sample);
         assert!(self.families.contains(family), "no metric is called {family}");
         self.samples.get(sample).copied().unwrap_or_default()
+    }
+
+    /// Whether there is a family of that name.
+    #[must_use]
+    pub fn has(&self, family: &str) -> bool {
+        self.families.contains(family)
     }
 
     /// The sum of all samples of a family whose labels hold `label`.
@@ -75,6 +80,13 @@ impl Metrics {
         let is_meant = |name: &str| name.split('{').next() == Some(family) && name.contains(label);
         self.samples.iter().filter(|(name, _)| is_meant(name)).map(|(_, value)| value).sum()
     }
+}
+
+/// The family of a sample; a histogram's have endings of their own.
+fn family_of(sample: &str) -> &str {
+    let name = sample.split('{').next().unwrap_or(sample);
+    let endings = ["_bucket", "_sum", "_count"];
+    endings.into_iter().find_map(|ending| name.strip_suffix(ending)).unwrap_or(name)
 }
 
 #[cfg(test)]

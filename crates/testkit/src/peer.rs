@@ -342,6 +342,23 @@ impl Peer {
         frame
     }
 
+    /// The next frame, or `None` at an end before its first byte.
+    ///
+    /// # Panics
+    /// When neither comes.
+    #[must_use]
+    #[track_caller]
+    pub fn read_frame_or_end(&mut self) -> Option<Frame> {
+        if self.ahead.is_empty() {
+            match self.fill(Deadline::patient()) {
+                Got::Bytes => {}
+                Got::End(_) => return None,
+                Got::Nothing => unreachable!("neither a frame nor an end came"),
+            }
+        }
+        Some(self.read_frame())
+    }
+
     /// All bytes up to the end, and how that came.
     ///
     /// # Panics

@@ -4,11 +4,14 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use gate_config::model::{Config, ListenAddress, LogTarget, Shutdown, Target, TargetAddress};
+use gate_config::Loaded;
+use gate_config::model::{Config, ListenAddress, LogTarget, Objection, Shutdown, Target, TargetAddress};
 use gate_config::relay::Relay;
 use gate_core::Side;
-use gate_server::{Gateway, Options};
+use gate_server::control::{Controls, Requests};
+use gate_server::{Gateway, Options, Reloaded};
 
+use crate::admin::Operator;
 use crate::backend::Backend;
 use crate::deadline::eventually;
 use crate::folder::Folder;
@@ -24,6 +27,7 @@ use crate::records::Records;
 #[derive(Debug)]
 pub struct Rig {
     gateway: Option<Gateway>,
+    requests: Requests,
     address: SocketAddr,
     metrics: SocketAddr,
     backends: Vec<Backend>,
@@ -112,30 +116,44 @@ impl Rig {
         configure: impl FnOnce(&mut Config),
     ) -> Self {
         let (backends, folder, probe) = (backends.into(), Folder::new(), Backend::default());
-        let mut text = format!("{text}\n{}", additions(&folder, &probe));
-        // From the last on, as `$1` is also what `$10` begins with.
-        for (number, backend) in backends.iter().enumerate().rev() {
-            text = text.replace(&format!("${number}"), &backend.to_string());
-        }
-        if !text.contains("listener \"front\"") {
-            text.insert_str(0, "listeners { listener \"front\" { address \"127.0.0.1:0\" } }\n");
-        }
-        let mut config = match gate_config::parse("test.kdl", &text) {
-            Ok(loaded) => loaded.config,
-            Err(failed) => unreachable!("{:#?}", failed.diagnostics),
-        };
+        let mut config = read(text, &backends, &probe, &folder).config;
         configure(&mut config);
         Self::start(config, backends, Some(probe), folder)
+    }
+
+    /// Has a gateway that was started from KDL go over to `text`, to which the same is added.
+    ///
+    /// # Errors
+    /// What the gateway has against it.
+    ///
+    /// # Panics
+    /// When there is a mistake in the text.
+    #[track_caller]
+    pub fn reload(&mut self, text: &str) -> Result<Reloaded, Vec<Objection>> {
+        let probe = &self.probe.as_ref().expect("a gateway from KDL").backend;
+        let Loaded { config, sources, .. } = read(text, &self.backends, probe, &self.folder);
+        self.gateway().reload(config, &sources)
+    }
+
+    /// The gateway itself.
+    ///
+    /// # Panics
+    /// When it runs no more.
+    #[track_caller]
+    pub fn gateway(&mut self) -> &mut Gateway {
+        self.gateway.as_mut().expect("a gateway that runs")
     }
 
     #[track_caller]
     fn start(config: Config, backends: Vec<Backend>, probe: Option<Backend>, folder: Folder) -> Self {
         panics::watch();
-        let gateway = Gateway::start(config, Options::default()).expect("a gateway that starts");
+        let (controls, requests) = Controls::channel();
+        let options = Options { controls, ..Options::default() };
+        let gateway = Gateway::start(config, options).expect("a gateway that starts");
         let metrics = gateway.metrics_addr().expect("metrics were asked for");
         let address = gateway.local_addr().expect("a TCP listener");
         let probe = probe.map(|backend| Probe { address: listener(&gateway, "probe"), backend });
-        Self { address, metrics, gateway: Some(gateway), backends, probe, folder }
+        Self { address, metrics, gateway: Some(gateway), requests, backends, probe, folder }
     }
 
     /// Where clients connect: the first listener.
@@ -150,6 +168,15 @@ impl Rig {
         self.metrics
     }
 
+    /// Looks for metrics where a reload has moved them.
+    ///
+    /// # Panics
+    /// When there are none.
+    #[track_caller]
+    pub fn follow_metrics(&mut self) {
+        self.metrics = self.gateway().metrics_addr().expect("metrics were asked for");
+    }
+
     /// Where another listener is.
     ///
     /// # Panics
@@ -158,6 +185,22 @@ impl Rig {
     #[track_caller]
     pub fn listener(&self, name: &str) -> SocketAddr {
         listener(self.gateway.as_ref().expect("a gateway that runs"), name)
+    }
+
+    /// The gateway's operator.
+    ///
+    /// # Panics
+    /// When it has no admin listener.
+    #[must_use]
+    #[track_caller]
+    pub fn operator(&self) -> Operator {
+        let gateway = self.gateway.as_ref().expect("a gateway that runs");
+        Operator::at(gateway.admin_address().expect("an admin listener"))
+    }
+
+    /// Where requests for the owner of the gateway come out: nobody answers them but the test.
+    pub fn requests(&mut self) -> &mut Requests {
+        &mut self.requests
     }
 
     /// What the gateway dials: the first backend.
@@ -327,18 +370,39 @@ impl Rig {
     }
 }
 
-/// What a configuration has beside what the test is about.
-fn additions(folder: &Folder, probe: &Backend) -> String {
+/// The configuration in `text`, with what all have.
+#[track_caller]
+fn read(text: &str, backends: &[Backend], probe: &Backend, folder: &Folder) -> Loaded {
+    let mut text = format!("{text}\n{}", additions(text, folder, probe));
+    // From the last on, as `$1` is also what `$10` begins with.
+    for (number, backend) in backends.iter().enumerate().rev() {
+        text = text.replace(&format!("${number}"), &backend.to_string());
+    }
+    if !text.contains("listener \"front\"") {
+        text.insert_str(0, "listeners { listener \"front\" { address \"127.0.0.1:0\" } }\n");
+    }
+    match gate_config::parse("test.kdl", &text) {
+        Ok(loaded) => loaded,
+        Err(failed) => unreachable!("{:#?}", failed.diagnostics),
+    }
+}
+
+/// What a configuration has beside what the test is about. What `text` says itself goes first.
+fn additions(text: &str, folder: &Folder, probe: &Backend) -> String {
     let log = folder.file(LOG);
     let log = log.display();
+    let unless = |word: &str, addition| if text.contains(word) { "" } else { addition };
+    let workers = unless("worker-threads", "worker-threads 1");
+    let spread = unless("spread", "drain { spread \"0s\" }");
+    let metrics = unless("metrics {", "metrics { address \"127.0.0.1:0\" }");
     format!(
         r#"
-        server {{ worker-threads 1; drain {{ spread "0s" }} }}
+        server {{ {workers}; {spread} }}
         listeners {{ listener "probe" {{ address "127.0.0.1:0" }} }}
         routes {{ route "probe" {{ priority 4000000000; matches {{ path "{PROBE}" }}; upstream "probe" }} }}
         upstreams {{ upstream "probe" {{ target "{probe}" }} }}
         observability {{
-            metrics {{ address "127.0.0.1:0" }}
+            {metrics}
             logging {{ access-log "{log}"; error-log "{log}" }}
         }}"#
     )

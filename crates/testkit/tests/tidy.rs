@@ -12,24 +12,26 @@ use std::path::{Path, PathBuf};
 const LINES_MAX: usize = 700;
 
 /// The crates, and what of the workspace each may depend on.
-const CRATES: [(&str, &[&str]); 8] = [
+const CRATES: [(&str, &[&str]); 9] = [
     ("ws-proto", &[]),
     ("gate-core", &["ws-proto"]),
     ("gate-config", &["gate-core", "ws-proto"]),
+    ("gate-import", &["gate-config", "gate-core"]),
     ("gate-net", &["gate-config"]),
     ("gate-server", &["gate-config", "gate-core", "gate-net", "ws-proto"]),
     ("heap", &[]),
-    ("framegate", &["gate-config", "gate-core", "gate-server", "heap", "ws-proto"]),
+    ("framegate", &["gate-config", "gate-core", "gate-import", "gate-server", "heap", "ws-proto"]),
     ("testkit", &["gate-config", "gate-core", "gate-server", "ws-proto"]),
 ];
 
 /// Crates that do no I/O, and all that they may depend on. Tests may have random numbers.
-const PURE: [(&str, &[&str]); 2] = [
+const PURE: [(&str, &[&str]); 3] = [
     ("ws-proto", &["base64", "http", "sha1", "simdutf8", "thiserror"]),
     (
         "gate-core",
         &["aho-corasick", "http", "regex", "regex-automata", "regex-syntax", "thiserror", "ws-proto"],
     ),
+    ("gate-import", &["gate-core", "http", "miette", "regex"]),
 ];
 
 /// What only code that waits, or looks at the world, has a use for.
@@ -49,7 +51,7 @@ const WORLD: [&str; 12] = [
 ];
 
 /// The top modules of gate-core, and which others each may look at.
-const GATE_CORE: [(&str, &[&str]); 10] = [
+const GATE_CORE: [(&str, &[&str]); 12] = [
     ("balance", &[]),
     ("health", &["balance"]),
     ("ids", &[]),
@@ -57,26 +59,51 @@ const GATE_CORE: [(&str, &[&str]); 10] = [
     ("path", &[]),
     ("route", &["ids"]),
     ("side", &[]),
-    ("policy", &[]),
-    ("session", &["policy", "side"]),
-    ("fuzz", &["path", "policy", "session", "side"]),
+    ("policy", &["side"]),
+    ("rate", &["side"]),
+    ("session", &["policy", "rate", "side"]),
+    ("template", &["route", "session", "side"]),
+    ("fuzz", &["path", "policy", "rate", "session", "side"]),
 ];
 
 /// The top modules of gate-server, and which others each may look at.
-const GATE_SERVER: [(&str, &[&str]); 13] = [
+const GATE_SERVER: [(&str, &[&str]); 19] = [
     ("clock", &[]),
     ("files", &[]),
-    ("seats", &[]),
-    ("observe", &["clock"]),
+    ("sockets", &[]),
+    ("succession", &["sockets"]),
+    ("admission", &["clock", "upstream"]),
+    ("control", &["clock"]),
+    ("site", &[]),
+    ("token_file", &[]),
+    ("observe", &["clock", "site"]),
     ("upstream", &["clock"]),
-    ("snapshot", &["clock", "observe", "seats", "upstream"]),
-    ("preparation", &["observe", "snapshot", "upstream"]),
-    ("worker", &["observe", "snapshot", "upstream"]),
-    ("drive", &["clock", "observe", "snapshot", "upstream", "worker"]),
-    ("front", &["clock", "drive", "observe", "snapshot", "upstream", "worker"]),
-    ("runtime", &["clock", "front", "upstream", "worker"]),
-    ("support", &["observe", "runtime", "snapshot", "upstream"]),
-    ("gateway", &["files", "front", "observe", "preparation", "runtime", "snapshot", "support", "worker"]),
+    ("snapshot", &["admission", "clock", "observe", "token_file", "upstream"]),
+    ("preparation", &["observe", "snapshot", "sockets", "upstream"]),
+    ("worker", &["clock", "observe", "snapshot", "upstream"]),
+    ("drive", &["admission", "clock", "observe", "snapshot", "upstream", "worker"]),
+    ("front", &["admission", "clock", "drive", "observe", "snapshot", "sockets", "upstream", "worker"]),
+    ("runtime", &["clock", "front", "snapshot", "sockets", "upstream", "worker"]),
+    ("admin", &["clock", "control", "observe", "runtime", "site", "worker"]),
+    ("support", &["admin", "observe", "runtime", "site", "sockets", "upstream"]),
+    (
+        "gateway",
+        &[
+            "admin",
+            "clock",
+            "control",
+            "files",
+            "front",
+            "observe",
+            "preparation",
+            "runtime",
+            "snapshot",
+            "sockets",
+            "succession",
+            "support",
+            "worker",
+        ],
+    ),
 ];
 
 #[test]

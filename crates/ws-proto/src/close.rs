@@ -3,20 +3,28 @@
 use crate::close_code::CloseCode;
 use crate::error::FrameError;
 
-/// Checks the unmasked body of a Close frame and returns its code, `None` for an
-/// empty body (which an API reports as 1005).
+/// What a Close frame says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CloseBody<'a> {
+    /// `None` for an empty body, which an API reports as 1005.
+    pub code: Option<CloseCode>,
+    /// In words, at most 123 bytes; may be empty.
+    pub reason: &'a str,
+}
+
+/// Reads the unmasked body of a Close frame.
 ///
 /// # Errors
 /// A body of one byte, a code that may not be sent, a reason that is not UTF-8.
-pub fn parse_body(body: &[u8]) -> Result<Option<CloseCode>, FrameError> {
+pub fn parse_body(body: &[u8]) -> Result<CloseBody<'_>, FrameError> {
     let (code, reason) = match body {
-        [] => return Ok(None),
+        [] => return Ok(CloseBody::default()),
         [_] => return Err(FrameError::TruncatedCloseCode),
         [high, low, reason @ ..] => (u16::from_be_bytes([*high, *low]), reason),
     };
     let code = CloseCode::new(code).ok_or(FrameError::InvalidCloseCode(code))?;
     match simdutf8::basic::from_utf8(reason) {
-        Ok(_) => Ok(Some(code)),
+        Ok(reason) => Ok(CloseBody { code: Some(code), reason }),
         Err(_) => Err(FrameError::InvalidCloseReason),
     }
 }
@@ -38,13 +46,14 @@ mod tests {
 
     #[test]
     fn row_52_a_body_of_one_byte_is_an_error_and_an_empty_one_is_not() {
-        assert_eq!(parse_body(&[]), Ok(None));
+        assert_eq!(parse_body(&[]), Ok(CloseBody::default()));
         assert_eq!(parse_body(&[3]), Err(FrameError::TruncatedCloseCode));
     }
 
     #[test]
     fn row_44_a_reason_must_be_utf8() {
-        assert_eq!(parse_body(b"\x03\xe8bye"), Ok(Some(CloseCode::NORMAL)));
+        let said = CloseBody { code: Some(CloseCode::NORMAL), reason: "bye" };
+        assert_eq!(parse_body(b"\x03\xe8bye"), Ok(said));
         assert_eq!(parse_body(b"\x03\xe8\xff"), Err(FrameError::InvalidCloseReason));
     }
 }

@@ -27,6 +27,14 @@ impl ControlFrame {
         Self::encode(Opcode::Close, &payload, mask)
     }
 
+    /// A Ping frame (RFC 6455 §5.5.2). A payload above 125 bytes is cut. Frames to a server
+    /// need a fresh random `mask`.
+    #[must_use]
+    pub fn ping(payload: &[u8], mask: Option<MaskKey>) -> Self {
+        let most = payload.len().min(MAX_PAYLOAD);
+        Self::encode(Opcode::Ping, payload.get(..most).unwrap_or_default(), mask)
+    }
+
     /// The frame's bytes.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
@@ -80,6 +88,14 @@ mod tests {
     fn a_close_to_a_server_is_masked_with_the_given_key() {
         let frame = ControlFrame::close(CloseCode::NORMAL, "", Some([1, 2, 3, 4]));
         assert_eq!(frame.as_bytes(), [0x88, 0x82, 1, 2, 3, 4, 0x03 ^ 1, 0xe8 ^ 2]);
+    }
+
+    #[test]
+    fn a_ping_says_what_it_is_given() {
+        assert_eq!(ControlFrame::ping(b"tag", None).as_bytes(), b"\x89\x03tag");
+        let masked = ControlFrame::ping(b"ab", Some([1, 2, 3, 4]));
+        assert_eq!(masked.as_bytes(), [0x89, 0x82, 1, 2, 3, 4, b'a' ^ 1, b'b' ^ 2]);
+        assert_eq!(ControlFrame::ping(&[7; 200], None).as_bytes().len(), 127);
     }
 
     #[test]

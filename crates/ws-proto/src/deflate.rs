@@ -5,9 +5,11 @@
 //! Refuses: nothing by itself; `negotiate` decides what is legal.
 
 mod fuzz;
+mod independent;
 mod negotiate;
 
 pub use fuzz::fuzz_offers;
+pub use independent::ask_for_independent_messages;
 pub use negotiate::{AnswerFault, answer, offers};
 
 use http::header::HeaderValue;

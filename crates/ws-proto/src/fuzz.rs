@@ -6,6 +6,7 @@
 
 pub mod by_the_book;
 
+use crate::close_code::CloseCode;
 use crate::header::{FrameHeader, Sender};
 use crate::walk::{End, Extent, Limits, Message, Observer, Walker};
 use by_the_book::{Reading, Rules};
@@ -128,11 +129,13 @@ struct Seen {
 }
 
 impl Observer for Seen {
-    fn frame(&mut self, header: &FrameHeader) {
+    fn frame(&mut self, header: &FrameHeader, _message: Option<&Message>) {
         self.frames.push(*header);
     }
 
     fn message(&mut self, message: &Message) {
         self.messages.push(*message);
     }
+
+    fn close(&mut self, _code: Option<CloseCode>, _reason: &str) {}
 }

@@ -2,22 +2,29 @@
 //! and forwarded as ranges of the input. Per-direction state is under 100 bytes.
 //!
 //! Two kinds of bytes are held back until they can be judged: a header that is cut by
-//! the end of a read (at most 13 bytes, kept inline), and a Close frame (at most 131
-//! bytes, boxed only when it is cut). All else goes on as it comes, and nothing is
-//! reserved for what a header merely announces.
+//! the end of a read (at most 13 bytes, kept inline), and a control frame whose payload
+//! decides about it, as a Close frame's does (at most 131 bytes, boxed only when it is
+//! cut). All else goes on as it comes, and nothing is reserved for what a header merely
+//! announces.
 //!
 //! Not here: what a violation means for the two peers (`gate_core::session`).
 
+mod held;
+mod stride;
+
+use std::mem;
 use std::ops::Range;
 
-use crate::close;
+use crate::close::{self, CloseBody};
 use crate::close_code::CloseCode;
 use crate::control::MAX_CONTROL_LEN;
 use crate::error::FrameError;
-use crate::header::{FrameHeader, MAX_HEADER_LEN, Sender};
+use crate::header::{FrameHeader, Sender};
 use crate::mask;
 use crate::opcode::Opcode;
 use crate::utf8::Utf8Check;
+pub use held::{ControlPiece, HeaderPiece, Held, Piece};
+use stride::Stride;
 
 /// What a direction's frames must keep to. Sizes are bytes of payload on the wire
 /// (compressed, where the message is); 0 means no limit.
@@ -53,13 +60,47 @@ pub struct Message {
     pub fragments: u32,
 }
 
-/// Is told what passes. Called once per frame on the hot path: implementations count
-/// or copy, and do nothing that can wait.
+/// Is told what passes, and asked what may. Called once per frame on the hot path:
+/// implementations count or copy, and do nothing that can wait.
 pub trait Observer {
-    /// The last byte of a frame has passed.
-    fn frame(&mut self, header: &FrameHeader);
+    /// The last byte of a frame has passed. `message`: the one that a data frame belongs
+    /// to, as far as it has come, this frame included; `None` for a control frame.
+    fn frame(&mut self, header: &FrameHeader, message: Option<&Message>);
     /// The last byte of a message has passed.
     fn message(&mut self, message: &Message);
+    /// What the Close frame said that was the last one to pass.
+    fn close(&mut self, code: Option<CloseCode>, reason: &str);
+
+    /// What is to become of a frame of which nothing has passed yet; `message` as it would be
+    /// with this frame. Not asked for Close frames, nor for what follows on the first frame
+    /// of a message that goes nowhere.
+    fn admit(&mut self, _header: &FrameHeader, _message: Option<&Message>) -> Admission {
+        Admission::Pass
+    }
+
+    /// The same for a control frame that was to be seen whole, by its unmasked payload. It
+    /// cannot wait any more, nor be seen any better: that is as if it was to pass.
+    fn admit_whole(&mut self, _header: &FrameHeader, _payload: &[u8]) -> Admission {
+        Admission::Pass
+    }
+
+    /// The last byte of a frame has come that went nowhere.
+    fn skipped(&mut self, _header: &FrameHeader) {}
+}
+
+/// What becomes of a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Admission {
+    /// It goes on.
+    Pass,
+    /// It goes nowhere, and with the first frame of a message all others of it.
+    Skip,
+    /// It is a control frame, held back until all of it can be judged.
+    Whole,
+    /// The walk stops before it, and asks again when it goes on.
+    Wait,
+    /// It ends the walk.
+    Refuse,
 }
 
 /// How far a walk goes.
@@ -74,7 +115,8 @@ pub enum Extent {
 /// What a walk found.
 #[derive(Debug)]
 pub struct Walked {
-    /// Bytes of the input that are done with.
+    /// Bytes of the input that are done with. The rest is for the next walk: behind a frame
+    /// that went nowhere, before one that waits, at the end of the extent.
     pub consumed: usize,
     /// Bytes of earlier input that were held back and go before `forward`.
     pub held: Held,
@@ -95,68 +137,8 @@ pub enum End {
     /// The frames are at fault; nothing of the bad frame is in `forward` unless a part
     /// of it had gone before (then [`Walker::at_boundary`] is false).
     Violation(FrameError),
-}
-
-/// Bytes that were held back.
-#[derive(Debug)]
-pub enum Held {
-    /// None.
-    Nothing,
-    /// The first bytes of a header.
-    Header(HeaderPiece),
-    /// The first bytes of a Close frame.
-    Close(Box<ClosePiece>),
-}
-
-impl Held {
-    /// The bytes.
-    #[must_use]
-    pub fn as_bytes(&self) -> &[u8] {
-        match self {
-            Self::Nothing => &[],
-            Self::Header(piece) => piece.as_bytes(),
-            Self::Close(piece) => piece.as_bytes(),
-        }
-    }
-}
-
-/// The first bytes of a header that a read has cut.
-pub type HeaderPiece = Piece<MAX_HEADER_LEN>;
-/// The first bytes of a Close frame that a read has cut.
-pub type ClosePiece = Piece<MAX_CONTROL_LEN>;
-
-/// Up to `N` bytes in place.
-#[derive(Clone, Copy, Debug)]
-pub struct Piece<const N: usize> {
-    bytes: [u8; N],
-    length: u8,
-}
-
-impl<const N: usize> Piece<N> {
-    const EMPTY: Self = Self { bytes: [0; N], length: 0 };
-
-    /// The bytes.
-    #[must_use]
-    pub fn as_bytes(&self) -> &[u8] {
-        self.bytes.get(..usize::from(self.length)).unwrap_or_default()
-    }
-
-    /// Takes as many of `bytes` as there is room for and says how many.
-    fn fill(&mut self, bytes: &[u8]) -> usize {
-        let free = self.bytes.get_mut(usize::from(self.length)..).unwrap_or_default();
-        let taken = free.len().min(bytes.len());
-        for (slot, byte) in free.iter_mut().zip(bytes) {
-            *slot = *byte;
-        }
-        self.length = self.length.saturating_add(u8::try_from(taken).unwrap_or(u8::MAX));
-        taken
-    }
-}
-
-impl HeaderPiece {
-    fn held(self) -> Held {
-        if self.length == 0 { Held::Nothing } else { Held::Header(self) }
-    }
+    /// The observer refused a frame, of which nothing has been forwarded.
+    Refused,
 }
 
 /// The walk's place and memory in one direction.
@@ -167,13 +149,17 @@ pub struct Walker {
     utf8: Utf8Check,
     phase: Phase,
     message: Option<Message>,
+    /// That message goes nowhere.
+    skips_message: bool,
 }
 
 /// ```text
-///          header complete            last payload byte
+///          admitted                   last payload byte
 /// Header ───────────────────▶ Payload ───────────────────▶ Header
-///    │ cut Close         the rest of it
-///    └───────────▶ Close ───────────────▶ Ended ◀── Close, violation (from any)
+///    ├─── skipped ──────────▶ Skip ──────────────────────▶ Header
+///    │ cut, payload decides   the rest of it
+///    └───────────▶ Whole ───────────────▶ Ended if it is a Close, else Header
+///                                         Ended ◀── violation, refusal (from any)
 /// ```
 #[derive(Debug)]
 enum Phase {
@@ -181,9 +167,11 @@ enum Phase {
     Header(HeaderPiece),
     /// Within a frame whose header has been forwarded.
     Payload { header: FrameHeader, remaining: u64 },
-    /// Within a Close frame, held back until it is whole.
-    Close(Box<ClosePiece>),
-    /// Behind a Close or a violation.
+    /// Within a frame that goes nowhere.
+    Skip { header: FrameHeader, remaining: u64 },
+    /// Within a control frame, held back until it is whole.
+    Whole(Box<ControlPiece>),
+    /// Behind a Close, a violation or a refusal.
     Ended { at_boundary: bool },
 }
 
@@ -198,6 +186,7 @@ impl Walker {
             utf8: Utf8Check::default(),
             phase: Phase::Header(Piece::EMPTY),
             message: None,
+            skips_message: false,
         }
     }
 
@@ -206,7 +195,7 @@ impl Walker {
     #[must_use]
     pub fn at_boundary(&self) -> bool {
         match self.phase {
-            Phase::Header(_) | Phase::Close(_) => true,
+            Phase::Header(_) | Phase::Skip { .. } | Phase::Whole(_) => true,
             Phase::Payload { .. } => false,
             Phase::Ended { at_boundary } => at_boundary,
         }
@@ -216,10 +205,16 @@ impl Walker {
     #[must_use]
     pub fn is_within_frame(&self) -> bool {
         match &self.phase {
-            Phase::Header(piece) => piece.length > 0,
-            Phase::Payload { .. } | Phase::Close(_) => true,
+            Phase::Header(piece) => !piece.is_empty(),
+            Phase::Payload { .. } | Phase::Skip { .. } | Phase::Whole(_) => true,
             Phase::Ended { .. } => false,
         }
+    }
+
+    /// Whether what was forwarded last is of a data frame that has not ended.
+    #[must_use]
+    pub fn is_within_data(&self) -> bool {
+        matches!(&self.phase, Phase::Payload { header, .. } if !header.opcode.is_control())
     }
 
     /// Walks over `input`, which follows on the input of the last call.
@@ -233,10 +228,13 @@ impl Walker {
         let mut stride = Stride::new(input);
         loop {
             let step = match &mut self.phase {
-                Phase::Header(_) | Phase::Close(_) if extent == Extent::Boundary => Step::Stop,
-                Phase::Header(_) => self.header(&mut stride, limits, observer),
                 Phase::Payload { .. } => self.payload(&mut stride, limits, observer),
-                Phase::Close(_) => self.resume_close(&mut stride, observer),
+                Phase::Header(_) | Phase::Skip { .. } | Phase::Whole(_) if extent == Extent::Boundary => {
+                    Step::Stop
+                }
+                Phase::Header(_) => self.header(&mut stride, limits, observer),
+                Phase::Skip { .. } => self.skip(&mut stride, observer),
+                Phase::Whole(_) => self.resume(&mut stride, observer),
                 Phase::Ended { .. } => Step::Stop,
             };
             match step {
@@ -245,6 +243,10 @@ impl Walker {
                 Step::Closed(code) => {
                     self.phase = Phase::Ended { at_boundary: true };
                     return stride.finish(Some(End::Close(code)));
+                }
+                Step::Refused => {
+                    self.phase = Phase::Ended { at_boundary: true };
+                    return stride.finish(Some(End::Refused));
                 }
                 Step::Wrong(error) => {
                     // A frame that began in this input is taken back whole.
@@ -258,8 +260,8 @@ impl Walker {
 
     fn header(&mut self, stride: &mut Stride<'_>, limits: &Limits, observer: &mut impl Observer) -> Step {
         let Phase::Header(piece) = &mut self.phase else { return Step::Stop };
-        let piece = *piece;
-        let parsed = if piece.length == 0 {
+        let mut piece = *piece;
+        let parsed = if piece.is_empty() {
             FrameHeader::parse(stride.rest(), self.sender)
         } else {
             let mut whole = piece;
@@ -269,35 +271,71 @@ impl Walker {
         match parsed {
             Err(error) => Step::Wrong(error),
             Ok(None) => {
-                let mut piece = piece;
-                stride.at += piece.fill(stride.rest());
+                stride.hold(piece.fill(stride.rest()));
                 self.phase = Phase::Header(piece);
                 Step::Stop
             }
-            Ok(Some((header, length))) if header.opcode == Opcode::Close => {
-                let mut frame = ClosePiece::EMPTY;
-                frame.fill(piece.as_bytes());
-                self.close(
-                    stride,
-                    CloseFrame { header, header_len: length, frame, held: piece.held() },
-                    observer,
-                )
-            }
             Ok(Some((header, length))) => {
-                if !header.opcode.is_control()
-                    && let Err(error) = self.begin_data(&header, limits)
-                {
-                    return Step::Wrong(error);
+                let head = Head { header, length, piece };
+                match self.judge(&head, limits, observer) {
+                    Ok(Admission::Pass) => {
+                        stride.pass_header(head.rest_len(), piece.held());
+                        self.phase = Phase::Payload { header, remaining: header.payload_len };
+                        Step::On
+                    }
+                    Ok(Admission::Skip) => {
+                        stride.skip(head.rest_len());
+                        self.phase = Phase::Skip { header, remaining: header.payload_len };
+                        Step::On
+                    }
+                    Ok(Admission::Whole) => {
+                        let mut frame = ControlPiece::EMPTY;
+                        frame.fill(piece.as_bytes());
+                        self.whole(stride, WholeFrame { head, frame, held: piece.held() }, observer)
+                    }
+                    Ok(Admission::Wait) => Step::Stop,
+                    Ok(Admission::Refuse) => Step::Refused,
+                    Err(error) => Step::Wrong(error),
                 }
-                stride.pass_header(length - usize::from(piece.length), piece.held());
-                self.phase = Phase::Payload { header, remaining: header.payload_len };
-                Step::On
             }
         }
     }
 
-    fn begin_data(&mut self, header: &FrameHeader, limits: &Limits) -> Result<(), FrameError> {
-        let message = match (&mut self.message, header.opcode) {
+    /// What becomes of the frame with this header.
+    fn judge(
+        &mut self,
+        head: &Head,
+        limits: &Limits,
+        observer: &mut impl Observer,
+    ) -> Result<Admission, FrameError> {
+        let header = &head.header;
+        match header.opcode {
+            Opcode::Close => Ok(Admission::Whole),
+            Opcode::Ping | Opcode::Pong => Ok(observer.admit(header, None)),
+            Opcode::Continuation | Opcode::Text | Opcode::Binary => {
+                let message = self.message_with(header, limits)?;
+                let admission =
+                    if self.skips_message { Admission::Skip } else { observer.admit(header, Some(&message)) };
+                match admission {
+                    // Only control frames are seen whole.
+                    Admission::Pass | Admission::Whole => {
+                        self.message = Some(message);
+                        Ok(Admission::Pass)
+                    }
+                    Admission::Skip => {
+                        self.message = Some(message);
+                        self.skips_message = true;
+                        Ok(Admission::Skip)
+                    }
+                    Admission::Wait | Admission::Refuse => Ok(admission),
+                }
+            }
+        }
+    }
+
+    /// The message that a frame begins or goes on with, this frame included.
+    fn message_with(&self, header: &FrameHeader, limits: &Limits) -> Result<Message, FrameError> {
+        let mut message = match (self.message, header.opcode) {
             (None, Opcode::Continuation) => return Err(FrameError::UnexpectedContinuation),
             (Some(_), Opcode::Text | Opcode::Binary) => return Err(FrameError::InterruptedMessage),
             (Some(message), _) => {
@@ -307,11 +345,11 @@ impl Walker {
                 }
                 message
             }
-            (none, opcode) => {
+            (None, opcode) => {
                 if header.rsv1 && !self.deflate {
                     return Err(FrameError::UnexpectedRsv1);
                 }
-                none.insert(Message { opcode, compressed: header.rsv1, size: 0, fragments: 0 })
+                Message { opcode, compressed: header.rsv1, size: 0, fragments: 0 }
             }
         };
         // Both terms are below 2^63 unless the sum has wrapped, which saturating rules out.
@@ -327,7 +365,7 @@ impl Walker {
         if exceeds(u64::from(message.fragments), u64::from(limits.fragments_max)) {
             return Err(FrameError::TooManyFragments);
         }
-        Ok(())
+        Ok(message)
     }
 
     fn payload(&mut self, stride: &mut Stride<'_>, limits: &Limits, observer: &mut impl Observer) -> Step {
@@ -353,7 +391,8 @@ impl Walker {
         if ends_message && is_text && limits.validate_utf8 && self.utf8.finish().is_err() {
             return Step::Wrong(FrameError::InvalidUtf8);
         }
-        observer.frame(header);
+        let is_control = header.opcode.is_control();
+        observer.frame(header, self.message.as_ref().filter(|_| !is_control));
         if ends_message && let Some(message) = self.message.take() {
             observer.message(&message);
         }
@@ -361,53 +400,109 @@ impl Walker {
         Step::On
     }
 
-    fn resume_close(&mut self, stride: &mut Stride<'_>, observer: &mut impl Observer) -> Step {
-        let Phase::Close(frame) = &self.phase else { return Step::Stop };
-        let Ok(Some((header, header_len))) = FrameHeader::parse(frame.as_bytes(), self.sender) else {
+    /// Goes on within a frame that goes nowhere.
+    fn skip(&mut self, stride: &mut Stride<'_>, observer: &mut impl Observer) -> Step {
+        let Phase::Skip { header, remaining } = &mut self.phase else { return Step::Stop };
+        let chunk = stride.upcoming(*remaining);
+        stride.skip(chunk.len());
+        *remaining -= u64::try_from(chunk.len()).unwrap_or(u64::MAX);
+        if *remaining > 0 {
+            return Step::Stop;
+        }
+        if header.fin && !header.opcode.is_control() {
+            self.message = None;
+            self.skips_message = false;
+        }
+        observer.skipped(header);
+        self.phase = Phase::Header(Piece::EMPTY);
+        if stride.may_pass() { Step::On } else { Step::Stop }
+    }
+
+    /// Goes on within a control frame of which a part is held back.
+    fn resume(&mut self, stride: &mut Stride<'_>, observer: &mut impl Observer) -> Step {
+        let Phase::Whole(piece) = mem::replace(&mut self.phase, Phase::Header(Piece::EMPTY)) else {
+            return Step::Stop;
+        };
+        let Ok(Some((header, length))) = FrameHeader::parse(piece.as_bytes(), self.sender) else {
             // The header was parsed when the piece was made.
             return Step::Stop;
         };
-        let (held, frame) = (Held::Close(frame.clone()), **frame);
-        self.close(stride, CloseFrame { header, header_len, frame, held }, observer)
+        let head = Head { header, length, piece: Piece::EMPTY };
+        self.whole(stride, WholeFrame { head, frame: *piece, held: Held::Control(piece) }, observer)
     }
 
-    /// Judges a Close frame once it is whole and holds it back until then: its body
+    /// Judges a control frame once it is whole and holds it back until then: its payload
     /// decides whether it may be forwarded at all.
-    fn close(
+    fn whole(
         &mut self,
         stride: &mut Stride<'_>,
-        mut close: CloseFrame,
+        mut whole: WholeFrame,
         observer: &mut impl Observer,
     ) -> Step {
-        let have = close.frame.as_bytes().len();
-        let body_len = usize::try_from(close.header.payload_len).unwrap_or(usize::MAX);
-        let missing = close.header_len.saturating_add(body_len).saturating_sub(have);
+        let header = whole.head.header;
+        let payload_len = usize::try_from(header.payload_len).unwrap_or(usize::MAX);
+        let have = whole.frame.as_bytes().len();
+        let missing = whole.head.length.saturating_add(payload_len).saturating_sub(have);
         let Some(rest_of_frame) = stride.rest().get(..missing) else {
-            stride.at += close.frame.fill(stride.rest());
-            self.phase = Phase::Close(Box::new(close.frame));
+            stride.hold(whole.frame.fill(stride.rest()));
+            self.phase = Phase::Whole(Box::new(whole.frame));
             return Step::Stop;
         };
-        close.frame.fill(rest_of_frame);
-        let mut body = [0; MAX_CONTROL_LEN];
-        let masked = close.frame.as_bytes().get(close.header_len..).unwrap_or_default();
-        mask::copy(masked, &mut body, close.header.mask.unwrap_or_default(), 0);
-        match close::parse_body(body.get(..masked.len()).unwrap_or_default()) {
-            Ok(code) => {
-                stride.pass_header(missing, close.held);
-                observer.frame(&close.header);
-                Step::Closed(code)
+        whole.frame.fill(rest_of_frame);
+        let mut payload = [0; MAX_CONTROL_LEN];
+        let masked = whole.frame.as_bytes().get(whole.head.length..).unwrap_or_default();
+        mask::copy(masked, &mut payload, header.mask.unwrap_or_default(), 0);
+        let payload = payload.get(..masked.len()).unwrap_or_default();
+        if header.opcode == Opcode::Close {
+            return match close::parse_body(payload) {
+                Ok(CloseBody { code, reason }) => {
+                    stride.pass_header(missing, whole.held);
+                    observer.frame(&header, None);
+                    observer.close(code, reason);
+                    Step::Closed(code)
+                }
+                Err(error) => Step::Wrong(error),
+            };
+        }
+        let admission = observer.admit_whole(&header, payload);
+        self.phase = Phase::Header(Piece::EMPTY);
+        match admission {
+            Admission::Pass | Admission::Whole | Admission::Wait => {
+                stride.pass_header(missing, whole.held);
+                observer.frame(&header, None);
+                Step::On
             }
-            Err(error) => Step::Wrong(error),
+            Admission::Skip => {
+                stride.skip(missing);
+                observer.skipped(&header);
+                if stride.may_pass() { Step::On } else { Step::Stop }
+            }
+            Admission::Refuse => Step::Refused,
         }
     }
 }
 
-/// A Close frame in the making.
-struct CloseFrame {
+/// A header that is complete.
+struct Head {
     header: FrameHeader,
-    header_len: usize,
+    /// Bytes of the header.
+    length: usize,
+    /// Those that came in earlier input.
+    piece: HeaderPiece,
+}
+
+impl Head {
+    /// Bytes of the header that are in this input.
+    fn rest_len(&self) -> usize {
+        self.length - self.piece.as_bytes().len()
+    }
+}
+
+/// A control frame in the making.
+struct WholeFrame {
+    head: Head,
     /// All of it that has come, the header included.
-    frame: ClosePiece,
+    frame: ControlPiece,
     /// The part that came in earlier input.
     held: Held,
 }
@@ -415,70 +510,9 @@ struct CloseFrame {
 enum Step {
     /// There may be more to walk over.
     On,
-    /// The input is used up, or the extent reached.
+    /// The input is used up, the extent reached, or what follows is for the next walk.
     Stop,
     Closed(Option<CloseCode>),
+    Refused,
     Wrong(FrameError),
-}
-
-/// The walk's progress through one input.
-struct Stride<'a> {
-    input: &'a [u8],
-    /// Bytes of `input` that have been read.
-    at: usize,
-    /// Bytes of `input` that have been passed on: the rest up to `at` is held back.
-    passed: usize,
-    /// Bytes of earlier input that go before them.
-    held: Held,
-    /// Where in `input` the frame at `at` began; `None` if in earlier input. A frame
-    /// whose header was held back began at 0.
-    frame_start: Option<usize>,
-    frame_start_is_held: bool,
-}
-
-impl<'a> Stride<'a> {
-    fn new(input: &'a [u8]) -> Self {
-        Self { input, at: 0, passed: 0, held: Held::Nothing, frame_start: None, frame_start_is_held: false }
-    }
-
-    fn rest(&self) -> &'a [u8] {
-        self.input.get(self.at..).unwrap_or_default()
-    }
-
-    /// The next bytes, `most` at the most.
-    fn upcoming(&self, most: u64) -> &'a [u8] {
-        let rest = self.rest();
-        let length = usize::try_from(most).unwrap_or(usize::MAX).min(rest.len());
-        rest.get(..length).unwrap_or_default()
-    }
-
-    /// A frame begins here with a header of `length` bytes behind those `held`.
-    fn pass_header(&mut self, length: usize, held: Held) {
-        self.frame_start = Some(self.at);
-        self.frame_start_is_held = !matches!(held, Held::Nothing);
-        if self.frame_start_is_held {
-            self.held = held;
-        }
-        self.pass(length);
-    }
-
-    fn pass(&mut self, length: usize) {
-        self.at += length;
-        self.passed = self.at;
-    }
-
-    /// Keeps the frame at fault from being forwarded if none of it has been; whether
-    /// that is so.
-    fn take_back_frame(&mut self) -> bool {
-        self.passed = self.frame_start.unwrap_or(0);
-        if self.frame_start_is_held {
-            self.held = Held::Nothing;
-        }
-        self.frame_start.is_some()
-    }
-
-    fn finish(self, end: Option<End>) -> Walked {
-        let close_at = self.frame_start.unwrap_or(0);
-        Walked { consumed: self.at, held: self.held, forward: 0..self.passed, close_at, end }
-    }
 }

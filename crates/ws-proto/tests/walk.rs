@@ -8,21 +8,25 @@
 )]
 
 use ws_proto::error::FrameError;
-use ws_proto::walk::{End, Extent, Limits, Message, Observer, Walker};
+use ws_proto::walk::{Admission, End, Extent, Limits, Message, Observer, Walker};
 use ws_proto::{CloseCode, FrameHeader, Opcode, Sender, mask};
 
 #[derive(Default, Debug, PartialEq, Eq, Clone)]
 struct Seen {
     frames: Vec<(Opcode, u64)>,
     messages: Vec<(Opcode, u64, u32)>,
+    close: Option<(Option<CloseCode>, String)>,
 }
 
 impl Observer for Seen {
-    fn frame(&mut self, header: &FrameHeader) {
+    fn frame(&mut self, header: &FrameHeader, _message: Option<&Message>) {
         self.frames.push((header.opcode, header.payload_len));
     }
     fn message(&mut self, message: &Message) {
         self.messages.push((message.opcode, message.size, message.fragments));
+    }
+    fn close(&mut self, code: Option<CloseCode>, reason: &str) {
+        self.close = Some((code, reason.to_owned()));
     }
 }
 
@@ -241,4 +245,150 @@ fn a_walk_to_the_boundary_stops_behind_the_current_frame() {
 #[test]
 fn a_direction_needs_less_than_128_bytes() {
     assert!(size_of::<Walker>() <= 128, "{}", size_of::<Walker>());
+}
+
+/// Judges frames by their payload's length, and pongs of two bytes by the first of them.
+#[derive(Default)]
+struct Gate {
+    seen: Seen,
+    /// Frames that have waited.
+    waited: u32,
+    waits: bool,
+    skipped: Vec<(Opcode, u64)>,
+}
+
+impl Observer for Gate {
+    fn frame(&mut self, header: &FrameHeader, message: Option<&Message>) {
+        self.seen.frame(header, message);
+    }
+    fn message(&mut self, message: &Message) {
+        self.seen.message(message);
+    }
+    fn close(&mut self, code: Option<CloseCode>, reason: &str) {
+        self.seen.close(code, reason);
+    }
+    fn admit(&mut self, header: &FrameHeader, message: Option<&Message>) -> Admission {
+        assert_eq!(message.is_none(), header.opcode.is_control());
+        match (header.opcode, header.payload_len) {
+            (Opcode::Pong, 2) => Admission::Whole,
+            (_, 3) => Admission::Skip,
+            (_, 4) if !self.waits => {
+                self.waits = true;
+                self.waited += 1;
+                Admission::Wait
+            }
+            (_, 4) => {
+                self.waits = false;
+                Admission::Pass
+            }
+            (_, 5) => Admission::Refuse,
+            _ => Admission::Pass,
+        }
+    }
+    fn admit_whole(&mut self, header: &FrameHeader, payload: &[u8]) -> Admission {
+        assert_eq!((header.opcode, payload.len()), (Opcode::Pong, 2));
+        match payload[0] {
+            b's' => Admission::Skip,
+            b'r' => Admission::Refuse,
+            _ => Admission::Pass,
+        }
+    }
+    fn skipped(&mut self, header: &FrameHeader) {
+        self.skipped.push((header.opcode, header.payload_len));
+    }
+}
+
+/// What of `pieces` is forwarded, and how the walk ends.
+fn walk_gated(gate: &mut Gate, sender: Sender, pieces: &[&[u8]]) -> (Vec<u8>, Option<End>) {
+    let mut walker = Walker::new(sender, false);
+    let mut forwarded = Vec::new();
+    for piece in pieces {
+        let mut rest = *piece;
+        let mut idle = 0;
+        while !rest.is_empty() {
+            let walked = walker.walk(rest, Extent::All, &Limits::default(), gate);
+            assert!(walked.held.as_bytes().is_empty() || walked.forward.start == 0);
+            forwarded.extend_from_slice(walked.held.as_bytes());
+            forwarded.extend_from_slice(&rest[walked.forward]);
+            if walked.end.is_some() {
+                return (forwarded, walked.end);
+            }
+            rest = &rest[walked.consumed..];
+            idle = if walked.consumed == 0 { idle + 1 } else { 0 };
+            assert!(idle < 2, "only a frame that waits stops a walk");
+        }
+        assert!(walker.is_within_data() <= !walker.at_boundary());
+    }
+    (forwarded, None)
+}
+
+/// Frames that go on and frames that do not, side by side in every way.
+fn gated(encode: impl Fn(u8, &[u8]) -> Vec<u8>) -> Vec<(bool, Vec<u8>)> {
+    vec![
+        (false, encode(0x82, b"\xff\xff\xff")),
+        (false, encode(0x8a, b"s1")),
+        (true, encode(0x81, b"text")),
+        (true, encode(0x8a, b"p1")),
+        (false, encode(0x01, b"3\xff3")),
+        (false, encode(0x8a, b"s2")),
+        (true, encode(0x89, b"")),
+        (false, encode(0x00, b"")),
+        (false, encode(0x80, b"goes with the first")),
+        (false, encode(0x89, b"333")),
+        (true, encode(0x01, b"be")),
+        (false, encode(0x8a, b"s3")),
+        (true, encode(0x80, b"four")),
+    ]
+}
+
+#[test]
+fn frames_that_are_skipped_or_wait_leave_the_others_as_they_are_at_every_cut() {
+    for sender in [Sender::Server, Sender::Client] {
+        let encode = |first, payload: &[u8]| match sender {
+            Sender::Server => frame(first, payload),
+            Sender::Client => masked_frame(first, payload, [0x9a, 1, 0x80, 0x55]),
+        };
+        let frames = gated(encode);
+        let stream: Vec<u8> = frames.iter().flat_map(|(_, frame)| frame.clone()).collect();
+        let passing = frames.iter().filter(|(passes, _)| *passes);
+        let expected: Vec<u8> = passing.flat_map(|(_, frame)| frame.clone()).collect();
+        for first in 0..=stream.len() {
+            for second in first..=stream.len() {
+                let mut gate = Gate::default();
+                let pieces = [&stream[..first], &stream[first..second], &stream[second..]];
+                let (forwarded, end) = walk_gated(&mut gate, sender, &pieces);
+                assert_eq!((forwarded, end), (expected.clone(), None), "cut at {first} and {second}");
+                assert_eq!((gate.waited, gate.skipped.len()), (2, 8));
+                assert_eq!(gate.seen.messages, [(Opcode::Text, 4, 1), (Opcode::Text, 6, 2)]);
+            }
+        }
+        let mut gate = Gate::default();
+        let bytes: Vec<_> = stream.chunks(1).collect();
+        assert_eq!(walk_gated(&mut gate, sender, &bytes), (expected, None));
+    }
+}
+
+#[test]
+fn a_frame_that_is_refused_ends_the_walk_and_is_not_forwarded() {
+    let good = frame(0x82, b"good");
+    for bad in [frame(0x82, b"12345"), frame(0x89, b"12345"), frame(0x8a, b"r1")] {
+        let stream = [&good[..], &bad, &good].concat();
+        for cut in 0..=stream.len() {
+            let pieces = [&stream[..cut], &stream[cut..]];
+            let (forwarded, end) = walk_gated(&mut Gate::default(), Sender::Server, &pieces);
+            assert_eq!((forwarded, end), (good.clone(), Some(End::Refused)), "cut at {cut}");
+        }
+    }
+}
+
+#[test]
+fn a_frame_that_goes_nowhere_is_legal_or_a_fault_all_the_same() {
+    let nested = [frame(0x01, b"333"), frame(0x81, b"b")].concat();
+    let orphan = [frame(0x01, b"333"), frame(0x80, b""), frame(0x80, b"")].concat();
+    for (stream, error) in
+        [(nested, FrameError::InterruptedMessage), (orphan, FrameError::UnexpectedContinuation)]
+    {
+        let (forwarded, end) = walk_gated(&mut Gate::default(), Sender::Server, &[&stream]);
+        assert_eq!((forwarded, end), (Vec::new(), Some(End::Violation(error))));
+    }
 }

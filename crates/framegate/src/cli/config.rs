@@ -13,6 +13,13 @@ pub(crate) struct RunArgs {
     /// The configuration, KDL
     #[arg(value_name = "FILE")]
     pub(crate) file: PathBuf,
+
+    /// Take over the listening sockets of the process that runs, which then closes its sessions and ends
+    ///
+    /// That process is found by the `take-over` path of `server` in FILE, which its own file must have as well.
+    /// Where nobody listens there, this is a start like any other.
+    #[arg(long)]
+    pub(crate) take_over: bool,
 }
 
 /// The flags of `framegate check`.
@@ -35,7 +42,14 @@ pub(crate) struct CheckArgs {
 pub(crate) const RUN_EXAMPLES: &str = "\
 Examples:
   framegate run /etc/framegate/framegate.kdl
-      runs in the foreground; SIGTERM or Ctrl-C ends it in good order";
+      runs in the foreground; SIGTERM or Ctrl-C ends it in good order
+  framegate run --take-over /etc/framegate/framegate.kdl
+      a newer binary goes on with the sockets of the one that runs; no client is refused
+
+Signals:
+  SIGHUP   reads FILE again; with mistakes in it nothing changes
+  SIGUSR1  opens all log files anew
+  SIGTERM, SIGINT  close the sessions over the spread of `drain` and end; a second SIGINT ends at once";
 
 /// Shown below the help of `framegate check`.
 pub(crate) const CHECK_EXAMPLES: &str = "\

@@ -58,17 +58,29 @@ pub(super) fn not_started(error: StartError, sources: &Sources) -> Failure {
     }
 }
 
-fn show(diagnostics: &[Diagnostic]) {
+pub(super) fn show(diagnostics: &[Diagnostic]) {
     let mut stderr = io::stderr().lock();
     let theme =
         if stderr.is_terminal() { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
+    // Without standard error there is only the exit code left to tell it.
+    let _unwritten = stderr.write_all(render(diagnostics, theme).as_bytes());
+}
+
+/// What [`show`] shows, for those who are told of it elsewhere.
+pub(super) fn report(diagnostics: &[Diagnostic]) -> String {
+    render(diagnostics, GraphicalTheme::unicode_nocolor())
+}
+
+fn render(diagnostics: &[Diagnostic], theme: GraphicalTheme) -> String {
     let handler = GraphicalReportHandler::new_themed(theme).with_width(110).with_wrap_lines(false);
+    let mut all = String::new();
     for diagnostic in diagnostics {
         let mut text = String::new();
-        // Without standard error there is only the exit code left to tell it.
-        let _unwritten = match handler.render_report(&mut text, diagnostic) {
-            Ok(()) => writeln!(stderr, "{text}"),
-            Err(_) => writeln!(stderr, "{}", diagnostic.one_line()),
-        };
+        match handler.render_report(&mut text, diagnostic) {
+            Ok(()) => all.push_str(&text),
+            Err(_) => all.push_str(&diagnostic.one_line()),
+        }
+        all.push('\n');
     }
+    all
 }

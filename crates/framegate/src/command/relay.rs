@@ -66,6 +66,7 @@ fn settings(args: RelayArgs) -> Relay {
             grace: shutdown.shutdown_grace,
             spread: shutdown.shutdown_spread,
             close_code: shutdown.close_code_on_shutdown,
+            ..Shutdown::default()
         },
         log: records.log,
         log_format: log_format(records.log_format),

@@ -8,7 +8,7 @@ use crate::model::At;
 use crate::report::{Code, Report};
 use crate::schema::{Form, Key};
 use crate::syntax::{Scalar, Value};
-use crate::value::{DURATION_MAX, duration, size};
+use crate::value::{self, DURATION_MAX, size};
 use crate::words::{Meaning, Words, meaning, names};
 
 impl<'a> Fields<'a> {
@@ -43,26 +43,7 @@ impl<'a> Fields<'a> {
     /// A duration in whatever unit the key has.
     pub(crate) fn duration(&self, name: &str, report: &mut Report) -> Option<Duration> {
         let (key, value) = self.scalar(name, report)?;
-        match (&value.scalar, key.form) {
-            (Scalar::Integer(0), Form::Duration) => Some(Duration::ZERO),
-            (Scalar::Text(text), Form::Duration | Form::DurationOrSeconds) => match duration(text) {
-                Ok(duration) => Some(duration),
-                Err(fault) => {
-                    report
-                        .error(
-                            Code::BadDuration,
-                            value.place,
-                            format!("`{}` is not a duration", text.escape_debug()),
-                        )
-                        .label(fault)
-                        .help("durations are like \"500ms\", \"30s\", \"5m\", \"12h\", \"2d\" or \"1h30m\"");
-                    None
-                }
-            },
-            (_, Form::Duration) => wrong_type(key, value, report),
-            (_, Form::Millis(_)) => number(key, value, report).map(Duration::from_millis),
-            _ => number(key, value, report).map(Duration::from_secs),
-        }
+        duration(key, key.form, value, report)
     }
 
     /// A text.
@@ -118,6 +99,30 @@ pub(crate) fn flag(key: &Key, value: &Value, report: &mut Report) -> Option<bool
         Scalar::Text(_) | Scalar::Integer(_) | Scalar::Float(_) | Scalar::Null => {
             wrong_type(key, value, report)
         }
+    }
+}
+
+/// A duration in the unit of `form`.
+pub(crate) fn duration(key: &Key, form: Form, value: &Value, report: &mut Report) -> Option<Duration> {
+    match (&value.scalar, form) {
+        (Scalar::Integer(0), Form::Duration) => Some(Duration::ZERO),
+        (Scalar::Text(text), Form::Duration | Form::DurationOrSeconds) => match value::duration(text) {
+            Ok(duration) => Some(duration),
+            Err(fault) => {
+                report
+                    .error(
+                        Code::BadDuration,
+                        value.place,
+                        format!("`{}` is not a duration", text.escape_debug()),
+                    )
+                    .label(fault)
+                    .help("durations are like \"500ms\", \"30s\", \"5m\", \"12h\", \"2d\" or \"1h30m\"");
+                None
+            }
+        },
+        (_, Form::Duration) => wrong_type(key, value, report),
+        (_, Form::Millis(_)) => number(key, value, report).map(Duration::from_millis),
+        _ => number(key, value, report).map(Duration::from_secs),
     }
 }
 
@@ -226,10 +231,10 @@ fn meant(form: Form, scalar: &Scalar) -> Option<String> {
             text.parse::<u64>().ok().map(|number| number.to_string())
         }
         (Form::Seconds(_), Scalar::Text(text)) => {
-            duration(text).ok().map(|duration| duration.as_secs().to_string())
+            value::duration(text).ok().map(|duration| duration.as_secs().to_string())
         }
         (Form::Millis(_), Scalar::Text(text)) => {
-            duration(text).ok().map(|duration| duration.as_millis().to_string())
+            value::duration(text).ok().map(|duration| duration.as_millis().to_string())
         }
         (Form::Duration, Scalar::Integer(number)) => Some(format!("\"{number}s\"")),
         (Form::Text(_) | Form::Texts(_) | Form::Word(_), Scalar::Integer(number)) => {

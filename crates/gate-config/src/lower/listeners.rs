@@ -1,8 +1,8 @@
 //! Reads `listeners`: addresses, and which peers are trusted.
 
-use super::{Context, arc, names_of, tls};
+use super::{Context, arc, limits, names_of, tls};
 use crate::fields::{Entry, Fields};
-use crate::model::{At, ConnectionLimits, ListenAddress, Listener, Peers};
+use crate::model::{At, ListenAddress, Listener, Peers};
 use crate::report::Code;
 use crate::value::{listen_address, mode, network};
 use crate::words::Protocol;
@@ -16,7 +16,7 @@ pub(super) fn read(top: &Fields<'_>, cx: &mut Context<'_>) -> Vec<Listener> {
 
 fn listener(entry: &Entry<'_>, cx: &mut Context<'_>) -> Option<Listener> {
     let fields = &entry.fields;
-    let address = address(fields, cx);
+    let address = listen_on(fields, 0o660, cx);
     let protocol = fields.word::<Protocol>("protocol", cx.report);
     let tls = fields.sub("tls", cx.report);
     match (protocol.as_ref().map(|protocol| protocol.value), &tls) {
@@ -43,7 +43,7 @@ fn listener(entry: &Entry<'_>, cx: &mut Context<'_>) -> Option<Listener> {
     let listener = Listener {
         id: arc(entry.id),
         trusted_proxies: peers(fields, "trusted-proxies", cx),
-        connections: ConnectionLimits::default(),
+        connections: limits::connections(fields, defaults.connections, cx.report),
         proxy_protocol: proxy_protocol.map(|fields| peers(&fields, "from", cx)).unwrap_or_default(),
         head_timeout: fields.duration("request-head-timeout", cx.report).unwrap_or(defaults.head_timeout),
         keepalive_timeout: fields
@@ -57,7 +57,12 @@ fn listener(entry: &Entry<'_>, cx: &mut Context<'_>) -> Option<Listener> {
     Some(listener)
 }
 
-fn address(fields: &Fields<'_>, cx: &mut Context<'_>) -> Option<At<ListenAddress>> {
+/// `address` and `mode`; `default_mode` are the permissions of a unix socket.
+pub(super) fn listen_on(
+    fields: &Fields<'_>,
+    default_mode: u32,
+    cx: &mut Context<'_>,
+) -> Option<At<ListenAddress>> {
     let permissions = fields.text("mode", cx.report).and_then(|text| match mode(text.value) {
         Ok(mode) => Some(At { value: mode, place: text.place }),
         Err(fault) => {
@@ -73,7 +78,7 @@ fn address(fields: &Fields<'_>, cx: &mut Context<'_>) -> Option<At<ListenAddress
         }
     });
     let text = fields.text("address", cx.report)?;
-    let mode = permissions.as_ref().map_or(0o660, |mode| mode.value);
+    let mode = permissions.as_ref().map_or(default_mode, |mode| mode.value);
     let address = listen_address(text.value, mode, |path| cx.sources.resolve(text.place, path));
     match address {
         Ok(address) => {

@@ -1,18 +1,25 @@
 //! Reads `observability`: the metrics page and the logs.
 
-use super::Context;
+use std::sync::Arc;
+
+use super::{Context, frame_logs};
 use crate::fields::{Field, Fields, get};
-use crate::model::{At, LogTarget, Logging, Metrics, Observability};
+use crate::model::{At, LogTarget, Logging, Metrics, Observability, Rotation};
 use crate::report::Code;
 use crate::schema::LOG;
-use crate::value::{metrics_address, request_path};
+use crate::value::{metrics_address, request_path, syslog};
 
 pub(super) fn read(top: &Fields<'_>, cx: &mut Context<'_>) -> Observability {
     let Some(fields) = top.sub("observability", cx.report) else { return Observability::default() };
     let metrics = fields.sub("metrics", cx.report);
     let logging = fields.sub("logging", cx.report);
+    let metrics_prefix = match &metrics {
+        Some(fields) => prefix(fields, cx),
+        None => Observability::default().metrics_prefix,
+    };
     Observability {
         metrics: metrics.and_then(|fields| page(&fields, cx)),
+        metrics_prefix,
         logging: logging.map(|fields| logs(&fields, cx)).unwrap_or_default(),
     }
 }
@@ -48,24 +55,49 @@ fn page(fields: &Fields<'_>, cx: &mut Context<'_>) -> Option<Metrics> {
     enabled.then_some(Metrics { address, path })
 }
 
+/// `None`: the metrics with the prefix are left out, or it is wrong.
+fn prefix(fields: &Fields<'_>, cx: &mut Context<'_>) -> Option<Arc<str>> {
+    let Some(text) = fields.text("prefix", cx.report) else {
+        return Observability::default().metrics_prefix;
+    };
+    let begins_well = text.value.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_');
+    let is_name = text.value.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    if text.value.is_empty() {
+        return None;
+    }
+    if !begins_well || !is_name {
+        cx.report
+            .error(
+                Code::BadField,
+                text.place,
+                format!("no metric can be called `{}_…`", text.value.escape_debug()),
+            )
+            .label("not the beginning of a name")
+            .help("names of metrics are of letters of ASCII, digits and `_`, and begin with no digit");
+        return None;
+    }
+    Some(text.value.into())
+}
+
 fn logs(fields: &Fields<'_>, cx: &mut Context<'_>) -> Logging {
     let defaults = Logging::default();
-    let mut target = |name, default: At<LogTarget>| match fields.one(name) {
+    let mut target = |name| match fields.one(name) {
         Some(field) => log(field, cx),
-        None => default,
+        None => (At::nowhere(LogTarget::Stderr), None),
     };
-    let stderr = At::nowhere(LogTarget::Stderr);
-    let (access, error) = (target("access-log", stderr.clone()), target("error-log", stderr));
+    let ((access, access_rotation), (error, error_rotation)) = (target("access-log"), target("error-log"));
     Logging {
         level: fields.word("level", cx.report).map_or(defaults.level, |word| word.value),
         format: fields.word("format", cx.report).map_or(defaults.format, |word| word.value),
         access: (access.value != LogTarget::Off).then_some(access),
+        access_rotation,
         error,
+        error_rotation,
     }
 }
 
 /// `access-log "a.log"`, or `access-log { file "a.log" }`.
-fn log(field: Field<'_>, cx: &mut Context<'_>) -> At<LogTarget> {
+fn log(field: Field<'_>, cx: &mut Context<'_>) -> (At<LogTarget>, Option<Rotation>) {
     let pieces: Vec<_> = field.node.into_iter().collect();
     let fields = Fields::of(&LOG, &pieces, cx.report);
     let help = format!("write {} \"/var/log/name.log\"", field.name.text);
@@ -87,23 +119,66 @@ fn log(field: Field<'_>, cx: &mut Context<'_>) -> At<LogTarget> {
     }
     let enabled = fields.flag("enabled", cx.report).unwrap_or(true);
     let text = fields.text("file", cx.report).or(behind);
-    let value = match text.map(|text| text.value) {
+    let value = match text {
         _ if !enabled => LogTarget::Off,
-        None | Some("stderr") => LogTarget::Stderr,
-        Some("stdout") => LogTarget::Stdout,
-        Some("off") => LogTarget::Off,
-        Some("") => {
+        None => LogTarget::Stderr,
+        Some(text) => meant(text, &field.name.text, cx),
+    };
+    let target = At { value, place: text.map_or_else(|| field.place(), |text| text.place) };
+    let rotation = frame_logs::rotation(&fields, cx);
+    check_rotation(&fields, &target, cx);
+    (target, rotation)
+}
+
+/// The target that a setting of a log names.
+pub(super) fn target(fields: &Fields<'_>, name: &str, cx: &mut Context<'_>) -> At<LogTarget> {
+    match fields.text(name, cx.report) {
+        Some(text) => At { value: meant(text, name, cx), place: text.place },
+        None => At { value: LogTarget::Off, place: fields.place },
+    }
+}
+
+fn meant(text: At<&str>, name: &str, cx: &mut Context<'_>) -> LogTarget {
+    let resolve = |path: &str| cx.sources.resolve(text.place, path);
+    match text.value {
+        "stderr" => LogTarget::Stderr,
+        "stdout" => LogTarget::Stdout,
+        "off" => LogTarget::Off,
+        "" => {
             cx.report
-                .error(
-                    Code::MissingValue,
-                    field.place(),
-                    format!("the file of `{}` is empty", field.name.text),
-                )
+                .error(Code::MissingValue, text.place, format!("the file of `{name}` is empty"))
                 .label("a path belongs here")
-                .help("write a path, \"stderr\", \"stdout\" or \"off\"");
+                .help("write a path, \"stderr\", \"stdout\", \"off\" or \"syslog:server=…\"");
             LogTarget::Off
         }
-        Some(path) => LogTarget::File(cx.sources.resolve(field.place(), path)),
-    };
-    At { value, place: text.map_or_else(|| field.place(), |text| text.place) }
+        path => match path.strip_prefix("syslog:").map(|words| syslog(words, resolve)) {
+            None => LogTarget::File(resolve(path)),
+            Some(Ok(syslog)) => LogTarget::Syslog(syslog),
+            Some(Err(fault)) => {
+                cx.report
+                    .error(
+                        Code::BadAddress,
+                        text.place,
+                        format!("`{}` is no syslog that can be sent to", path.escape_debug()),
+                    )
+                    .label(fault.why)
+                    .help(fault.help);
+                LogTarget::Off
+            }
+        },
+    }
+}
+
+/// What is no file cannot be rotated.
+pub(super) fn check_rotation(fields: &Fields<'_>, target: &At<LogTarget>, cx: &mut Context<'_>) {
+    let Some(field) = fields.one("rotate") else { return };
+    match target.value {
+        LogTarget::File(_) | LogTarget::Off => {}
+        LogTarget::Stderr | LogTarget::Stdout | LogTarget::Syslog(_) => {
+            cx.report
+                .warn(Code::Useless, field.place(), "`rotate` has no effect, because the log is no file")
+                .label("nothing to rotate")
+                .help("remove it, or name a file");
+        }
+    }
 }

@@ -32,7 +32,7 @@ fn route(entry: &Entry<'_>, names: &Names<'_>, agents: &[Agent], cx: &mut Contex
         conditions: matches.map(|fields| matches::conditions(&fields, cx)).unwrap_or_default(),
         priority: priority(fields, cx).unwrap_or(50),
         agents: asked(fields, names, agents, cx),
-        websocket: websocket::read(fields, cx),
+        websocket: websocket::read(fields, names, cx),
         body_size_max: fields.size("max-body-size", cx.report),
         action: action?,
     };

@@ -1,12 +1,13 @@
 //! Reads `server` and `limits`: the process, and what requests must keep to.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use ws_proto::CloseCode;
 
-use super::Context;
+use super::{Context, limits};
 use crate::fields::Fields;
-use crate::model::{ConnectionLimits, RequestLimits, Server, Shutdown};
+use crate::model::{At, RequestLimits, Server, Shutdown};
 use crate::report::Code;
 
 pub(super) fn server(top: &Fields<'_>, cx: &mut Context<'_>) -> Server {
@@ -14,11 +15,10 @@ pub(super) fn server(top: &Fields<'_>, cx: &mut Context<'_>) -> Server {
     let Some(fields) = top.sub("server", cx.report) else { return defaults };
     Server {
         worker_threads: fields.number("worker-threads", cx.report).unwrap_or(defaults.worker_threads),
-        connections: ConnectionLimits {
-            all: fields.number("max-connections", cx.report).unwrap_or(defaults.connections.all),
-            ..defaults.connections
-        },
+        connections: limits::connections(&fields, defaults.connections, cx.report),
         shutdown: shutdown(&fields, cx),
+        auto_reload: fields.flag("auto-reload", cx.report).unwrap_or(defaults.auto_reload),
+        take_over: take_over(&fields, cx),
     }
 }
 
@@ -51,7 +51,31 @@ fn shutdown(server: &Fields<'_>, cx: &mut Context<'_>) -> Shutdown {
             }
         }
     }
+    if let Some(reason) = drain.text("close-reason", cx.report) {
+        if reason.value.len() > Shutdown::CLOSE_REASON_MAX {
+            let message = format!("this reason has {} bytes", reason.value.len());
+            cx.report
+                .error(Code::OutOfRange, reason.place, message)
+                .label("too long for a Close frame")
+                .help(format!("a reason has at most {} bytes", Shutdown::CLOSE_REASON_MAX));
+        }
+        shutdown.close_reason = reason.value.into();
+    }
     shutdown
+}
+
+fn take_over(server: &Fields<'_>, cx: &mut Context<'_>) -> Option<At<PathBuf>> {
+    let text = server.text("take-over", cx.report)?;
+    // Written as an address is, the prefix is right as well.
+    let path = text.value.strip_prefix("unix:").unwrap_or(text.value);
+    if path.is_empty() {
+        cx.report
+            .error(Code::BadAddress, text.place, "`take-over` names no socket")
+            .label("empty")
+            .help("write take-over \"/run/framegate/take-over.sock\"");
+        return None;
+    }
+    Some(cx.path(At { value: path, place: text.place }))
 }
 
 pub(super) fn limits(top: &Fields<'_>, cx: &mut Context<'_>) -> RequestLimits {

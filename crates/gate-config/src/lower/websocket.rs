@@ -2,18 +2,19 @@
 
 use std::sync::Arc;
 
-use gate_core::origin::{OriginPattern, Origins};
+use gate_core::ids::FrameLogId;
+use gate_core::origin::{MissingOrigin, OriginPattern, Origins};
 use gate_core::{Limits, Policy, Timeouts};
 
-use super::Context;
 use super::matches::tokens;
+use super::{Context, Names, lifetime, limits, refuse_unknown};
 use crate::fields::{Fields, get};
-use crate::model::{ConnectionLimits, WebSocket};
+use crate::model::WebSocket;
 use crate::report::Code;
 use crate::schema::WEBSOCKET;
 
 /// A block, a flag, or both in one: `websocket true { … }`.
-pub(super) fn read(route: &Fields<'_>, cx: &mut Context<'_>) -> WebSocket {
+pub(super) fn read(route: &Fields<'_>, names: &Names<'_>, cx: &mut Context<'_>) -> WebSocket {
     let defaults = WebSocket::default();
     let Some(field) = route.one("websocket") else { return defaults };
     let value = field.only_argument("write websocket true, or websocket { … }", cx.report);
@@ -35,30 +36,22 @@ pub(super) fn read(route: &Fields<'_>, cx: &mut Context<'_>) -> WebSocket {
             .also(node.head(), "for the first time");
     }
     let report = &mut *cx.report;
-    let websocket = WebSocket {
+    WebSocket {
         enabled: enabled.or(flag).unwrap_or(true),
         policy: Arc::new(policy(&fields, report)),
-        connections: ConnectionLimits {
-            all: fields.number("max-connections", report).unwrap_or(defaults.connections.all),
-            per_address: fields
-                .number("max-connections-per-ip", report)
-                .unwrap_or(defaults.connections.per_address),
-            ..defaults.connections
-        },
+        connections: limits::connections(&fields, defaults.connections, report),
+        rate_limits: limits::rate_limits(&fields, report),
         on_limit: fields.word("on-limit", report).map_or(defaults.on_limit, |word| word.value),
         compression: fields.word("compression", report).map_or(defaults.compression, |word| word.value),
-        origins: Origins { patterns: origins(&fields, cx) },
+        origins: origins(&fields, cx),
         subprotocols: tokens(&fields, "subprotocols", cx),
-    };
-    // Not enforced, but a value that is wrong is wrong.
-    for name in ["ping-interval-secs", "ping-timeout-secs"] {
-        let _unused = fields.duration(name, cx.report);
+        frame_logs: frame_logs(&fields, names, cx),
     }
-    websocket
 }
 
 fn policy(fields: &Fields<'_>, report: &mut crate::report::Report) -> Policy {
-    let Policy { limits, timeouts, age, keepalive } = Policy::default();
+    let Policy { limits, timeouts, .. } = Policy::default();
+    let (idle, idle_counts_control) = lifetime::idle(fields, &timeouts, report);
     Policy {
         limits: Limits {
             frame_size_max: fields.size("max-frame-size", report).unwrap_or(limits.frame_size_max),
@@ -71,24 +64,45 @@ fn policy(fields: &Fields<'_>, report: &mut crate::report::Report) -> Policy {
             close: fields.duration("close-timeout-ms", report).unwrap_or(timeouts.close),
             half_close: fields.duration("half-close-timeout-ms", report).unwrap_or(timeouts.half_close),
             frame: fields.duration("frame-timeout-ms", report).unwrap_or(timeouts.frame),
-            idle: fields.duration("idle-timeout-secs", report).unwrap_or(timeouts.idle),
-            idle_counts_control: timeouts.idle_counts_control,
+            idle,
+            idle_counts_control,
         },
-        age,
-        keepalive,
+        age: lifetime::age(fields, report),
+        keepalive: lifetime::keepalive(fields, report),
     }
 }
 
-fn origins(fields: &Fields<'_>, cx: &mut Context<'_>) -> Vec<OriginPattern> {
-    let mut origins = Vec::new();
+fn frame_logs(fields: &Fields<'_>, names: &Names<'_>, cx: &mut Context<'_>) -> Vec<FrameLogId> {
+    let mut logs = Vec::new();
+    for name in fields.texts("frame-log", cx.report) {
+        match names.frame_logs.get(name.value) {
+            None => refuse_unknown("frame log", name, &names.frame_logs, cx.report),
+            Some(index) if logs.contains(&FrameLogId(*index)) => {
+                cx.report
+                    .error(
+                        Code::DuplicateValue,
+                        name.place,
+                        format!("the frame log `{}` is named twice", name.value),
+                    )
+                    .label("for the second time")
+                    .help("keep one of them");
+            }
+            Some(index) => logs.push(FrameLogId(*index)),
+        }
+    }
+    logs
+}
+
+fn origins(fields: &Fields<'_>, cx: &mut Context<'_>) -> Origins {
+    let mut patterns = Vec::new();
     for text in fields.texts("origins", cx.report) {
         match text.value.parse::<OriginPattern>() {
-            Ok(origin) => origins.push(origin),
+            Ok(origin) => patterns.push(origin),
             Err(fault) => {
                 let help = if text.value == "*" {
                     "without `origins` all may connect"
                 } else {
-                    "origins are like \"https://example.org\" or \"https://*.example.org\""
+                    "origins are like \"https://example.org\" or \"https://*.example.org\"; \"//example.org\" is what programs send that leave out the scheme"
                 };
                 cx.report
                     .error(
@@ -101,5 +115,16 @@ fn origins(fields: &Fields<'_>, cx: &mut Context<'_>) -> Vec<OriginPattern> {
             }
         }
     }
-    origins
+    let missing = match fields.flag("allow-missing-origin", cx.report) {
+        None => MissingOrigin::default(),
+        Some(true) => MissingOrigin::Always,
+        Some(false) => MissingOrigin::Never,
+    };
+    if let (Some(field), None) = (fields.one("allow-missing-origin"), fields.one("origins")) {
+        cx.report
+            .warn(Code::Useless, field.place(), "`allow-missing-origin` has no effect without `origins`")
+            .label("all may connect")
+            .help("add `origins`, or remove it");
+    }
+    Origins { patterns, missing }
 }

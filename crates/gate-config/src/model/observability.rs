@@ -2,16 +2,27 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 
+use super::frame_log::{Rotation, Syslog};
 use super::place::At;
 
 /// What can be seen of the gateway.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Observability {
     /// `metrics`, unless switched off.
     pub metrics: Option<Metrics>,
+    /// `metrics { prefix }`: the first word of the four metrics that Sentinel's dashboards read, on
+    /// whichever page they are; `None`: they are left out. Default `sentinel`.
+    pub metrics_prefix: Option<Arc<str>>,
     /// `logging`.
     pub logging: Logging,
+}
+
+impl Default for Observability {
+    fn default() -> Self {
+        Self { metrics: None, metrics_prefix: Some("sentinel".into()), logging: Logging::default() }
+    }
 }
 
 /// `metrics`: the page that Prometheus reads.
@@ -33,8 +44,12 @@ pub struct Logging {
     /// `access-log`: a line for each request, and each open and close of a session; `None`:
     /// switched off. Default standard error.
     pub access: Option<At<LogTarget>>,
+    /// `rotate` of `access-log`.
+    pub access_rotation: Option<Rotation>,
     /// `error-log`: what else is to be told. Default standard error.
     pub error: At<LogTarget>,
+    /// `rotate` of `error-log`.
+    pub error_rotation: Option<Rotation>,
 }
 
 impl Default for Logging {
@@ -43,7 +58,9 @@ impl Default for Logging {
             level: Level::Info,
             format: LogFormat::Json,
             access: Some(At::nowhere(LogTarget::Stderr)),
+            access_rotation: None,
             error: At::nowhere(LogTarget::Stderr),
+            error_rotation: None,
         }
     }
 }
@@ -59,6 +76,19 @@ pub enum Level {
     Info,
     /// `debug`: why each single thing failed.
     Debug,
+}
+
+impl Level {
+    /// The name, in logs and in the configuration.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warn => "warn",
+            Self::Info => "info",
+            Self::Debug => "debug",
+        }
+    }
 }
 
 /// How a record looks: always one line.
@@ -79,6 +109,8 @@ pub enum LogTarget {
     Stdout,
     /// A file, appended to.
     File(PathBuf),
+    /// The system's log.
+    Syslog(Syslog),
     /// Nowhere.
     Off,
 }

@@ -1,5 +1,7 @@
 //! Where in the text a value stood.
 
+use std::fmt;
+
 use miette::SourceSpan;
 
 /// A place in one of the files of a configuration.
@@ -25,12 +27,29 @@ impl Place {
 
 /// A value with its place, where the outside world may still object to it: a file that
 /// is missing, an address that is taken, a name that has no address.
-#[derive(Clone, Copy, Debug)]
+///
+/// Two are equal when their values are, and only the value is printed: where in a text something
+/// stands is no part of what it means.
+#[derive(Clone, Copy)]
 pub struct At<T> {
     /// The value.
     pub value: T,
     /// Where it stands.
     pub place: Place,
+}
+
+impl<T: PartialEq> PartialEq for At<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.value == other.value
+    }
+}
+
+impl<T: Eq> Eq for At<T> {}
+
+impl<T: fmt::Debug> fmt::Debug for At<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.value.fmt(f)
+    }
 }
 
 impl<T> At<T> {

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use gate_core::Policy;
-use gate_core::ids::{AgentId, UpstreamId};
+use gate_core::ids::{AgentId, FrameLogId, UpstreamId};
 use gate_core::origin::Origins;
 use gate_core::route::Conditions;
 
+use super::rate_limit::RateLimit;
 use super::server::ConnectionLimits;
 
 /// One route.
@@ -62,6 +63,8 @@ pub enum Handler {
     Status,
     /// `metrics`: the page that Prometheus reads.
     Metrics,
+    /// `ws-stat`: the counts of WebSocket frames, in the form of nginx's module or as JSON.
+    WsStat,
     /// `not-found`: 404.
     NotFound,
     /// `echo`: the request as it came.
@@ -77,6 +80,8 @@ pub struct WebSocket {
     pub policy: Arc<Policy>,
     /// `max-connections` and the like, for the route.
     pub connections: ConnectionLimits,
+    /// `rate-limit`: all of them hold.
+    pub rate_limits: Vec<RateLimit>,
     /// `on-limit`.
     pub on_limit: OnLimit,
     /// `origins`.
@@ -85,6 +90,8 @@ pub struct WebSocket {
     pub subprotocols: Vec<String>,
     /// `compression`.
     pub compression: Compression,
+    /// `frame-log`: which have lines of the route's sessions.
+    pub frame_logs: Vec<FrameLogId>,
 }
 
 impl Default for WebSocket {
@@ -93,11 +100,21 @@ impl Default for WebSocket {
             enabled: true,
             policy: Arc::default(),
             connections: ConnectionLimits::default(),
+            rate_limits: Vec::new(),
             on_limit: OnLimit::Close,
             origins: Origins::default(),
             subprotocols: Vec::new(),
             compression: Compression::Pass,
+            frame_logs: Vec::new(),
         }
+    }
+}
+
+impl WebSocket {
+    /// Whether each message must be readable without those before it, because one may go nowhere.
+    #[must_use]
+    pub fn needs_independent_messages(&self) -> bool {
+        self.rate_limits.iter().any(RateLimit::drops_messages)
     }
 }
 
@@ -106,7 +123,7 @@ impl Default for WebSocket {
 pub enum OnLimit {
     /// 101, then a Close with 1013.
     Close,
-    /// 503, or 429 where the limit is per address.
+    /// 503, or 429 for rates and where the limit is per address.
     Reject,
 }
 

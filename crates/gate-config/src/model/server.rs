@@ -1,9 +1,13 @@
 //! `server` and `limits`: the process, and what any request must keep to.
 
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use gate_core::rate::Rate;
 use ws_proto::CloseCode;
+
+use super::place::At;
 
 /// `server`: what concerns the whole process.
 #[derive(Clone, Debug)]
@@ -14,6 +18,11 @@ pub struct Server {
     pub connections: ConnectionLimits,
     /// How the process ends.
     pub shutdown: Shutdown,
+    /// `auto-reload`: whether the files are watched, and read again when they change. Default off.
+    pub auto_reload: bool,
+    /// `take-over`: the unix socket through which a process that is started later takes the
+    /// listening sockets of this one.
+    pub take_over: Option<At<PathBuf>>,
 }
 
 impl Default for Server {
@@ -22,12 +31,14 @@ impl Default for Server {
             worker_threads: 0,
             connections: ConnectionLimits { all: 100_000, ..ConnectionLimits::default() },
             shutdown: Shutdown::default(),
+            auto_reload: false,
+            take_over: None,
         }
     }
 }
 
 /// How a gateway that is told to stop treats its sessions.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shutdown {
     /// `graceful-shutdown-timeout-secs`: from the signal until what is left is cut off. Default 60 s.
     pub grace: Duration,
@@ -35,6 +46,14 @@ pub struct Shutdown {
     pub spread: Duration,
     /// `drain { close-code }`: the code of the Close frames. Default 1001.
     pub close_code: CloseCode,
+    /// `drain { close-reason }`: the text behind the code, at most
+    /// [`CLOSE_REASON_MAX`](Self::CLOSE_REASON_MAX) bytes. Default none.
+    pub close_reason: Arc<str>,
+}
+
+impl Shutdown {
+    /// Bytes of a Close frame that are left to the reason (RFC 6455 §5.5.1).
+    pub const CLOSE_REASON_MAX: usize = 123;
 }
 
 impl Default for Shutdown {
@@ -43,6 +62,7 @@ impl Default for Shutdown {
             grace: Duration::from_secs(60),
             spread: Duration::from_secs(20),
             close_code: CloseCode::GOING_AWAY,
+            close_reason: Arc::default(),
         }
     }
 }

@@ -39,8 +39,6 @@ codes! {
     UnknownKey = "unknown_key",
     /// A setting or value whose feature does not exist.
     NotAvailable = "not_available",
-    /// A setting that is read but has no effect.
-    NotEnforced = "not_enforced",
     /// A setting that stands twice.
     RepeatedKey = "repeated_key",
     /// A setting that must stand.
@@ -61,6 +59,8 @@ codes! {
     BadSize = "bad_size",
     /// A duration that is none.
     BadDuration = "bad_duration",
+    /// A rate that is none.
+    BadRate = "bad_rate",
     /// An address that is none.
     BadAddress = "bad_address",
     /// A network that is none.
@@ -75,6 +75,10 @@ codes! {
     BadRegex = "bad_regex",
     /// A name or value that HTTP does not allow.
     BadField = "bad_field",
+    /// A template with a variable that there is not.
+    UnknownVariable = "unknown_variable",
+    /// A template that is none.
+    BadTemplate = "bad_template",
     /// A name that is given twice.
     DuplicateId = "duplicate_id",
     /// A value that stands twice in a list, or an address that is used twice.

@@ -1,6 +1,7 @@
 //! `listeners` and all below.
 
-use super::Form::{Block as Sub, Flag, Millis, Named, Other, Seconds, Text, Texts, Word};
+use super::Form::{Block as Sub, Count, Flag, Millis, Named, Other, Seconds, Text, Texts, Word};
+use super::limits::{CONNECTION_RATE, CONNECTION_RATE_PER_ADDRESS, CONNECTIONS_PER_ADDRESS};
 use super::{Block, Form, Key, key, later, optional, required};
 use crate::model::TlsVersion;
 use crate::words::{Protocol, names};
@@ -29,6 +30,15 @@ pub(crate) static LISTENER: Block = Block {
             "Peers whose `X-Forwarded-*`, `Forwarded` and `X-Request-Id` are believed: `\"10.0.0.0/8\"`, `\"::1\"`, or `\"unix:\"` for whoever comes over a unix socket.",
         ),
         optional("proxy-protocol", Sub(&PROXY_PROTOCOL), "Peers that must begin with the PROXY protocol."),
+        key(
+            "max-connections",
+            Count,
+            "0",
+            "Sessions of WebSocket of clients that came here, at a time. 0: no limit.",
+        ),
+        CONNECTIONS_PER_ADDRESS,
+        CONNECTION_RATE,
+        CONNECTION_RATE_PER_ADDRESS,
         key(
             "request-head-timeout",
             Form::Duration,

@@ -3,7 +3,8 @@
 use super::Form::{
     Block as Sub, Count, Duration, Flag, Integer, Millis, Named, Other, Seconds, Size, Text, Texts, Word,
 };
-use super::{Block, LISTENERS, ROUTES, UPSTREAMS, key, later, optional};
+use super::limits::{CONNECTION_RATE, CONNECTION_RATE_PER_ADDRESS, CONNECTIONS_PER_ADDRESS};
+use super::{ADMIN, Block, FRAME_LOGS, LISTENERS, ROTATE, ROUTES, UPSTREAMS, key, later, optional};
 use crate::model::{FailureMode, Level, LogFormat};
 use crate::words::names;
 
@@ -19,9 +20,9 @@ pub(crate) static TOP: Block = Block {
         optional("agents", Sub(&AGENTS), "External inspectors.").merged(),
         optional("limits", Sub(&LIMITS), "What requests must keep to.").merged(),
         optional("observability", Sub(&OBSERVABILITY), "Metrics and logs.").merged(),
+        optional("frame-logs", Sub(&FRAME_LOGS), "Logs of frames.").merged(),
+        optional("admin", Sub(&ADMIN), "Where an operator can ask and order.").merged(),
         optional("schema-version", Other("anything", None), "Has no effect.").alias("version").ignored(),
-        later("admin", ""),
-        later("frame-logs", ""),
         later("traces", ""),
         later("filters", ""),
         later("waf", ""),
@@ -36,7 +37,15 @@ pub(crate) static SERVER: Block = Block {
     about: "What concerns the whole process. `system` is another name for it.",
     keys: &[
         key("worker-threads", Integer(0, 1024), "0", "0 is one for each core."),
-        key("max-connections", Count, "100000", "Sessions in the whole process at a time; 0: no limit."),
+        key(
+            "max-connections",
+            Count,
+            "100000",
+            "Sessions of WebSocket in the whole process at a time; 0: no limit.",
+        ),
+        CONNECTIONS_PER_ADDRESS,
+        CONNECTION_RATE,
+        CONNECTION_RATE_PER_ADDRESS,
         key(
             "graceful-shutdown-timeout-secs",
             Seconds(0),
@@ -44,13 +53,23 @@ pub(crate) static SERVER: Block = Block {
             "From the signal to stop until what is left is cut off; 0: no limit.",
         ),
         optional("drain", Sub(&DRAIN), "How sessions are told to end.").merged(),
+        key(
+            "auto-reload",
+            Flag,
+            "false",
+            "Watches all files that the configuration consists of or names (includes, certificates, keys) and reloads when their content changes. Without it a reload is asked for by SIGHUP or `framegate ctl reload`.",
+        ),
+        optional(
+            "take-over",
+            Text("path"),
+            "A unix socket through which `framegate run --take-over`, started later, takes over the listening sockets of this process without refusing a connection.",
+        ),
         later("daemon", "run it under a supervisor"),
         later("pid-file", ""),
         later("user", ""),
         later("group", ""),
         later("working-directory", "relative paths are relative to the file that names them"),
         later("trace-id-format", ""),
-        later("auto-reload", ""),
         later("route-cache-size", ""),
     ],
 };
@@ -66,6 +85,11 @@ pub(crate) static DRAIN: Block = Block {
         )
         .or_else("a third of `graceful-shutdown-timeout-secs`"),
         key("close-code", Integer(1000, 4999), "1001", "The code of the Close frames."),
+        optional(
+            "close-reason",
+            Text("text"),
+            "The reason in the Close frames, at most 123 bytes; without it they have none.",
+        ),
     ],
 };
 
@@ -167,6 +191,12 @@ pub(crate) static METRICS: Block = Block {
         key("enabled", Flag, "true", "`false` is as good as no block."),
         key("address", Text("address"), "127.0.0.1:9090", "Where it is served."),
         key("path", Text("path"), "/metrics", "Its path."),
+        key(
+            "prefix",
+            Text("word"),
+            "sentinel",
+            "The first word of the four metrics that Sentinel's dashboards read, such as `sentinel_websocket_connections_active`; empty: they are left out.",
+        ),
         later("high-cardinality", ""),
     ],
 };
@@ -212,8 +242,9 @@ pub(crate) static LOG: Block = Block {
             "file",
             Text("path"),
             "stderr",
-            "A file that is appended to, or one of the words `stderr`, `stdout` and `off`. May stand behind the name instead.",
+            "A file that is appended to, one of the words `stderr`, `stdout` and `off`, or `syslog:server=…` as for a `frame-log`. May stand behind the name instead.",
         ),
+        optional("rotate", Sub(&ROTATE), "Without it the file grows without a limit."),
         later("format", "`format` stands in `logging`"),
         later("level", "`level` stands in `logging`"),
         later("buffer-size", ""),

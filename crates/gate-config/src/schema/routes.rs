@@ -1,11 +1,12 @@
 //! `routes` and all below.
 
 use super::Form::{
-    Block as Sub, Count, Flag, Integer, Millis, Named, Other, Seconds, Size, Text, Texts, Word,
+    Block as Sub, Count, Duration, Flag, Integer, Millis, Named, Other, Seconds, Size, Text, Texts, Word,
 };
+use super::limits::{CONNECTION_RATE, CONNECTION_RATE_PER_ADDRESS, CONNECTIONS_PER_ADDRESS, RATE_LIMIT};
 use super::{Block, key, later, optional};
 use crate::model::{Compression, Handler, OnLimit};
-use crate::words::{ServiceType, names};
+use crate::words::{Pinged, ServiceType, names};
 
 pub(crate) static ROUTES: Block = Block {
     name: "routes",
@@ -80,12 +81,14 @@ pub(crate) static WEBSOCKET: Block = Block {
     keys: &[
         key("enabled", Flag, "true", "`false`: upgrades are answered 403."),
         key("max-connections", Count, "0", "Sessions of the route at a time."),
-        key("max-connections-per-ip", Count, "0", "Of one address; of IPv6, of one /64."),
+        CONNECTIONS_PER_ADDRESS,
+        CONNECTION_RATE,
+        CONNECTION_RATE_PER_ADDRESS,
         key(
             "on-limit",
             Word(names::<OnLimit>),
             "close",
-            "How a client above a limit of connections is told. `close`: 101, then a Close with 1013. `reject`: 503, or 429 for the limit per address.",
+            "How a client above a limit of connections is told, be it the route's, the listener's or the process's. `close`: 101, then a Close with 1013. `reject`: 503, or 429 for rates and limits per address, with Retry-After.",
         ),
         key("max-frame-size", Size(0, u64::MAX), "0", "Payload of one frame; more is closed with 1009."),
         key(
@@ -118,8 +121,14 @@ pub(crate) static WEBSOCKET: Block = Block {
         optional(
             "origins",
             Texts("origin"),
-            "Pages that may connect: `\"https://example.org\"`, `\"https://*.example.org\"`, with a port where it is not the scheme's. Without it, all.",
+            "Pages that may connect: `\"https://example.org\"`, `\"https://*.example.org\"`, with a port where it is not the scheme's; `\"null\"` for pages that have none to tell; `\"//example.org\"` for programs that leave out the scheme. Others are answered 403. Without it, all may.",
         ),
+        optional(
+            "allow-missing-origin",
+            Flag,
+            "Whether, beside `origins`, a client without an Origin may connect: always or never.",
+        )
+        .or_else("unless it has cookies"),
         optional(
             "subprotocols",
             Texts("token"),
@@ -131,14 +140,55 @@ pub(crate) static WEBSOCKET: Block = Block {
             "pass",
             "permessage-deflate (RFC 7692). `pass`: the peers agree on it. `off`: the offer is taken out.",
         ),
-        key("idle-timeout-secs", Seconds(0), "0", "Without a message from either side.").unenforced(),
-        key("ping-interval-secs", Seconds(0), "0", "Between two pings of the gateway.").unenforced(),
-        key("ping-timeout-secs", Seconds(0), "10", "For the answer to a ping.").unenforced(),
-        later("max-age", ""),
-        later("rate-limit", ""),
+        optional("rate-limit", Sub(&RATE_LIMIT), "How fast the peers may send. All that stand hold.").often(),
+        optional(
+            "max-age",
+            Other("a duration, then perhaps a block", Some(&MAX_AGE)),
+            "Sessions that are so old are closed, at the end of the frame that is under way; the upstream with 1001.",
+        ),
+        key(
+            "idle-timeout-secs",
+            Seconds(0),
+            "0",
+            "Sessions on which so long no byte of a message went either way are closed with 1001. Bytes that wait for a peer that takes none, or for a rate, are not idle.",
+        ),
+        key(
+            "idle-counts-control-frames",
+            Flag,
+            "false",
+            "Whether pings and pongs of the peers keep a session from being idle. Those of the gateway never do.",
+        ),
+        key(
+            "ping-interval-secs",
+            Seconds(0),
+            "0",
+            "A peer that has said nothing for so long is sent a ping, between two frames. Its pong is not passed on; pings and pongs of the peers' own are.",
+        ),
+        key(
+            "ping-timeout-secs",
+            Seconds(0),
+            "10",
+            "A peer that does not answer with a pong is cut off so long after the last byte that came from it, and the other closed with 1001. The time stands still while the gateway does not read it, or it takes nothing. 0: it may take as long as it likes, but is not asked again.",
+        ),
+        key("ping-to", Word(names::<Pinged>), "both", "Who is sent pings."),
         later("inspect", ""),
         later("webhook", ""),
-        later("frame-log", ""),
+        optional("frame-log", Texts("name"), "Logs of frames that the route's sessions write to."),
         later("trace", ""),
+    ],
+};
+
+pub(crate) static MAX_AGE: Block = Block {
+    name: "max-age",
+    about: "How sessions end that are too old.",
+    keys: &[
+        key(
+            "jitter",
+            Duration,
+            "0s",
+            "Each session ends by another share of this earlier, so that those that began together do not all come back together.",
+        ),
+        key("code", Integer(1000, 4999), "4001", "What the client is told."),
+        key("reason", Text("at most 123 bytes"), "Connection is Aged", "The same in words."),
     ],
 };

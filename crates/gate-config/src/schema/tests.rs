@@ -65,8 +65,6 @@ fn every_setting_has_an_effect() {
     let without_effect = [
         "schema-version",
         "service-type",
-        "ping-interval-secs",
-        "ping-timeout-secs",
         "events",
         "type \"waf\"",
         // `false` would leave the settings beside it without an effect; see the next test.
@@ -123,7 +121,7 @@ listeners {
     listener "socket" { address "unix:/a"; @listener@; proxy-protocol { from "::1" } }
     listener "tls" { address "127.0.0.1:1"; protocol "https"; tls { cert-file "a"; key-file "b"; @tls@ } }
 }
-routes { route "a" { upstream "u"; @route@; matches { path "/" }; websocket { @websocket@ } } }
+routes { route "a" { upstream "u"; @route@; matches { path "/" }; websocket { max-age "1h" { @max-age@ }; rate-limit { messages 1; @rate-limit@ }; @websocket@ } } }
 upstreams {
     upstream "u" {
         target "wss://127.0.0.1:1" { @target@ }
@@ -137,6 +135,10 @@ upstreams {
     }
 }
 agents { agent "a" { unix-socket "/a"; @agent@ } }
+frame-logs {
+    frame-log "a" { path "a.log"; frame; @frame-log@; filter { @filter@ }; rotate { size "1MB"; @rotate@ } }
+}
+admin { @admin@ }
 observability { metrics { @metrics@ }; logging { @logging@; access-log { @access-log@ } } }
 "#;
 

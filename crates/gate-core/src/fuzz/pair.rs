@@ -1,21 +1,25 @@
 //! Two peers and a driver around one session, in memory and in virtual time.
 //!
 //! Does with the machine's outputs what the driver with its sockets does, and after every
-//! step checks what must hold at all times: each peer gets the other's bytes unchanged,
-//! then at most one Close of the gateway's at a frame boundary, then nothing; what waits
-//! is bounded; a session dies once and is soon over.
+//! step checks what must hold at all times: each peer gets the other's bytes unchanged but
+//! for whole frames that were withheld, pings of the gateway's between them, then at most one
+//! Close of the gateway's at a frame boundary, then nothing; what waits is bounded; a session
+//! dies once and is soon over.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ws_proto::fuzz::by_the_book::{Reading, Rules};
-use ws_proto::walk::{End, Message};
-use ws_proto::{CloseCode, ControlFrame, FrameError, FrameHeader, Opcode, Sender};
+use ws_proto::walk::Message;
+use ws_proto::{CloseCode, ControlFrame, FrameHeader, Opcode, Sender};
 
+use super::streams::Stream;
 use super::wire::{Appetite, Ending, Wire, Written};
 use crate::policy::Policy;
-use crate::session::{Cause, Death, Observe, Output, Progress, Session};
+use crate::rate::Meter;
+use crate::session::{Cause, Death, Observe, Output, PingPayload, Progress, Session, Start, Withheld};
 use crate::side::Side;
 
 /// See the module.
@@ -39,6 +43,10 @@ pub struct Observed {
     pub frames: Vec<(Side, Opcode, u64)>,
     /// Messages that passed whole.
     pub messages: Vec<(Side, Message)>,
+    /// What did not pass, or not at once.
+    pub withheld: Vec<(Side, Withheld)>,
+    /// What the Close frames said that passed.
+    pub closes: Vec<(Side, Option<CloseCode>, String)>,
 }
 
 /// One peer, its connection, and what the driver knows of both.
@@ -48,13 +56,15 @@ struct Peer {
     unread: VecDeque<Vec<u8>>,
     /// How the peer ended its stream, if it did.
     said_end: Option<Said>,
-    /// All bytes that were read.
+    /// All bytes that were read and are done with.
     read: Vec<u8>,
+    /// Where in `read` lies what was put on the other's wire.
+    passed: Vec<Range<usize>>,
     /// What goes to the peer.
     wire: Wire,
-    /// Bytes of the other peer that were put on the wire.
-    forwarded: usize,
-    /// The gateway put a Close of its own behind them.
+    /// What the gateway's pings to the peer said.
+    pings: Vec<PingPayload>,
+    /// The gateway put a Close of its own on the wire.
     was_closed: bool,
 }
 
@@ -70,9 +80,16 @@ impl Pair {
     /// A session that begins at `now` between two peers that take all they are sent.
     #[must_use]
     pub fn new(policy: Policy, deflate: bool, now: Instant) -> Self {
+        Self::with_meters(policy, deflate, now, Vec::new())
+    }
+
+    /// The same, with frames counted by these meters.
+    #[must_use]
+    pub fn with_meters(policy: Policy, deflate: bool, now: Instant, meters: Vec<Meter>) -> Self {
         let policy = Arc::new(policy);
+        let start = Start { deflate, now, random: RANDOM, meters: meters.into() };
         Self {
-            session: Session::new(Arc::clone(&policy), deflate),
+            session: Session::new(Arc::clone(&policy), start),
             policy,
             deflate,
             now,
@@ -132,9 +149,15 @@ impl Pair {
         self.settle();
     }
 
+    /// What the gateway's pings to a peer said so far.
+    #[must_use]
+    pub fn pings(&self, to: Side) -> &[PingPayload] {
+        &self.peer(to).pings
+    }
+
     /// The gateway shuts down.
     pub fn shut_down(&mut self, code: CloseCode) {
-        self.session.handle_shutdown(code, self.now);
+        self.session.handle_order(Cause::Shutdown, code, "", self.now);
         self.settle();
     }
 
@@ -144,7 +167,7 @@ impl Pair {
         let mut deadlines = 0;
         while let Some(at) = self.next_deadline().filter(|at| *at <= until) {
             deadlines += 1;
-            assert!(deadlines < 100, "deadlines come to an end");
+            assert!(deadlines < 1000, "deadlines come to an end");
             self.now = self.now.max(at);
             self.session.handle_timeout(self.now);
             self.settle();
@@ -195,12 +218,13 @@ impl Pair {
     /// A Close as this driver writes it on behalf of the gateway.
     #[must_use]
     pub fn gateway_close(to: Side, code: CloseCode, reason: &str) -> Vec<u8> {
-        let mask = match to {
-            Side::Client => None,
-            // The same every time: fresh and random is for networks.
-            Side::Upstream => Some([0x5a, 0x01, 0xc3, 0x7e]),
-        };
-        ControlFrame::close(code, reason, mask).as_bytes().to_vec()
+        ControlFrame::close(code, reason, mask(to)).as_bytes().to_vec()
+    }
+
+    /// A ping as this driver writes it on behalf of the gateway.
+    #[must_use]
+    pub fn gateway_ping(to: Side, payload: PingPayload) -> Vec<u8> {
+        ControlFrame::ping(&payload, mask(to)).as_bytes().to_vec()
     }
 
     /// What is read of the bytes that came from a peer so far.
@@ -218,26 +242,19 @@ impl Pair {
     /// the rest is checked at every step.
     pub fn check_streams(&self) {
         for from in Side::BOTH {
-            let (reading, to) = (self.reading(from), self.peer(from.other()));
-            let forwarded = to.forwarded;
-            let passed = reading.frames.iter().take_while(|frame| frame.end <= forwarded);
-            let passed = passed.map(|frame| (from, frame.opcode, frame.payload_len));
-            let seen = self.observed.frames.iter().filter(|(side, ..)| *side == from);
-            assert!(passed.eq(seen.copied()), "what is observed is what passes, once");
-            let traffic = self.session.traffic(from);
-            assert_eq!(usize::try_from(traffic.bytes), Ok(forwarded));
-
-            let forwardable = reading.forwardable(self.peer(from).read.len());
-            if reading.end == Some(End::Violation(FrameError::InvalidUtf8)) && forwarded > reading.tail {
+            let (peer, to) = (self.peer(from), self.peer(from.other()));
+            let stream = Stream {
+                bytes: &peer.read,
+                passed: &peer.passed,
+                reading: self.reading(from),
+                pings: &peer.pings,
+                is_alive: self.session.death().is_none() && to.wire.ending().is_none(),
+            };
+            let seen = stream.check(&self.observed.of(from));
+            assert_eq!(usize::try_from(self.session.traffic(from).bytes), Ok(seen.bytes));
+            if seen.is_cut {
                 assert!(!to.was_closed, "no frame is put into the middle of another");
                 assert!(matches!(to.wire.ending(), Some(Ending::Rst | Ending::Broken)));
-            } else {
-                assert!(forwarded <= forwardable, "what is not legal is not forwarded");
-            }
-            if self.session.death().is_none() && to.wire.ending().is_none() {
-                assert_eq!(forwarded, forwardable, "what is legal is forwarded");
-                let seen = self.observed.messages.iter().filter(|(side, _)| *side == from);
-                assert!(seen.map(|(_, message)| message).eq(&reading.messages));
             }
         }
     }
@@ -264,42 +281,57 @@ impl Pair {
     }
 
     fn hand_in(&mut self, from: Side, bytes: &[u8]) {
-        self.peer_mut(from).read.extend_from_slice(bytes);
         self.largest_read = self.largest_read.max(bytes.len());
         let mut rest = bytes;
         let mut idle_steps = 0;
         while !rest.is_empty() {
+            let at = self.peer(from).read.len();
             let step = self.session.handle_bytes(from, rest, self.now, &mut self.observed);
-            self.forward(from, step.held.as_bytes());
-            self.forward(from, rest.get(step.forward).expect("the range lies within the input"));
+            let (done, left) = rest.split_at(step.consumed);
+            self.peer_mut(from).read.extend_from_slice(done);
+            let held = step.held.as_bytes();
+            assert!(held.is_empty() || step.forward.start == 0, "held bytes go before the first");
+            let held_at = at.checked_sub(held.len()).expect("what was held back had been read");
+            self.forward(from, held_at..at, held);
+            let range = at + step.forward.start..at + step.forward.end;
+            self.forward(from, range, rest.get(step.forward).expect("the range lies within the input"));
             self.carry_out();
+            rest = left;
+            if !rest.is_empty() && self.session.is_delayed(from) {
+                self.peer_mut(from).unread.push_front(rest.to_vec());
+                return;
+            }
             idle_steps += usize::from(step.consumed == 0);
             assert!(idle_steps < 2, "a step that consumes nothing ends the session");
-            rest = rest.get(step.consumed..).expect("no more is consumed than was handed in");
         }
     }
 
-    /// Puts bytes of a peer on the wire to the other one.
-    fn forward(&mut self, from: Side, bytes: &[u8]) {
+    /// Puts bytes of a peer, which it sent there, on the wire to the other one.
+    fn forward(&mut self, from: Side, range: Range<usize>, bytes: &[u8]) {
         if bytes.is_empty() {
             return;
         }
-        let to = from.other();
-        let start = self.peer(to).forwarded;
-        let end = start + bytes.len();
-        let original = self.peer(from).read.get(start..end);
-        assert_eq!(original, Some(bytes), "bytes are forwarded as they came");
-        let peer = self.peer_mut(to);
+        let peer = self.peer_mut(from);
+        assert_eq!(peer.read.get(range.clone()), Some(bytes), "bytes are forwarded as they came");
+        match peer.passed.last_mut() {
+            Some(last) if last.end == range.start => last.end = range.end,
+            Some(last) => {
+                assert!(last.end < range.start, "bytes are forwarded once and in order");
+                peer.passed.push(range);
+            }
+            None => peer.passed.push(range),
+        }
+        let peer = self.peer_mut(from.other());
         assert!(!peer.was_closed, "nothing follows on the gateway's Close");
-        peer.forwarded = end;
         let written = peer.wire.write(bytes);
-        self.tell(to, written);
+        self.tell(from.other(), written);
     }
 
     fn carry_out(&mut self) {
         while let Some(output) = self.session.poll_output() {
             match output {
-                Output::SendClose { to, code, reason } => self.send_close(to, code, reason),
+                Output::SendClose { to, code, reason } => self.send_close(to, code, &reason),
+                Output::SendPing { to, payload } => self.send_ping(to, payload),
                 Output::Finish(to) => self.peer_mut(to).wire.finish(),
                 Output::Abort(to) => self.peer_mut(to).wire.cut(Ending::Rst),
             }
@@ -307,15 +339,29 @@ impl Pair {
     }
 
     fn send_close(&mut self, to: Side, code: CloseCode, reason: &str) {
-        let reading = self.reading(to.other());
-        let forwarded = self.peer(to).forwarded;
-        assert!(reading.is_boundary(forwarded), "a Close goes between two frames");
-        let had_close = matches!(reading.end, Some(End::Close(_))) && forwarded == reading.tail;
-        let peer = self.peer_mut(to);
-        assert!(!had_close && !peer.was_closed, "one Close is enough");
-        peer.was_closed = true;
-        let written = peer.wire.write(&Self::gateway_close(to, code, reason));
+        self.check_boundary(to);
+        self.peer_mut(to).was_closed = true;
+        let written = self.peer_mut(to).wire.write(&Self::gateway_close(to, code, reason));
         self.tell(to, written);
+    }
+
+    fn send_ping(&mut self, to: Side, payload: PingPayload) {
+        self.check_boundary(to);
+        let peer = self.peer_mut(to);
+        assert_eq!(peer.wire.backlog(), 0, "a peer that takes nothing is not asked anything");
+        assert!(!peer.pings.contains(&payload), "each ping is another");
+        peer.pings.push(payload);
+        let written = peer.wire.write(&Self::gateway_ping(to, payload));
+        self.tell(to, written);
+    }
+
+    /// A frame of the gateway's may go to a peer.
+    fn check_boundary(&self, to: Side) {
+        let (reading, other) = (self.reading(to.other()), self.peer(to.other()));
+        let at = other.passed.last().map_or(0, |last| last.end);
+        assert!(reading.is_boundary(at), "a frame of the gateway's goes between two others");
+        let had_close = reading.is_closed() && at == reading.tail;
+        assert!(!had_close && !self.peer(to).was_closed, "nothing follows on a Close");
     }
 
     fn tell(&mut self, to: Side, written: Written) {
@@ -344,8 +390,8 @@ impl Pair {
             (Some((first, _)), death) => assert_eq!(death, Some(first), "a session dies once"),
         }
         for peer in [&self.client, &self.upstream] {
-            // What one read gave, a header or Close held back before it, a Close behind it.
-            let most = self.largest_read + 2 * ws_proto::control::MAX_CONTROL_LEN;
+            // What one read gave, a header or Close held back before it, a ping and a Close behind it.
+            let most = self.largest_read + 3 * ws_proto::control::MAX_CONTROL_LEN;
             assert!(peer.wire.backlog() <= most, "what waits is bounded");
         }
         if self.session.is_over() {
@@ -377,12 +423,49 @@ impl Pair {
     }
 }
 
+impl Observed {
+    /// What of it is about a side.
+    #[must_use]
+    pub fn of(&self, from: Side) -> Self {
+        fn only<T: Clone>(all: &[T], is_of: impl Fn(&T) -> bool) -> Vec<T> {
+            all.iter().filter(|item| is_of(item)).cloned().collect()
+        }
+        Self {
+            frames: only(&self.frames, |(side, ..)| *side == from),
+            messages: only(&self.messages, |(side, _)| *side == from),
+            withheld: only(&self.withheld, |(side, _)| *side == from),
+            closes: only(&self.closes, |(side, ..)| *side == from),
+        }
+    }
+}
+
 impl Observe for Observed {
-    fn frame(&mut self, from: Side, header: &FrameHeader) {
+    fn frame(&mut self, from: Side, header: &FrameHeader, message: Option<&Message>) {
+        assert_eq!(message.is_some(), !header.opcode.is_control(), "data frames belong to messages");
         self.frames.push((from, header.opcode, header.payload_len));
     }
 
     fn message(&mut self, from: Side, message: &Message) {
         self.messages.push((from, *message));
     }
+
+    fn close(&mut self, from: Side, code: Option<CloseCode>, reason: &str) {
+        self.closes.push((from, code, reason.to_owned()));
+    }
+
+    fn withheld(&mut self, from: Side, what: Withheld) {
+        self.withheld.push((from, what));
+    }
 }
+
+/// The key of frames of the gateway's.
+fn mask(to: Side) -> Option<[u8; 4]> {
+    match to {
+        Side::Client => None,
+        // The same every time: fresh and random is for networks.
+        Side::Upstream => Some([0x5a, 0x01, 0xc3, 0x7e]),
+    }
+}
+
+/// What a session is given to draw its secrets from.
+const RANDOM: u64 = 0x0123_4567_89ab_cdef;

@@ -9,6 +9,11 @@ pub(super) fn parameters(query: &str) -> impl Iterator<Item = (&str, &str)> {
     pieces.map(|piece| piece.split_once('=').unwrap_or((piece, "")))
 }
 
+/// The decoded values of all parameters of a name, in the order in which they were sent.
+pub fn query_values<'a>(query: &'a str, name: &str) -> impl Iterator<Item = Cow<'a, [u8]>> {
+    parameters(query).filter(move |(sent, _)| reads(sent, name)).map(|(_, value)| decode(value))
+}
+
 /// Whether a name or value, decoded, is `text`.
 pub(super) fn reads(encoded: &str, text: &str) -> bool {
     octets(encoded).eq(text.bytes())
@@ -66,6 +71,13 @@ mod tests {
             assert_eq!(&*decode(encoded), text.as_bytes());
         }
         assert!(!reads("ab", "a") && !reads("a", "ab"));
+    }
+
+    #[test]
+    fn values_of_a_name_are_found_in_whatever_spelling() {
+        let values: Vec<_> = query_values("a=1&b=2&%61=%33&a", "a").collect();
+        assert_eq!(values, [b"1".as_slice(), b"3", b""]);
+        assert_eq!(query_values("", "a").count(), 0);
     }
 
     #[test]

@@ -49,8 +49,18 @@ pub enum Cause {
     SendTimeout,
     /// A peer's frame took longer than the frame timeout.
     FrameTimeout,
-    /// The gateway shuts down.
+    /// A peer sent faster than it may.
+    RateLimit,
+    /// A peer did not answer a ping of the gateway.
+    PingTimeout,
+    /// No data went either way for the idle timeout.
+    IdleTimeout,
+    /// The session was as old as it may become.
+    MaxAge,
+    /// The gateway, or the target, is to have no sessions any more.
     Shutdown,
+    /// An operator had this session closed.
+    Admin,
     /// The session's task was ended from outside or failed.
     Aborted,
 }
@@ -66,7 +76,12 @@ impl Cause {
             Self::Violation(error) => error.reason(),
             Self::SendTimeout => "send_timeout",
             Self::FrameTimeout => "frame_timeout",
+            Self::RateLimit => "rate_limit",
+            Self::PingTimeout => "ping_timeout",
+            Self::IdleTimeout => "idle_timeout",
+            Self::MaxAge => "max_age",
             Self::Shutdown => "shutdown",
+            Self::Admin => "admin",
             Self::Aborted => "aborted",
         }
     }

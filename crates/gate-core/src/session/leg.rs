@@ -1,5 +1,6 @@
 //! One peer's half of a session: what comes from it and what goes to it.
 
+use std::borrow::Cow;
 use std::time::Instant;
 
 use ws_proto::walk::Walker;
@@ -51,15 +52,17 @@ pub(super) enum Receiving {
 ///   ├───────────────────────┘            │
 ///   └────────────────────────────────────┘        any ──▶ AbortDue ──▶ Aborted
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+///
+/// What is owed is boxed: it comes up once in a session's life.
+#[derive(Debug, PartialEq, Eq)]
 pub(super) enum Sending {
     /// What the other peer sends.
     Open,
     /// What the other peer still has to say to it, until that peer's Close or the given
     /// time; then a Close of the gateway.
-    CloseHeld(CloseOrder, Instant),
+    CloseHeld(Box<CloseOrder>, Instant),
     /// The rest of the current frame, then a Close of the gateway.
-    CloseDue(CloseOrder),
+    CloseDue(Box<CloseOrder>),
     /// Nothing more: a Close has gone, the other peer's or the gateway's.
     CloseSent,
     /// A FIN.
@@ -73,10 +76,10 @@ pub(super) enum Sending {
 }
 
 /// A Close frame that the gateway owes a peer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct CloseOrder {
     pub(super) code: CloseCode,
-    pub(super) reason: &'static str,
+    pub(super) reason: Cow<'static, str>,
     pub(super) then: Then,
 }
 
@@ -128,35 +131,39 @@ impl Leg {
 
     /// Owes the peer a Close, unless one has gone or none can go any more.
     pub(super) fn order_close(&mut self, order: CloseOrder) {
-        self.sending = match (self.sending, order.then) {
-            (Sending::Open, _) => Sending::CloseDue(order),
-            (Sending::CloseHeld(first, until), then) => {
-                Sending::CloseHeld(CloseOrder { then, ..first }, until)
-            }
-            (Sending::CloseDue(first), then) => Sending::CloseDue(CloseOrder { then, ..first }),
-            (Sending::CloseSent, Then::Finish) => Sending::FinishDue,
-            (sending, _) => sending,
-        };
+        match (&mut self.sending, order.then) {
+            (Sending::Open, _) => self.sending = Sending::CloseDue(Box::new(order)),
+            (Sending::CloseHeld(first, _) | Sending::CloseDue(first), then) => first.then = then,
+            (Sending::CloseSent, Then::Finish) => self.sending = Sending::FinishDue,
+            (
+                Sending::CloseSent
+                | Sending::FinishDue
+                | Sending::Finished
+                | Sending::AbortDue
+                | Sending::Aborted,
+                _,
+            ) => {}
+        }
     }
 
     /// Lets a Close that is owed wait until `until` for what the other peer has yet to say.
     pub(super) fn hold_close(&mut self, until: Instant) {
-        if let Sending::CloseDue(order) = self.sending {
-            self.sending = Sending::CloseHeld(order, until);
+        if let Sending::CloseDue(order) = &self.sending {
+            self.sending = Sending::CloseHeld(order.clone(), until);
         }
     }
 
     /// Lets a Close wait no longer.
     pub(super) fn release_close(&mut self) {
-        if let Sending::CloseHeld(order, _) = self.sending {
-            self.sending = Sending::CloseDue(order);
+        if let Sending::CloseHeld(order, _) = &self.sending {
+            self.sending = Sending::CloseDue(order.clone());
         }
     }
 
     /// Until when a Close may wait.
     pub(super) fn held_until(&self) -> Option<Instant> {
-        match self.sending {
-            Sending::CloseHeld(_, until) => Some(until),
+        match &self.sending {
+            Sending::CloseHeld(_, until) => Some(*until),
             Sending::Open
             | Sending::CloseDue(_)
             | Sending::CloseSent
@@ -169,16 +176,11 @@ impl Leg {
 
     /// Owes the peer a FIN behind whatever goes before it.
     pub(super) fn order_finish(&mut self) {
-        self.sending = match self.sending {
-            Sending::Open | Sending::CloseSent => Sending::FinishDue,
-            Sending::CloseHeld(order, until) => {
-                Sending::CloseHeld(CloseOrder { then: Then::Finish, ..order }, until)
-            }
-            Sending::CloseDue(order) => Sending::CloseDue(CloseOrder { then: Then::Finish, ..order }),
-            sending @ (Sending::FinishDue | Sending::Finished | Sending::AbortDue | Sending::Aborted) => {
-                sending
-            }
-        };
+        match &mut self.sending {
+            Sending::Open | Sending::CloseSent => self.sending = Sending::FinishDue,
+            Sending::CloseHeld(order, _) | Sending::CloseDue(order) => order.then = Then::Finish,
+            Sending::FinishDue | Sending::Finished | Sending::AbortDue | Sending::Aborted => {}
+        }
     }
 
     pub(super) fn order_abort(&mut self) {

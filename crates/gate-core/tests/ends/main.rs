@@ -5,16 +5,20 @@ use std::time::{Duration, Instant};
 
 use gate_core::fuzz::{Appetite, Ending, Pair, frame};
 use gate_core::session::{Cause, Party};
-use gate_core::{Limits, Policy, Side, Timeouts};
+use gate_core::{Limits, Policy, Side, Start, Timeouts};
 use ws_proto::{CloseCode, FrameError};
 
 use Ending::{Fin, Rst};
 use Side::{Client, Upstream};
 
+mod age;
 mod broken_writes;
 mod closing_handshake;
 mod frame_boundaries;
+mod idle;
+mod keepalive;
 mod lost_peers;
+mod rates;
 mod shutdown;
 mod timeouts;
 mod violations;

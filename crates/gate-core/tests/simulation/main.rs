@@ -1,5 +1,6 @@
 //! Thousands of sessions at random: legal and illegal traffic both ways, cut up at random,
-//! with peers that are slow, rude, gone or silent, and a gateway that may shut down.
+//! with peers that are slow, rude, gone or silent, and a gateway that may shut down, asks its
+//! peers whether they are there, and lets them send only so fast.
 //!
 //! What holds at every step is checked by [`Pair`]; here is what the peers may rely on. A
 //! failure names its seed: `FRAMEGATE_SEED=n` plays that one alone, `FRAMEGATE_SEEDS=n`
@@ -9,12 +10,15 @@ mod workload;
 
 use std::collections::BTreeSet;
 use std::env;
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use gate_core::fuzz::{Appetite, Ending, Pair};
-use gate_core::{Limits, Policy, Side, Timeouts};
+use gate_core::fuzz::{Appetite, Ending, Pair, frame};
+use gate_core::rate::{Bucket, Meter, Metered, OnExceed, Rate};
+use gate_core::{Age, Keepalive, Limits, PingTo, Policy, Side, Timeouts};
 use rand::rngs::StdRng;
+use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
 use ws_proto::fuzz::by_the_book::{Reading, Rules};
 use ws_proto::walk::End;
@@ -30,13 +34,17 @@ fn whatever_happens_no_peer_sees_a_fault_and_every_session_ends() {
         return;
     }
     let seeds = 0..number("FRAMEGATE_SEEDS").unwrap_or(SEEDS).max(SEEDS);
-    let causes: BTreeSet<_> = seeds.map(|seed| Simulation::new(seed).play()).collect();
+    let seen: BTreeSet<_> = seeds.flat_map(|seed| Simulation::new(seed).play()).collect();
     let expected = [
         "close",
         "fin",
         "reset",
         "send_timeout",
         "frame_timeout",
+        "rate_limit",
+        "ping_timeout",
+        "idle_timeout",
+        "max_age",
         "shutdown",
         "unmasked_frame",
         "masked_frame",
@@ -47,9 +55,13 @@ fn whatever_happens_no_peer_sees_a_fault_and_every_session_ends() {
         "frame_too_large",
         "message_too_large",
         "too_many_fragments",
+        "OwnPong",
+        "Message",
+        "Control",
+        "Delayed",
     ];
-    for cause in expected {
-        assert!(causes.contains(cause), "no session died of {cause}: {causes:?}");
+    for expected in expected {
+        assert!(seen.contains(expected), "{expected} never came up: {seen:?}");
     }
 }
 
@@ -75,21 +87,17 @@ struct Peer {
     unsent: Vec<u8>,
     has_closed: bool,
     has_ended: bool,
+    /// Pings of the gateway's that it has answered.
+    answered: usize,
 }
 
 impl Simulation {
     fn new(seed: u64) -> Self {
         let mut dice = StdRng::seed_from_u64(seed);
         let deflate = dice.random_bool(0.5);
-        let limits = Limits {
-            frame_size_max: if dice.random_bool(0.2) { 1_000 } else { 0 },
-            message_size_max: if dice.random_bool(0.2) { 1_500 } else { 0 },
-            fragments_max: if dice.random_bool(0.2) { 3 } else { 0 },
-            validate_utf8: dice.random_bool(0.9),
-        };
-        let frame = if dice.random_bool(0.2) { Duration::from_secs(3) } else { Duration::ZERO };
-        let policy =
-            Policy { limits, timeouts: Timeouts { frame, ..Timeouts::default() }, ..Policy::default() };
+        let begun = start();
+        let meters = meters(&mut dice, begun);
+        let policy = policy(&mut dice, &meters);
         let rudeness = *[0.0, 0.002, 0.05].get(dice.random_range(0..3)).expect("one of three");
         let peers = Side::BOTH.map(|side| Peer {
             workload: Workload::new(side, deflate, rudeness),
@@ -97,13 +105,14 @@ impl Simulation {
             unsent: Vec::new(),
             has_closed: false,
             has_ended: false,
+            answered: 0,
         });
-        let pair = Pair::new(policy.clone(), deflate, start());
+        let pair = Pair::with_meters(policy.clone(), deflate, begun, meters);
         Self { seed, dice, policy, deflate, pair, peers }
     }
 
-    /// Plays the session to its end and says what it died of.
-    fn play(mut self) -> &'static str {
+    /// Plays the session to its end and says what it died of, and what was withheld.
+    fn play(mut self) -> Vec<String> {
         for _ in 0..self.dice.random_range(10..120) {
             let side = if self.dice.random() { Side::Client } else { Side::Upstream };
             match self.dice.random_range(0..1000) {
@@ -123,7 +132,9 @@ impl Simulation {
         self.pair.check_streams();
         self.check_the_end();
         Side::BOTH.into_iter().for_each(|side| self.check_arrived(side));
-        self.pair.session().death().map_or("nothing", |death| death.cause.reason())
+        let cause = self.pair.session().death().map_or("nothing", |death| death.cause.reason());
+        let withheld = self.pair.observed().withheld.iter().map(|(_, what)| format!("{what:?}"));
+        withheld.chain([cause.to_owned()]).collect()
     }
 
     /// A peer sends a piece of what it has to say.
@@ -165,6 +176,14 @@ impl Simulation {
 
     /// A polite peer answers what has reached it.
     fn react(&mut self, side: Side) {
+        let pings = self.pair.pings(side).to_vec();
+        let peer = self.peer_mut(side);
+        if peer.is_polite && !peer.has_closed {
+            for ping in pings.iter().skip(peer.answered) {
+                peer.unsent.extend(frame(side, 0x8a, ping));
+            }
+            peer.answered = pings.len();
+        }
         let peer = self.peer(side);
         if self.pair.session().death().is_none() || !peer.is_polite || peer.has_ended {
             return;
@@ -232,6 +251,58 @@ impl Simulation {
             Side::Upstream => upstream,
         }
     }
+}
+
+/// What the session must keep to.
+fn policy(dice: &mut StdRng, meters: &[Meter]) -> Policy {
+    let drops = meters.iter().any(|meter| meter.on_exceed == OnExceed::Drop);
+    let seconds = |dice: &mut StdRng, share: f64, below: u64| {
+        let is_on = dice.random_bool(share);
+        Duration::from_secs(if is_on { dice.random_range(1..below) } else { 0 })
+    };
+    let limits = Limits {
+        frame_size_max: if dice.random_bool(0.2) { 1_000 } else { 0 },
+        message_size_max: if dice.random_bool(0.2) { 1_500 } else { 0 },
+        fragments_max: if dice.random_bool(0.2) { 3 } else { 0 },
+        // What goes nowhere is not judged, but the reading by the book judges all.
+        validate_utf8: !drops && dice.random_bool(0.9),
+    };
+    let timeouts = Timeouts {
+        frame: if dice.random_bool(0.2) { Duration::from_secs(3) } else { Duration::ZERO },
+        idle: seconds(dice, 0.1, 20),
+        idle_counts_control: dice.random(),
+        ..Timeouts::default()
+    };
+    let max = seconds(dice, 0.1, 40);
+    let keepalive = Keepalive {
+        interval: seconds(dice, 0.3, 10),
+        timeout: seconds(dice, 0.8, 10),
+        to: *[PingTo::Client, PingTo::Upstream, PingTo::Both].choose(dice).expect("one of three"),
+    };
+    Policy { limits, timeouts, age: Age { max, jitter: max / 2, ..Age::default() }, keepalive }
+}
+
+/// How fast the peers may send.
+fn meters(dice: &mut StdRng, begun: Instant) -> Vec<Meter> {
+    let count = if dice.random_bool(0.3) { dice.random_range(1..4) } else { 0 };
+    let one = |_| {
+        let kinds = [Metered::Messages, Metered::Frames, Metered::Bytes, Metered::ControlFrames];
+        let of = *kinds.choose(dice).expect("one of four");
+        let unit = if of == Metered::Bytes { 100 } else { 1 };
+        let on_exceed = [OnExceed::Close, OnExceed::Drop, OnExceed::Drop, OnExceed::Delay, OnExceed::Delay];
+        let rate = Rate {
+            tokens: unit * dice.random_range(1..20),
+            per: Duration::from_secs(1),
+            burst: unit * dice.random_range(1..50),
+        };
+        Meter {
+            of,
+            from: if dice.random() { Side::Client } else { Side::Upstream },
+            on_exceed: *on_exceed.choose(dice).expect("one of five"),
+            bucket: Arc::new(Bucket::new(rate, begun)),
+        }
+    };
+    (0..count).map(one).collect()
 }
 
 /// Says which seed it was that failed.

@@ -4,7 +4,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use gate_config::model::{At, ClientAuth, Identity, Objection, ServerTls, TlsVersion};
+use gate_config::model::{
+    At, ClientAuth, Fingerprint, Identity, Objection, ServerTls, TlsVersion, fingerprint,
+};
 use rustls::client::verify_server_name;
 use rustls::pki_types::ServerName;
 use rustls::server::{NoServerSessionStorage, ParsedCertificate, UnbufferedServerConnection};
@@ -27,6 +29,8 @@ use crate::transport::Plain;
 pub struct Acceptor {
     config: Arc<ServerConfig>,
     shown: Shown,
+    /// What decides which certificates of clients are good.
+    trust: Fingerprint,
 }
 
 /// What is shown to clients.
@@ -48,7 +52,17 @@ impl Acceptor {
     /// # Errors
     /// Everything that is wrong with them, each at its place.
     pub fn new(tls: &ServerTls) -> Result<Self, Vec<Objection>> {
+        Self::after(None, tls)
+    }
+
+    /// The same in the place of another one: where clients are asked for the same certificates,
+    /// sessions of that one can be resumed here.
+    ///
+    /// # Errors
+    /// As [`Acceptor::new`].
+    pub fn after(before: Option<&Self>, tls: &ServerTls) -> Result<Self, Vec<Objection>> {
         let mut objections = Vec::new();
+        let trust = trust(tls);
         let shown = Shown::load(tls, &mut objections);
         let verifier = client_auth::verifier(tls, &mut objections);
         let versions = versions(tls, &mut objections);
@@ -72,14 +86,18 @@ impl Acceptor {
         // Sessions are resumed by tickets, which are kept by the clients.
         config.session_storage = Arc::new(NoServerSessionStorage {});
         if tls.session_tickets {
-            config.ticketer = ticketer(sharing(tls.client_auth)).map_err(no_randomness)?;
+            let before = before.filter(|before| before.trust == trust && before.config.ticketer.enabled());
+            config.ticketer = match (sharing(tls.client_auth), before) {
+                (Sharing::Own, Some(before)) => Arc::clone(&before.config.ticketer),
+                (sharing, _) => ticketer(sharing).map_err(no_randomness)?,
+            };
         } else {
             config.send_tls13_tickets = 0;
         }
         if let Some(key_log) = key_log {
             config.key_log = Arc::new(key_log);
         }
-        Ok(Self { config: Arc::new(config), shown })
+        Ok(Self { config: Arc::new(config), shown, trust })
     }
 
     /// What is odd, but no reason not to start: certificates that are not valid at `now`, or
@@ -174,6 +192,12 @@ fn open_key_log(file: &At<PathBuf>, objections: &mut Vec<Objection>) -> Option<K
             ));
         })
         .ok()
+}
+
+/// Which certificates of clients are good, for as long as the files stay as they are.
+fn trust(tls: &ServerTls) -> Fingerprint {
+    let files = tls.ca_file.iter().chain(&tls.crl_files);
+    fingerprint(&(tls.client_auth, &tls.ca_file, &tls.crl_files), files.map(|file| &*file.value))
 }
 
 /// Whether a session may be resumed where another certificate, or none, is asked for.

@@ -85,9 +85,18 @@ fn a_session_with_a_certificate_goes_on_at_its_acceptor_only() {
     assert!(negotiated.is_resumed);
     assert_eq!(negotiated.peer_certificate.unwrap().subject, "CN=x", "it is not shown again, but known");
 
+    // It does so after a reload that asks for the same certificates, and where nobody knows of
+    // the acceptor before it does not.
+    let reloaded = Acceptor::after(Some(&acceptor), &tls).unwrap();
+    assert!(is_resumed(visit(&reloaded, &config)));
+    assert!(!is_resumed(visit(&Acceptor::new(&tls).unwrap(), &config)));
+    assert!(!is_resumed(visit(&reloaded, &config)), "its ticket is of another");
+    assert!(is_resumed(visit(&reloaded, &config)));
+
     // With the next reload the certificate has been revoked.
     let crl_file = at(30, site.folder.write("clients.crl", &clients.revoke(&[5], 2100)));
-    let reloaded = Acceptor::new(&ServerTls { crl_files: vec![crl_file], ..tls }).unwrap();
+    let tls = ServerTls { crl_files: vec![crl_file], ..tls };
+    let reloaded = Acceptor::after(Some(&reloaded), &tls).unwrap();
     assert_eq!(visit(&reloaded, &config).unwrap_err().reason(), "certificate_revoked");
 }
 

@@ -1,5 +1,5 @@
 //! One peer's connection as the driver holds it: the transport, what it would not take
-//! yet, and the FIN that waits behind that.
+//! yet, the FIN that waits behind that, and what was read of it before its time.
 
 use std::io;
 use std::task::{Context, Poll};
@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 use gate_net::Transport;
 
 use crate::drive::backlog::Backlog;
+use crate::drive::unread::Unread;
 use crate::worker::pool::BufferPool;
 
 /// See the module.
@@ -14,6 +15,8 @@ pub(crate) struct Pipe<T> {
     /// `None` once aborted.
     io: Option<T>,
     backlog: Backlog,
+    /// Boxed: few sessions ever have it.
+    unread: Option<Box<Unread>>,
     /// A FIN is due once the backlog is written.
     finish_due: bool,
     /// A write has failed, so that the connection does not end in order.
@@ -35,15 +38,27 @@ pub(crate) enum Written {
 
 impl<T: Transport> Pipe<T> {
     pub(crate) fn new(io: T) -> Self {
-        Self { io: Some(io), backlog: Backlog::default(), finish_due: false, broken: false }
+        Self { io: Some(io), backlog: Backlog::default(), unread: None, finish_due: false, broken: false }
     }
 
     pub(crate) fn is_blocked(&self) -> bool {
         !self.backlog.is_empty()
     }
 
-    /// Reads into `space`; an aborted connection is at its end.
-    pub(crate) fn poll_read(&mut self, cx: &mut Context<'_>, space: &mut [u8]) -> Poll<io::Result<usize>> {
+    /// Reads into `space`, first what had to wait; an aborted connection is at its end.
+    pub(crate) fn poll_read(
+        &mut self,
+        cx: &mut Context<'_>,
+        space: &mut [u8],
+        pool: &BufferPool,
+    ) -> Poll<io::Result<usize>> {
+        if let Some(unread) = &mut self.unread {
+            let count = unread.lend(space);
+            if count > 0 {
+                return Poll::Ready(Ok(count));
+            }
+            self.forget_unread(pool);
+        }
         let Some(io) = &mut self.io else { return Poll::Ready(Ok(0)) };
         let read = io.poll_read(cx, space);
         // The kernel reports an RST once. Where the report went to a write, what a read
@@ -52,6 +67,19 @@ impl<T: Transport> Pipe<T> {
             return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
         }
         read
+    }
+
+    /// What is left of the last read has to wait.
+    pub(crate) fn keep(&mut self, rest: &[u8], pool: &BufferPool) {
+        match &mut self.unread {
+            Some(unread) => unread.take_back(rest.len()),
+            None => self.keep_behind(rest, pool),
+        }
+    }
+
+    /// Bytes that have to wait behind those that wait.
+    pub(crate) fn keep_behind(&mut self, bytes: &[u8], pool: &BufferPool) {
+        self.unread.get_or_insert_default().push(bytes, pool);
     }
 
     /// Writes `bytes` behind all that went before; what does not go at once waits, and
@@ -105,12 +133,19 @@ impl<T: Transport> Pipe<T> {
             io.abort();
         }
         self.finish_due = false;
-        self.backlog.clear(pool);
+        self.release(pool);
     }
 
-    /// Gives the buffer of the backlog back; nothing more will be written.
+    /// Gives all buffers back; nothing more will be written or read.
     pub(crate) fn release(&mut self, pool: &BufferPool) {
         self.backlog.clear(pool);
+        self.forget_unread(pool);
+    }
+
+    fn forget_unread(&mut self, pool: &BufferPool) {
+        if let Some(unread) = self.unread.take() {
+            unread.release(pool);
+        }
     }
 
     /// A write has failed: what waits will never go.

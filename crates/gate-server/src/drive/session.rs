@@ -3,6 +3,7 @@
 //! dropped half-way.
 
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
@@ -10,15 +11,19 @@ use gate_core::session::{Cause, Death, Output, Party, Progress};
 use gate_core::{Session, Side};
 use gate_net::Transport;
 use ws_proto::ControlFrame;
+use ws_proto::mask::MaskKey;
 
+use crate::admission::Seated;
 use crate::clock;
+use crate::drive::observer::Observer;
 use crate::drive::pipe::{Pipe, Written};
 use crate::drive::timer::Timer;
 use crate::observe::counters::Count;
+use crate::observe::frame_log::SessionLog;
 use crate::observe::record::Opened;
-use crate::snapshot::Seated;
 use crate::upstream::lease::Lease;
 use crate::worker::Worker;
+use crate::worker::census::Row;
 use crate::worker::registry::Place;
 use crate::worker::scratch::Scratch;
 
@@ -32,10 +37,12 @@ pub(crate) struct SessionDriver<C: Transport, U: Transport> {
     client: Pipe<C>,
     upstream: Pipe<U>,
     timer: Timer,
-    opened: Box<Opened>,
+    opened: Rc<Opened>,
+    /// `None`: the route has no frame logs.
+    log: Option<Box<SessionLog>>,
     place: Place,
     _seats: Seated,
-    _lease: Lease,
+    lease: Lease,
 }
 
 /// The time and the task of one wake-up.
@@ -56,7 +63,8 @@ pub(crate) struct Parts<C, U> {
     pub(crate) session: Session,
     pub(crate) client: C,
     pub(crate) upstream: U,
-    pub(crate) opened: Box<Opened>,
+    pub(crate) opened: Rc<Opened>,
+    pub(crate) log: Option<Box<SessionLog>>,
     pub(crate) place: Place,
     pub(crate) seats: Seated,
     pub(crate) lease: Lease,
@@ -64,8 +72,8 @@ pub(crate) struct Parts<C, U> {
 
 impl<C: Transport, U: Transport> SessionDriver<C, U> {
     pub(crate) fn new(worker: Rc<Worker>, parts: Parts<C, U>) -> Self {
-        let Parts { session, client, upstream, opened, place, seats, lease } = parts;
-        worker.counters.sessions_opened.add(1);
+        let Parts { session, client, upstream, opened, log, place, seats, lease } = parts;
+        worker.counters.session_opened(&opened.route);
         Self {
             worker,
             session,
@@ -73,9 +81,10 @@ impl<C: Transport, U: Transport> SessionDriver<C, U> {
             upstream: Pipe::new(upstream),
             timer: Timer::default(),
             opened,
+            log,
             place,
             _seats: seats,
-            _lease: lease,
+            lease,
         }
     }
 
@@ -87,6 +96,10 @@ impl<C: Transport, U: Transport> SessionDriver<C, U> {
         let wake = &mut Wake { cx, now: clock::now() };
         for (side, bytes) in Side::BOTH.into_iter().zip(early) {
             for piece in bytes.chunks(scratch.space().len()) {
+                if self.session.is_delayed(side) {
+                    self.keep_behind(side, piece);
+                    continue;
+                }
                 if let Some(space) = scratch.space().get_mut(..piece.len()) {
                     space.copy_from_slice(piece);
                 }
@@ -99,19 +112,26 @@ impl<C: Transport, U: Transport> SessionDriver<C, U> {
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let now = clock::now();
         let wake = &mut Wake { cx, now };
-        if let Some(code) = self.place.take_order() {
-            self.session.handle_shutdown(code, now);
+        let words = self.place.take_words();
+        if let Some(order) = words.order {
+            self.session.handle_order(order.cause, order.code, &order.reason, now);
         }
-        if self.timer.poll(wake.cx).is_ready() && self.session.poll_timeout().is_some_and(|at| at <= now) {
-            self.session.handle_timeout(now);
+        if let Some(question) = words.question {
+            question.answer(self.account(now));
         }
-        self.carry_out(wake);
         for side in Side::BOTH {
             self.flush(side, wake);
         }
+        self.carry_out(wake);
         let worker = Rc::clone(&self.worker);
         let mut scratch = worker.scratch.borrow_mut();
-        let turns = Side::BOTH.map(|side| self.read(side, &mut scratch, wake));
+        let mut turns = Side::BOTH.map(|side| self.read(side, &mut scratch, wake));
+        // What a deadline waits for may have been there already.
+        if self.timer.poll(wake.cx).is_ready() && self.session.poll_timeout().is_some_and(|at| at <= now) {
+            self.session.handle_timeout(now);
+            self.carry_out(wake);
+            turns = Side::BOTH.map(|side| self.read(side, &mut scratch, wake));
+        }
         if self.session.is_over() {
             return Poll::Ready(());
         }
@@ -122,14 +142,31 @@ impl<C: Transport, U: Transport> SessionDriver<C, U> {
         Poll::Pending
     }
 
+    /// What an operator is told of it.
+    fn account(&self, now: Instant) -> Row {
+        let opened = &*self.opened;
+        Row {
+            id: opened.id,
+            client: opened.client.clone(),
+            route: Arc::clone(&opened.route),
+            upstream: Arc::clone(&self.lease.cluster().upstream().id),
+            target: Arc::clone(&opened.upstream),
+            path: opened.path.clone(),
+            request_id: opened.request_id.clone(),
+            age: now.saturating_duration_since(opened.at),
+            is_ending: self.session.death().is_some(),
+            traffic: Side::BOTH.map(|side| self.session.traffic(side)),
+        }
+    }
+
     fn read(&mut self, from: Side, scratch: &mut Scratch, wake: &mut Wake<'_, '_>) -> Turn {
         for _ in 0..TURN {
             if !self.session.wants_read(from) {
                 return Turn::Done;
             }
             let read = match from {
-                Side::Client => self.client.poll_read(wake.cx, scratch.space()),
-                Side::Upstream => self.upstream.poll_read(wake.cx, scratch.space()),
+                Side::Client => self.client.poll_read(wake.cx, scratch.space(), &self.worker.pool),
+                Side::Upstream => self.upstream.poll_read(wake.cx, scratch.space(), &self.worker.pool),
             };
             match read {
                 Poll::Pending => return Turn::Done,
@@ -153,7 +190,8 @@ impl<C: Transport, U: Transport> SessionDriver<C, U> {
         let mut start = 0;
         while start < count {
             let input = scratch.bytes(start..count);
-            let mut observer = Count(&self.worker.counters);
+            let mut observer =
+                Observer { count: Count(&self.worker.counters), log: self.log.as_deref_mut(), now: wake.now };
             let step = self.session.handle_bytes(from, input, wake.now, &mut observer);
             let forward = start + step.forward.start..start + step.forward.end;
             let held = step.held.as_bytes();
@@ -170,8 +208,22 @@ impl<C: Transport, U: Transport> SessionDriver<C, U> {
                 self.write(to, bytes, wake);
             }
             self.carry_out(wake);
-            debug_assert!(step.consumed > 0 || self.session.death().is_some(), "a walk makes headway");
             start += step.consumed;
+            if start < count && self.session.is_delayed(from) {
+                let rest = scratch.bytes(start..count);
+                return match from {
+                    Side::Client => self.client.keep(rest, &self.worker.pool),
+                    Side::Upstream => self.upstream.keep(rest, &self.worker.pool),
+                };
+            }
+            debug_assert!(step.consumed > 0 || self.session.death().is_some(), "a walk makes headway");
+        }
+    }
+
+    fn keep_behind(&mut self, from: Side, bytes: &[u8]) {
+        match from {
+            Side::Client => self.client.keep_behind(bytes, &self.worker.pool),
+            Side::Upstream => self.upstream.keep_behind(bytes, &self.worker.pool),
         }
     }
 
@@ -180,12 +232,14 @@ impl<C: Transport, U: Transport> SessionDriver<C, U> {
         while let Some(output) = self.session.poll_output() {
             match output {
                 Output::SendClose { to, code, reason } => {
-                    let mask = match to {
-                        Side::Client => None,
-                        // Fresh and unpredictable for every frame (RFC 6455 §5.3).
-                        Side::Upstream => Some(rand::random()),
-                    };
-                    self.write(to, ControlFrame::close(code, reason, mask).as_bytes(), wake);
+                    if let Some(log) = &mut self.log {
+                        log.own_close(to, code, &reason);
+                    }
+                    self.write(to, ControlFrame::close(code, &reason, mask(to)).as_bytes(), wake);
+                }
+                Output::SendPing { to, payload } => {
+                    self.worker.counters.direction(to).pings.add(1);
+                    self.write(to, ControlFrame::ping(&payload, mask(to)).as_bytes(), wake);
                 }
                 Output::Finish(to) => {
                     let written = match to {
@@ -237,6 +291,14 @@ impl<C: Transport, U: Transport> SessionDriver<C, U> {
     }
 }
 
+/// The key of a frame of the gateway's: fresh and unpredictable for each (RFC 6455 §5.3).
+fn mask(to: Side) -> Option<MaskKey> {
+    match to {
+        Side::Client => None,
+        Side::Upstream => Some(rand::random()),
+    }
+}
+
 impl<C: Transport, U: Transport> Drop for SessionDriver<C, U> {
     fn drop(&mut self) {
         let now = clock::now();
@@ -245,10 +307,11 @@ impl<C: Transport, U: Transport> Drop for SessionDriver<C, U> {
         let worker = &self.worker;
         self.client.release(&worker.pool);
         self.upstream.release(&worker.pool);
-        let lived = now.saturating_duration_since(self.opened.at).as_nanos();
-        worker.counters.session_nanoseconds.add(u64::try_from(lived).unwrap_or(u64::MAX));
-        worker.counters.closes.count((death.cause.reason(), death.by.name()));
-        worker.counters.sessions_closed.add(1);
+        let lived = now.saturating_duration_since(self.opened.at);
+        worker.counters.session_closed(&self.opened.route, death, lived);
         self.opened.record_close(&worker.records, &self.session, death, now);
+        if let Some(log) = &self.log {
+            log.end(&self.session, death, now);
+        }
     }
 }

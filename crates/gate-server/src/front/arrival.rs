@@ -12,7 +12,7 @@ use gate_net::tls::{Negotiated, TlsError};
 use gate_net::{Plain, Socket, Stream, Transport};
 use http::StatusCode;
 use tokio::io::AsyncWriteExt;
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{OwnedSemaphorePermit, SemaphorePermit};
 use ws_proto::CloseCode;
 
 use crate::clock::{self, within};
@@ -75,12 +75,11 @@ impl ArrivalError {
 /// held until the first answer.
 pub(crate) async fn open(
     worker: Rc<Worker>,
-    listener: ListenerId,
+    (snapshot, listener): (Arc<Snapshot>, ListenerId),
     (socket, peer): (Socket, Option<SocketAddr>),
     permit: OwnedSemaphorePermit,
 ) -> Option<Established> {
     let _under_way = UnderWay::begin(&worker);
-    let snapshot = worker.snapshot();
     let at = clock::now();
     let mut arrived = Arrived { snapshot, listener, peer, tls: None, at };
     let stream = match arrive(&mut arrived, socket).await {
@@ -97,7 +96,8 @@ pub(crate) async fn open(
             return Some(upgrade::establish(&conversation, stream, early, *opening));
         }
         (Ended::Served, Some(Outcome::TurnAway)) => {
-            turn_away(stream, CloseCode::TRY_AGAIN_LATER, "Try Again Later", LINGER).await;
+            let (limit, _place) = farewell(&worker);
+            turn_away(stream, CloseCode::TRY_AGAIN_LATER, "Try Again Later", limit).await;
         }
         (Ended::Broken, Some(Outcome::Open(opening))) => {
             opening.give_up(&conversation);
@@ -128,7 +128,10 @@ pub(crate) async fn open(
             // The client came and went without a word, as health checks do.
             worker.counters.handshake_failures.count(("no_request", ""));
         }
-        (Ended::Served | Ended::Idle | Ended::Broken, _) => linger(stream, LINGER).await,
+        (Ended::Served | Ended::Idle | Ended::Broken, _) => {
+            let (limit, _place) = farewell(&worker);
+            linger(stream, limit).await;
+        }
     }
     None
 }
@@ -215,10 +218,19 @@ async fn say_request_timeout(mut stream: Stream) {
     }
 }
 
+/// How long a client is waited for that may be one of very many, and its place among those who are.
+fn farewell(worker: &Worker) -> (Duration, Option<SemaphorePermit<'_>>) {
+    let place = worker.farewells.try_acquire().ok();
+    (if place.is_some() { LINGER } else { AT_ONCE }, place)
+}
+
 static NOBODY: Peers = Peers { networks: Vec::new(), unix: false };
 
 /// How long a client that has been told to go is waited for.
 const LINGER: Duration = Duration::from_secs(5);
+
+/// And where there are too many of them.
+const AT_ONCE: Duration = Duration::from_millis(1);
 
 /// Counts a connection as one of HTTP for as long as it lives.
 struct UnderWay(Rc<Worker>);

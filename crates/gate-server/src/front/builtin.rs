@@ -17,7 +17,8 @@ use crate::clock;
 use crate::front::body::{AnyBody, BodyError, RequestBody, full};
 use crate::front::refusal::RequestError;
 use crate::front::request::Told;
-use crate::observe::exposition::CONTENT_TYPE;
+use crate::observe::page::CONTENT_TYPE;
+use crate::observe::statistics::Statistics;
 use crate::upstream::cluster::Cluster;
 use crate::worker::Worker;
 
@@ -76,7 +77,7 @@ pub(crate) fn answer(
     Ok(match handler {
         Handler::NotFound => not_found(asked, told),
         Handler::Echo => echo(asked, body),
-        Handler::Health | Handler::Status | Handler::Metrics if !is_read => {
+        Handler::Health | Handler::Status | Handler::Metrics | Handler::WsStat if !is_read => {
             return Err(RequestError::ReadOnly);
         }
         Handler::Health if asks_whether_ready(asked) => readiness(worker, told),
@@ -86,6 +87,7 @@ pub(crate) fn answer(
         }
         Handler::Status => status(worker),
         Handler::Metrics => typed(StatusCode::OK, CONTENT_TYPE, worker.sources.page()),
+        Handler::WsStat => ws_stat(asked, worker),
     })
 }
 
@@ -134,6 +136,33 @@ fn status(worker: &Worker) -> Response<AnyBody> {
         timestamp: timestamp(),
     };
     json(StatusCode::OK, &status)
+}
+
+/// The counts of WebSocket frames: the text of nginx's module, or JSON for who asks for it.
+fn ws_stat(asked: &Asked<'_>, worker: &Worker) -> Response<AnyBody> {
+    let statistics = Statistics::of(&worker.sources);
+    let mut response = if asks_for_json(asked) {
+        json(StatusCode::OK, &statistics)
+    } else {
+        typed(StatusCode::OK, "text/plain", statistics.module_page())
+    };
+    response.headers_mut().insert(header::VARY, HeaderValue::from_static("Accept"));
+    response
+}
+
+/// `?format=` decides; without it, whether JSON is named in Accept.
+fn asks_for_json(asked: &Asked<'_>) -> bool {
+    let query = asked.head.uri.query().unwrap_or_default();
+    if let Some(format) = query.split('&').find_map(|pair| pair.strip_prefix("format=")) {
+        return format == "json";
+    }
+    let accepted = asked.head.headers.get_all(header::ACCEPT);
+    let mut ranges =
+        accepted.iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','));
+    ranges.any(|range| {
+        let kind = range.split(';').next().unwrap_or_default().trim();
+        kind.eq_ignore_ascii_case("application/json")
+    })
 }
 
 fn not_found(asked: &Asked<'_>, told: &mut Told) -> Response<AnyBody> {

@@ -98,6 +98,11 @@ impl Client {
         self.address
     }
 
+    /// The port that goes with it, where one is known.
+    pub(crate) fn port(&self) -> Option<u16> {
+        self.port
+    }
+
     /// How the client reached the first proxy that is trusted, or the gateway.
     pub(crate) fn scheme(&self) -> Scheme {
         self.scheme

@@ -1,6 +1,7 @@
-//! Accepting: one task per listener and worker. It pauses while too many connections wait
-//! for their first answer, so that clients wait in the kernel's queue and not in memory.
+//! Accepting: one task per socket. It pauses while too many connections wait for their first
+//! answer, so that clients wait in the kernel's queue and not in memory.
 
+use std::cell::Cell;
 use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -9,34 +10,53 @@ use std::time::Duration;
 
 use gate_config::model::Level;
 use gate_net::Socket;
-use tokio::net::{TcpListener, UnixListener};
-use tokio::task::{spawn_local, unconstrained};
+use socket2::SockRef;
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::task::{JoinHandle, spawn_local, unconstrained};
 use tokio::time::sleep;
 
 use crate::drive::connection::Connection;
 use crate::front::arrival;
 use crate::snapshot::ListenerId;
+use crate::sockets::{Bound, SocketKey};
 use crate::worker::Worker;
 
 /// After a failed accept (no files left, as a rule) others get time to end.
 const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(50);
 
 /// A socket that listens for one of the configured listeners.
+#[derive(Debug)]
 pub(crate) struct Listening {
+    pub(crate) key: SocketKey,
     pub(crate) id: ListenerId,
     pub(crate) socket: Acceptable,
 }
 
 /// See [`Listening`].
+#[derive(Debug)]
 pub(crate) enum Acceptable {
     Tcp(TcpListener),
     Unix(UnixListener),
 }
 
+/// A connection, and its peer's address, of which the socket itself knows nothing once the peer
+/// has reset it; `None` over a unix socket.
+type Accepted = (Socket, Option<SocketAddr>);
+
 impl Acceptable {
-    /// A connection, and its peer's address, of which the socket itself knows nothing once
-    /// the peer has reset it; `None` over a unix socket.
-    async fn accept(&self) -> io::Result<(Socket, Option<SocketAddr>)> {
+    /// Registers a socket with the runtime that this is called in.
+    ///
+    /// # Errors
+    /// When the runtime cannot watch it.
+    pub(crate) fn register(bound: Bound) -> io::Result<Self> {
+        match bound {
+            Bound::Tcp(listener) => TcpListener::from_std(listener).map(Self::Tcp),
+            Bound::Unix(listener) => UnixListener::from_std(listener).map(Self::Unix),
+        }
+    }
+
+    async fn accept(&self) -> io::Result<Accepted> {
         match self {
             Self::Tcp(listener) => {
                 let (stream, peer) = listener.accept().await?;
@@ -48,20 +68,83 @@ impl Acceptable {
             }
         }
     }
+
+    /// A connection that waits already. The runtime is not asked: it may not have heard of it yet.
+    fn accept_at_once(&self) -> io::Result<Accepted> {
+        let accept = |listener: SockRef<'_>| {
+            let (stream, peer) = listener.accept()?;
+            stream.set_nonblocking(true)?;
+            Ok::<_, io::Error>((stream, peer))
+        };
+        match self {
+            Self::Tcp(listener) => {
+                let (stream, peer) = accept(SockRef::from(listener))?;
+                Ok((Socket::Tcp(TcpStream::from_std(stream.into())?), peer.as_socket()))
+            }
+            Self::Unix(listener) => {
+                let (stream, _) = accept(SockRef::from(listener))?;
+                Ok((Socket::Unix(UnixStream::from_std(stream.into())?), None))
+            }
+        }
+    }
 }
 
-/// Accepts for ever.
-pub(crate) async fn accept(worker: Rc<Worker>, listening: Listening) {
-    let Listening { id, socket: listener } = listening;
+/// A socket that is accepted from.
+#[derive(Debug)]
+pub(crate) struct Accepting {
+    key: SocketKey,
+    /// The listener that clients come to; another one, perhaps, after a reload.
+    id: Rc<Cell<ListenerId>>,
+    socket: Rc<Acceptable>,
+    task: JoinHandle<()>,
+}
+
+impl Accepting {
+    /// Accepts from a socket until told otherwise.
+    pub(crate) fn begin(worker: &Rc<Worker>, listening: Listening) -> Self {
+        let Listening { key, id, socket } = listening;
+        let (id, socket) = (Rc::new(Cell::new(id)), Rc::new(socket));
+        let task = spawn_local(accept(Rc::clone(worker), Rc::clone(&id), Rc::clone(&socket)));
+        Self { key, id, socket, task }
+    }
+
+    pub(crate) fn key(&self) -> SocketKey {
+        self.key
+    }
+
+    /// Whoever comes from this moment on comes to listener `id`.
+    pub(crate) fn go_on_as(&self, id: ListenerId) {
+        self.id.set(id);
+    }
+
+    /// Stops accepting from a socket on which others go on: who waits there waits for them.
+    pub(crate) async fn leave(self) -> Rc<Acceptable> {
+        self.task.abort();
+        // Until the task has let go of the socket.
+        let _cancelled = self.task.await;
+        self.socket
+    }
+
+    /// Stops accepting for good: who waits already is let in.
+    pub(crate) async fn close(self, worker: &Rc<Worker>) {
+        let id = self.id.get();
+        let socket = self.leave().await;
+        // Without a permit there are so many before them that they would not be served.
+        while let Ok(permit) = Arc::clone(&worker.handshakes).try_acquire_owned() {
+            match socket.accept_at_once() {
+                Ok(accepted) => let_in(worker, id, accepted, permit),
+                Err(error) if is_of_one_client(&error) => worker.counters.accept_errors.add(1),
+                Err(_) => return,
+            }
+        }
+    }
+}
+
+async fn accept(worker: Rc<Worker>, id: Rc<Cell<ListenerId>>, listener: Rc<Acceptable>) {
     loop {
         let Ok(permit) = Arc::clone(&worker.handshakes).acquire_owned().await else { return };
         match listener.accept().await {
-            Ok(accepted) => {
-                worker.counters.accepted.add(1);
-                let arrival = arrival::open(Rc::clone(&worker), id, accepted, permit);
-                // Without tokio's budget: a session takes turns by its own count of reads.
-                spawn_local(unconstrained(Connection::Handshake(Box::pin(arrival))));
-            }
+            Ok(accepted) => let_in(&worker, id.get(), accepted, permit),
             Err(error) if is_of_one_client(&error) => worker.counters.accept_errors.add(1),
             Err(error) => {
                 worker.counters.accept_errors.add(1);
@@ -72,6 +155,15 @@ pub(crate) async fn accept(worker: Rc<Worker>, listening: Listening) {
             }
         }
     }
+}
+
+fn let_in(worker: &Rc<Worker>, id: ListenerId, accepted: Accepted, permit: OwnedSemaphorePermit) {
+    worker.counters.accepted.add(1);
+    // Taken here and not in the task, which runs later: the id is one of this configuration.
+    let snapshot = worker.snapshot();
+    let arrival = arrival::open(Rc::clone(worker), (snapshot, id), accepted, permit);
+    // Without tokio's budget: a session takes turns by its own count of reads.
+    spawn_local(unconstrained(Connection::Handshake(Box::pin(arrival))));
 }
 
 /// The client was gone before it was accepted (accept(2)).

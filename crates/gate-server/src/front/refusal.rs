@@ -9,8 +9,8 @@ use gate_core::path::PathFault;
 use http::{HeaderValue, Response, StatusCode, header};
 use ws_proto::handshake::refusal::Refusal;
 
+use crate::admission::Full;
 use crate::front::body::{AnyBody, full};
-use crate::snapshot::Full;
 use crate::upstream::exchange::ExchangeError;
 use crate::upstream::open::OpenError;
 
@@ -63,10 +63,8 @@ impl RequestError {
             Self::Fragment | Self::Path(_) => StatusCode::BAD_REQUEST,
             Self::NoRoute => StatusCode::NOT_FOUND,
             Self::WebSocketDisabled | Self::Origin(_) | Self::Subprotocol => StatusCode::FORBIDDEN,
-            Self::Full(Full::Address(_)) => StatusCode::TOO_MANY_REQUESTS,
-            Self::Draining | Self::Agent(_) | Self::Full(Full::Process(_) | Full::Route(_)) => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
+            Self::Full(full) if !full.is_of_all() => StatusCode::TOO_MANY_REQUESTS,
+            Self::Draining | Self::Agent(_) | Self::Full(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::BodyTooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::AnswerFraming => StatusCode::BAD_GATEWAY,
             Self::Open(error) => error.status(),
@@ -123,7 +121,10 @@ impl RequestError {
                 // Whoever wrote it may see its end elsewhere.
                 headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
             }
-            Self::Full(_) | Self::Draining => {
+            Self::Full(full) => {
+                headers.insert(header::RETRY_AFTER, HeaderValue::from(full.retry_after()));
+            }
+            Self::Draining => {
                 headers.insert(header::RETRY_AFTER, RETRY_AFTER);
             }
             Self::Method(_)
@@ -178,5 +179,5 @@ pub(crate) fn chain(error: &dyn Error) -> String {
     detail
 }
 
-/// Seconds after which a client that was refused for want of room may come again.
+/// Seconds after which another process may be there.
 const RETRY_AFTER: HeaderValue = HeaderValue::from_static("5");

@@ -9,12 +9,15 @@ use std::time::Instant;
 use bytes::Bytes;
 use gate_config::model::{Compression, OnLimit, WebSocket};
 use gate_core::ids::UpstreamId;
-use gate_core::{Policy, Session};
+use gate_core::rate::Meter;
+use gate_core::{Policy, Session, Start};
 use gate_net::Stream;
 use http::{HeaderMap, Response, StatusCode, Version, header, request};
+use ws_proto::deflate::{Agreed, ask_for_independent_messages};
 use ws_proto::handshake::request::{self as ws_request, ClientHandshake};
 use ws_proto::handshake::response::Agreement;
 
+use crate::admission::{Full, Seated};
 use crate::clock;
 use crate::drive::connection::Established;
 use crate::drive::session::{Parts, SessionDriver};
@@ -22,10 +25,10 @@ use crate::front::arrival::Outcome;
 use crate::front::body::{AnyBody, full};
 use crate::front::conversation::Conversation;
 use crate::front::fields::{self, Kind};
+use crate::front::logged::Logged;
 use crate::front::refusal::RequestError;
 use crate::front::request::{Asked, Told};
 use crate::observe::record::{Negotiated, Opened, Refused};
-use crate::snapshot::{Full, Seated};
 use crate::upstream::download::Download;
 use crate::upstream::lease::Lease;
 use crate::upstream::open::{Answer, open};
@@ -38,11 +41,14 @@ pub(crate) struct Opening {
     switched: Switched,
     policy: Arc<Policy>,
     place: Place,
+    meters: Box<[Meter]>,
     seats: Seated,
     lease: Lease,
     opened: Box<Opened>,
     host: Box<str>,
     began: Instant,
+    /// `None`: the route has no frame logs.
+    logged: Option<Box<Logged>>,
 }
 
 impl Opening {
@@ -78,13 +84,17 @@ pub(crate) async fn answer(
     let websocket = &route.websocket;
     let mut handshake = ws_request::check(&head.method, head.version, &head.uri, &head.headers)?;
     admit(websocket, &mut handshake, &head.headers)?;
-    let seats = match asked.snapshot.seat(id, asked.client.address()) {
+    let admission = &asked.snapshot.admission;
+    let listener = conversation.client.listener().map_or("", |listener| &listener.id);
+    let seats = match admission.admit(listener, id, asked.client.address(), clock::now()) {
         Ok(seats) => seats,
         Err(full) => return no_seat(conversation, websocket, &handshake, full, told),
     };
+    let meters = admission.meters(id, &asked.ask(&head), clock::now());
     let cluster = asked.snapshot.cluster(upstream).ok_or(RequestError::NoRoute)?;
     let wish = cluster.wish(&asked.ask(&head));
     let target = asked.target(&head.uri)?;
+    let logged = Logged::of(asked, &head);
     let mut headers = head.headers;
     fields::remove_hop_by_hop(&mut headers, Kind::Handshake);
     asked.client.put(&mut headers, &conversation.client.extras());
@@ -110,11 +120,16 @@ pub(crate) async fn answer(
             if let Some(cookie) = opened.set_cookie {
                 headers.append(header::SET_COOKIE, cookie);
             }
+            if websocket.needs_independent_messages() {
+                let agreed = switched.agreement.deflate;
+                switched.agreement.deflate = agreed.map(Agreed::with_independent_messages);
+            }
             let response = switching(headers, &switched.agreement, &handshake);
             let opening = Opening {
                 switched,
                 policy: Arc::clone(&websocket.policy),
                 place: told.place.take().unwrap_or_else(|| conversation.worker.registry.take_place()),
+                meters,
                 seats,
                 lease,
                 opened: Box::new(Opened {
@@ -128,6 +143,7 @@ pub(crate) async fn answer(
                 }),
                 host: asked.host.as_str().into(),
                 began: asked.began,
+                logged,
             };
             conversation.lead_to(Outcome::Open(Box::new(opening)));
             Ok(response)
@@ -154,6 +170,9 @@ fn admit(
         }
     }
     match websocket.compression {
+        Compression::Pass if websocket.needs_independent_messages() => {
+            ask_for_independent_messages(&mut handshake.deflate_offers);
+        }
         Compression::Pass => {}
         Compression::Off => handshake.deflate_offers.clear(),
     }
@@ -214,19 +233,22 @@ pub(crate) fn establish(
     early: Bytes,
     opening: Opening,
 ) -> Established {
-    let Opening { switched, policy, place, seats, lease, mut opened, host, began } = opening;
+    let Opening { switched, policy, place, meters, seats, lease, mut opened, host, began, logged } = opening;
     let Switched { stream, early: upstream_early, agreement, headers: _ } = switched;
     let worker = &conversation.worker;
-    place.set_target(lease.key());
     opened.at = clock::now();
+    let opened: Rc<Opened> = opened.into();
+    place.set_session(&opened, lease.key());
     let deflate = agreement.deflate.is_some();
     let subprotocol = agreement.subprotocol;
+    let log = logged.and_then(|logged| logged.open(conversation, &client, &opened, subprotocol.as_deref()));
     opened.record_open(
         &worker.records,
         &Negotiated { secured: conversation.client.secured(), host, subprotocol, deflate, began },
     );
-    let session = Session::new(policy, deflate);
-    let parts = Parts { session, client, upstream: stream, opened, place, seats, lease };
+    let start = Start { deflate, now: opened.at, random: rand::random(), meters };
+    let session = Session::new(policy, start);
+    let parts = Parts { session, client, upstream: stream, opened, log, place, seats, lease };
     let driver = SessionDriver::new(Rc::clone(worker), parts);
     Established { driver, early: [early, upstream_early] }
 }

@@ -4,11 +4,15 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
+use gate_core::session::{Death, Withheld};
 use gate_core::{Observe, Side};
 use http::StatusCode;
 use ws_proto::walk::Message;
-use ws_proto::{FrameHeader, Opcode};
+use ws_proto::{CloseCode, FrameHeader, Opcode};
+
+use crate::observe::lifetimes::Lifetimes;
 
 /// A number that only grows, written by one thread.
 #[derive(Debug, Default)]
@@ -91,6 +95,39 @@ impl ByRoute {
     }
 }
 
+/// Sessions by the name of their route. A name that a later configuration does not have keeps its
+/// counts, so that they never go back.
+#[derive(Debug, Default)]
+pub(crate) struct SessionsByRoute(Mutex<BTreeMap<Arc<str>, Sessions>>);
+
+/// Sessions of one route.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Sessions {
+    pub(crate) opened: u64,
+    pub(crate) closed: u64,
+}
+
+impl Sessions {
+    /// Those that are open.
+    pub(crate) fn active(&self) -> u64 {
+        self.opened.saturating_sub(self.closed)
+    }
+}
+
+impl SessionsByRoute {
+    fn change(&self, route: &Arc<str>, by: impl FnOnce(&mut Sessions)) {
+        by(lock(&self.0).entry(Arc::clone(route)).or_default());
+    }
+
+    pub(crate) fn add_to(&self, sums: &mut BTreeMap<Arc<str>, Sessions>) {
+        for (route, sessions) in lock(&self.0).iter() {
+            let sum = sums.entry(Arc::clone(route)).or_default();
+            sum.opened += sessions.opened;
+            sum.closed += sessions.closed;
+        }
+    }
+}
+
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -118,8 +155,10 @@ pub(crate) struct WorkerCounters {
     pub(crate) sessions_closed: Counter,
     /// Sessions that ended, by reason and by whose doing it was.
     pub(crate) closes: ByLabels,
-    /// Seconds that ended sessions had lived, in nanoseconds.
-    pub(crate) session_nanoseconds: Counter,
+    /// How long those had lived.
+    pub(crate) lifetimes: Lifetimes,
+    /// Sessions by their route.
+    pub(crate) sessions: SessionsByRoute,
     /// By the side they came from.
     pub(crate) directions: [DirectionCounters; 2],
 }
@@ -137,9 +176,31 @@ pub(crate) struct DirectionCounters {
     pub(crate) binary_messages: Counter,
     /// Reads that were put off because the other side took no more bytes.
     pub(crate) pauses: Counter,
+    /// Messages, and pings and pongs, that went nowhere because they were too many.
+    pub(crate) dropped_messages: Counter,
+    pub(crate) dropped_control_frames: Counter,
+    /// Frames that had to wait because they came too fast.
+    pub(crate) delays: Counter,
+    /// The gateway's pings to that side, and the pongs for them.
+    pub(crate) pings: Counter,
+    pub(crate) own_pongs: Counter,
 }
 
 impl WorkerCounters {
+    /// A session of `route` begins.
+    pub(crate) fn session_opened(&self, route: &Arc<str>) {
+        self.sessions_opened.add(1);
+        self.sessions.change(route, |sessions| sessions.opened += 1);
+    }
+
+    /// A session of `route` has ended after `lived`.
+    pub(crate) fn session_closed(&self, route: &Arc<str>, death: Death, lived: Duration) {
+        self.lifetimes.record(lived);
+        self.closes.count((death.cause.reason(), death.by.name()));
+        self.sessions.change(route, |sessions| sessions.closed += 1);
+        self.sessions_closed.add(1);
+    }
+
     pub(crate) fn direction(&self, from: Side) -> &DirectionCounters {
         let [client, upstream] = &self.directions;
         match from {
@@ -153,7 +214,7 @@ impl WorkerCounters {
 pub(crate) struct Count<'a>(pub(crate) &'a WorkerCounters);
 
 impl Observe for Count<'_> {
-    fn frame(&mut self, from: Side, header: &FrameHeader) {
+    fn frame(&mut self, from: Side, header: &FrameHeader, _message: Option<&Message>) {
         let direction = self.0.direction(from);
         let index = header.opcode.index();
         if let (Some(frames), Some(bytes)) = (direction.frames.get(index), direction.payload_bytes.get(index))
@@ -170,6 +231,19 @@ impl Observe for Count<'_> {
             Opcode::Binary | Opcode::Continuation | Opcode::Close | Opcode::Ping | Opcode::Pong => {
                 &direction.binary_messages
             }
+        };
+        counter.add(1);
+    }
+
+    fn close(&mut self, _from: Side, _code: Option<CloseCode>, _reason: &str) {}
+
+    fn withheld(&mut self, from: Side, what: Withheld) {
+        let direction = self.0.direction(from);
+        let counter = match what {
+            Withheld::OwnPong => &direction.own_pongs,
+            Withheld::Message => &direction.dropped_messages,
+            Withheld::Control => &direction.dropped_control_frames,
+            Withheld::Delayed => &direction.delays,
         };
         counter.add(1);
     }

@@ -1,26 +1,40 @@
 //! The counters of all workers as Prometheus text (exposition format 0.0.4).
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::fmt::{Display, Write as _};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use arc_swap::ArcSwap;
 use gate_core::Side;
 use ws_proto::Opcode;
 
 use crate::clock;
-use crate::observe::counters::{ByLabels, CLASSES, Counter, DirectionCounters, Labels, WorkerCounters};
+use crate::observe::counters::{
+    ByLabels, CLASSES, Counter, DirectionCounters, Labels, Sessions, WorkerCounters,
+};
+use crate::observe::frame_log;
+use crate::observe::lifetimes::LifetimeSums;
+use crate::observe::page::Page;
+use crate::observe::reloads::Reloads;
+use crate::observe::sink::Stats;
 use crate::observe::writer::Records;
 
 /// Where the figures come from.
 pub(crate) struct Sources {
-    workers: Vec<Arc<WorkerCounters>>,
-    /// `max-connections`.
-    connections_limit: u64,
-    records: Records,
-    targets: Box<Targets>,
+    pub(super) workers: Vec<Arc<WorkerCounters>>,
+    pub(super) records: Records,
+    pub(super) configured: ArcSwap<Configured>,
+    pub(crate) reloads: Reloads,
     started: Instant,
+}
+
+/// What there is to be told of the configuration that runs.
+pub(crate) struct Configured {
+    /// `max-connections`.
+    pub(crate) connections_limit: u64,
+    pub(crate) targets: Box<Targets>,
+    /// The first word of the metrics that Sentinel's dashboards read; `None`: they are left out.
+    pub(crate) prefix: Option<Arc<str>>,
 }
 
 /// Answers the figures of all targets of all upstreams.
@@ -43,18 +57,21 @@ pub(crate) struct TargetFigures {
     pub(crate) is_healthy: bool,
 }
 
-/// The content type of the page.
-pub(crate) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
-
 impl Sources {
     /// The sources of a gateway that starts at this moment.
     pub(crate) fn new(
         workers: Vec<Arc<WorkerCounters>>,
-        connections_limit: u64,
         records: Records,
-        targets: Box<Targets>,
+        configured: Configured,
+        reloads: Reloads,
     ) -> Self {
-        Self { workers, connections_limit, records, targets, started: clock::now() }
+        let configured = ArcSwap::from_pointee(configured);
+        Self { workers, records, configured, reloads, started: clock::now() }
+    }
+
+    /// Another configuration runs from this moment on. What was counted stays.
+    pub(crate) fn reconfigure(&self, configured: Configured) {
+        self.configured.store(Arc::new(configured));
     }
 
     /// How long the gateway has been running.
@@ -71,15 +88,22 @@ impl Sources {
     /// The whole page.
     pub(crate) fn page(&self) -> String {
         let mut page = Page::default();
-        self.connections(&mut page);
+        let configured = self.configured.load();
+        if let Some(prefix) = &configured.prefix {
+            self.sentinel(&mut page, prefix);
+        }
+        self.connections(&mut page, configured.connections_limit);
+        self.routes(&mut page);
         self.handshakes(&mut page);
         self.requests(&mut page);
-        upstreams(&mut page, &(self.targets)());
+        upstreams(&mut page, &(configured.targets)());
         self.traffic(&mut page);
         page.family("framegate_log_records_lost_total", "counter", "Log records dropped or not written.");
         for (reason, count) in self.records.lost().by_reason() {
             page.sample(&[("reason", reason)], count);
         }
+        frame_logs(&mut page, &frame_log::stats(self.records.sinks()));
+        self.reloads.write(&mut page);
         page.family("framegate_uptime_seconds", "gauge", "Seconds since the gateway started.");
         page.sample(&[], self.uptime().as_secs_f64());
         page.family("framegate_build_info", "gauge", "Always 1; the version is a label.");
@@ -87,7 +111,7 @@ impl Sources {
         page.text
     }
 
-    fn connections(&self, page: &mut Page) {
+    fn connections(&self, page: &mut Page, limit: u64) {
         page.family("framegate_connections_accepted_total", "counter", "TCP connections accepted.");
         page.sample(&[], self.sum(|worker| &worker.accepted));
         page.family("framegate_accept_errors_total", "counter", "Calls of accept that failed.");
@@ -97,7 +121,7 @@ impl Sources {
         page.family("framegate_connections_active", "gauge", "WebSocket connections open at the moment.");
         page.sample(&[], self.connections_active());
         page.family("framegate_connections_limit", "gauge", "max-connections; 0 is no limit.");
-        page.sample(&[], self.connections_limit);
+        page.sample(&[], limit);
         page.family(
             "framegate_connections_closed_total",
             "counter",
@@ -111,7 +135,44 @@ impl Sources {
             "counter",
             "Seconds that ended WebSocket connections had been open.",
         );
-        page.sample(&[], seconds(self.sum(|worker| &worker.session_nanoseconds)));
+        let lifetimes = self.lifetimes();
+        page.sample(&[], lifetimes.total.as_secs_f64());
+        page.histogram(
+            "framegate_connection_duration_seconds",
+            "How long ended WebSocket connections had been open.",
+            &lifetimes,
+        );
+    }
+
+    fn routes(&self, page: &mut Page) {
+        type Value = fn(&Sessions) -> u64;
+        let families: [(&'static str, &str, &str, Value); 3] = [
+            (
+                "framegate_route_connections_opened_total",
+                "counter",
+                "WebSocket connections opened, by route.",
+                |sessions| sessions.opened,
+            ),
+            (
+                "framegate_route_connections_closed_total",
+                "counter",
+                "WebSocket connections ended, by route.",
+                |sessions| sessions.closed,
+            ),
+            (
+                "framegate_route_connections_active",
+                "gauge",
+                "WebSocket connections open at the moment, by route.",
+                Sessions::active,
+            ),
+        ];
+        let routes = self.sessions_by_route();
+        for (name, kind, help, value) in families {
+            page.family(name, kind, help);
+            for (route, sessions) in &routes {
+                page.sample(&[("route", route)], value(sessions));
+            }
+        }
     }
 
     fn handshakes(&self, page: &mut Page) {
@@ -192,6 +253,36 @@ impl Sources {
             "Writes that had to wait because the other side took no more bytes.",
         );
         self.per_direction(page, |direction| &direction.pauses);
+        self.withheld(page);
+    }
+
+    fn withheld(&self, page: &mut Page) {
+        type Of = fn(&DirectionCounters) -> &Counter;
+        let families: [(&'static str, &str, Of); 5] = [
+            (
+                "framegate_messages_dropped_total",
+                "Data messages above a rate limit that went nowhere.",
+                |of| &of.dropped_messages,
+            ),
+            (
+                "framegate_control_frames_dropped_total",
+                "Pings and pongs above a rate limit that went nowhere.",
+                |of| &of.dropped_control_frames,
+            ),
+            ("framegate_frames_delayed_total", "Frames that a rate limit made wait.", |of| &of.delays),
+            ("framegate_keepalive_pongs_total", "Pongs that answered pings of the gateway.", |of| {
+                &of.own_pongs
+            }),
+            (
+                "framegate_keepalive_pings_total",
+                "Pings of the gateway, by the side that was to answer.",
+                |of| &of.pings,
+            ),
+        ];
+        for (name, help, of) in families {
+            page.family(name, "counter", help);
+            self.per_direction(page, of);
+        }
     }
 
     fn per_direction(&self, page: &mut Page, of: impl Fn(&DirectionCounters) -> &Counter) {
@@ -212,16 +303,59 @@ impl Sources {
         }
     }
 
-    fn sum(&self, of: impl Fn(&WorkerCounters) -> &Counter) -> u64 {
+    /// Sessions by the name of their route.
+    pub(super) fn sessions_by_route(&self) -> BTreeMap<Arc<str>, Sessions> {
+        let mut sums = BTreeMap::new();
+        for worker in &self.workers {
+            worker.sessions.add_to(&mut sums);
+        }
+        sums
+    }
+
+    /// How long ended sessions had lived.
+    pub(super) fn lifetimes(&self) -> LifetimeSums {
+        let mut sums = LifetimeSums::default();
+        for worker in &self.workers {
+            worker.lifetimes.add_to(&mut sums);
+        }
+        sums
+    }
+
+    pub(super) fn sum(&self, of: impl Fn(&WorkerCounters) -> &Counter) -> u64 {
         self.workers.iter().map(|worker| of(worker).get()).sum()
     }
 
-    fn labels(&self, of: impl Fn(&WorkerCounters) -> &ByLabels) -> BTreeMap<Labels, u64> {
+    pub(super) fn labels(&self, of: impl Fn(&WorkerCounters) -> &ByLabels) -> BTreeMap<Labels, u64> {
         let mut sums = BTreeMap::new();
         for worker in &self.workers {
             of(worker).add_to(&mut sums);
         }
         sums
+    }
+}
+
+/// Families without a sample are left out: most gateways have no frame logs.
+fn frame_logs(page: &mut Page, logs: &[(Arc<str>, Arc<Stats>)]) {
+    if logs.is_empty() {
+        return;
+    }
+    page.family(
+        "framegate_frame_log_records_total",
+        "counter",
+        "Lines made for frame logs, those included that were dropped.",
+    );
+    for (log, stats) in logs {
+        page.sample(&[("log", log)], stats.lines());
+    }
+    page.family("framegate_frame_log_bytes_total", "counter", "Bytes of those lines.");
+    for (log, stats) in logs {
+        page.sample(&[("log", log)], stats.bytes());
+    }
+    page.family("framegate_frame_log_dropped_total", "counter", "Lines that did not come to their log.");
+    for (log, stats) in logs {
+        for (reason, count) in stats.lost() {
+            page.sample(&[("log", log), ("reason", reason)], count);
+        }
     }
 }
 
@@ -261,45 +395,6 @@ fn upstreams(page: &mut Page, targets: &[TargetFigures]) {
 
 fn labels(figures: &TargetFigures) -> [(&'static str, &str); 2] {
     [("upstream", &figures.upstream), ("target", &figures.target)]
-}
-
-/// A page in the making.
-#[derive(Default)]
-struct Page {
-    text: String,
-    /// Of the samples that follow.
-    name: &'static str,
-}
-
-impl Page {
-    fn family(&mut self, name: &'static str, kind: &str, help: &str) {
-        self.name = name;
-        // Writing to a string cannot fail.
-        let _infallible = writeln!(self.text, "# HELP {name} {help}\n# TYPE {name} {kind}");
-    }
-
-    fn sample(&mut self, labels: &[(&str, &str)], value: impl Display) {
-        self.text.push_str(self.name);
-        let mut separator = '{';
-        for (name, value) in labels {
-            let _infallible = write!(self.text, "{separator}{name}=\"{}\"", escaped(value));
-            separator = ',';
-        }
-        let _infallible = writeln!(self.text, "{} {value}", if labels.is_empty() { "" } else { "}" });
-    }
-}
-
-/// The value of a label, which may be a name of the configuration and so anything.
-fn escaped(value: &str) -> Cow<'_, str> {
-    if value.contains(['\\', '"', '\n']) {
-        Cow::Owned(value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n"))
-    } else {
-        Cow::Borrowed(value)
-    }
-}
-
-fn seconds(nanoseconds: u64) -> f64 {
-    Duration::from_nanos(nanoseconds).as_secs_f64()
 }
 
 #[cfg(test)]

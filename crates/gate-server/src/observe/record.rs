@@ -14,6 +14,7 @@ use crate::observe::line::Line;
 use crate::observe::writer::Records;
 
 /// What is known of a session from its open to its close.
+#[derive(Debug)]
 pub(crate) struct Opened {
     pub(crate) id: SessionId,
     /// Who it is with.

@@ -1,39 +1,73 @@
 //! The end of a worker: its sessions are told to close, evenly over the spread, so that
 //! their clients do not all come back at once; what is left after the grace is cut off.
 
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use gate_config::model::Shutdown;
 use tokio::time::sleep;
 
 use crate::clock::{self, within};
 use crate::worker::Worker;
-use crate::worker::registry::SessionKey;
+use crate::worker::registry::{Order, SessionKey};
+
+/// How a gateway drains: the same for all its workers, but for the turn.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Draining {
+    /// All workers spread their closes from this moment on.
+    pub(crate) begun: Instant,
+    /// In place of the configured spread.
+    pub(crate) spread: Option<Duration>,
+    pub(crate) turn: Turn,
+}
+
+impl Draining {
+    /// Of a worker that nobody has told anything.
+    pub(crate) fn alone() -> Self {
+        Self { begun: clock::now(), spread: None, turn: Turn { index: 0, of: 1 } }
+    }
+}
+
+/// Workers take turns, so that the closes of all of them are even as well.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Turn {
+    /// This worker, the first one being 0,
+    pub(crate) index: u32,
+    /// of so many.
+    pub(crate) of: u32,
+}
 
 /// Returns when no session is left, or the grace is over.
-pub(crate) async fn drain(worker: &Worker) {
+pub(crate) async fn drain(worker: &Worker, draining: Draining) {
     worker.begin_draining();
-    let shutdown = worker.snapshot().config.server.shutdown;
+    let mut shutdown = worker.snapshot().config.server.shutdown.clone();
+    if let Some(spread) = draining.spread {
+        // Whoever asks for a longer spread has the grace behind it all the same.
+        let behind = shutdown.grace.saturating_sub(shutdown.spread);
+        shutdown.grace = if shutdown.grace.is_zero() { Duration::ZERO } else { spread + behind };
+        shutdown.spread = spread;
+    }
+    let grace = shutdown.grace;
     let closing = async {
         // Requests that are being answered have places too: what becomes a session finds
         // its order there.
-        close_over(worker, &worker.registry.keys(), &shutdown).await;
+        close_over(worker, &worker.registry.keys(), &shutdown, draining).await;
         worker.registry.empty().await;
     };
-    let _either_way_it_ends = within(shutdown.grace, closing).await;
+    let _either_way_it_ends = within(grace, closing).await;
 }
 
-async fn close_over(worker: &Worker, sessions: &[SessionKey], shutdown: &Shutdown) {
-    let Shutdown { spread, close_code: code, .. } = *shutdown;
-    let begun = clock::now();
+async fn close_over(worker: &Worker, sessions: &[SessionKey], shutdown: &Shutdown, draining: Draining) {
+    let reason = Arc::clone(&shutdown.close_reason);
+    let order = Order { reason, ..Order::shutdown(shutdown.close_code) };
     let mut sessions = sessions.iter();
     let total = sessions.len();
     while !sessions.as_slice().is_empty() && !worker.registry.is_empty() {
-        let elapsed = clock::now().saturating_duration_since(begun);
+        let elapsed = clock::now().saturating_duration_since(draining.begun);
         let told = total - sessions.as_slice().len();
-        let due = due_by(elapsed, spread, total);
+        let due = due_by(elapsed, shutdown.spread, total, draining.turn);
         for key in sessions.by_ref().take(due.saturating_sub(told)) {
-            worker.registry.order_close(*key, code);
+            worker.registry.order_close(*key, &order);
         }
         if !sessions.as_slice().is_empty() {
             sleep(TICK).await;
@@ -41,15 +75,18 @@ async fn close_over(worker: &Worker, sessions: &[SessionKey], shutdown: &Shutdow
     }
 }
 
-/// How many of `total` are to be closed once `elapsed` of `spread` is over.
-fn due_by(elapsed: Duration, spread: Duration, total: usize) -> usize {
+/// How many of `total` are to be closed once `elapsed` of `spread` is over: of each share of the
+/// spread that a session has, the first worker closes at the begin, the others in even steps behind it.
+fn due_by(elapsed: Duration, spread: Duration, total: usize, turn: Turn) -> usize {
     let (elapsed, spread) = (elapsed.as_micros(), spread.as_micros());
     if elapsed >= spread {
         return total;
     }
-    let due = u128::try_from(total).unwrap_or(u128::MAX).saturating_mul(elapsed) / spread;
-    // The first one goes at once.
-    usize::try_from(due).unwrap_or(total).saturating_add(1).min(total)
+    let of = u128::from(turn.of.max(1));
+    let ahead = of - u128::from(turn.index).min(of - 1);
+    let whole = u128::try_from(total).unwrap_or(u128::MAX).saturating_mul(elapsed).saturating_mul(of);
+    let due = whole.saturating_add(spread.saturating_mul(ahead)) / (spread * of);
+    usize::try_from(due).unwrap_or(total).min(total)
 }
 
 /// Closes are grouped into ticks of this length.
@@ -59,13 +96,29 @@ const TICK: Duration = Duration::from_millis(5);
 mod tests {
     use super::*;
 
+    const ALONE: Turn = Turn { index: 0, of: 1 };
+
     #[test]
     fn closes_are_even_over_the_spread() {
         let spread = Duration::from_secs(10);
-        assert_eq!(due_by(Duration::ZERO, spread, 1000), 1);
-        assert_eq!(due_by(Duration::from_secs(5), spread, 1000), 501);
-        assert_eq!(due_by(spread, spread, 1000), 1000);
-        assert_eq!(due_by(Duration::ZERO, Duration::ZERO, 7), 7);
-        assert_eq!(due_by(Duration::ZERO, spread, 0), 0);
+        assert_eq!(due_by(Duration::ZERO, spread, 1000, ALONE), 1);
+        assert_eq!(due_by(Duration::from_secs(5), spread, 1000, ALONE), 501);
+        assert_eq!(due_by(spread, spread, 1000, ALONE), 1000);
+        assert_eq!(due_by(Duration::ZERO, Duration::ZERO, 7, ALONE), 7);
+        assert_eq!(due_by(Duration::ZERO, spread, 0, ALONE), 0);
+    }
+
+    #[test]
+    fn many_workers_with_few_sessions_are_as_even_as_one() {
+        const WORKERS: u32 = 16;
+        let spread = Duration::from_secs(10);
+        for milliseconds in 0..10_000 {
+            let elapsed = Duration::from_millis(milliseconds);
+            let due: usize =
+                (0..WORKERS).map(|index| due_by(elapsed, spread, 3, Turn { index, of: WORKERS })).sum();
+            let ideal = 48 * milliseconds / 10_000;
+            let is_even = u64::try_from(due).unwrap().abs_diff(ideal) <= 1;
+            assert!(is_even, "{due} at {milliseconds} ms instead of {ideal}");
+        }
     }
 }

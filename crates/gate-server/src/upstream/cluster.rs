@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Instant;
 
-use gate_config::model::{Objection, OnUnhealthy, Upstream};
+use gate_config::model::{self, Fingerprint, Objection, OnUnhealthy, Upstream, fingerprint};
 use gate_core::balance::{Balancer, Candidate, Lot, Share, hash};
 use gate_core::health::{Change, Health, Outcome, Rules, Standing};
 use gate_net::tls::client::Connector;
@@ -23,6 +23,8 @@ use crate::upstream::wish::{Ask, Bond, Wish};
 /// See the module.
 pub(crate) struct Cluster {
     upstream: Upstream,
+    /// Of the upstream, and of the files that it names.
+    content: Fingerprint,
     targets: Vec<Arc<Target>>,
     /// Where a target uses TLS.
     connector: Option<Connector>,
@@ -36,6 +38,25 @@ struct Judgement {
     balancer: Balancer,
     /// By target.
     health: Vec<Health>,
+}
+
+/// The targets of a cluster that is no longer the one in use, with their health.
+struct Heirs(Vec<(Arc<Target>, Health)>);
+
+impl Heirs {
+    fn of(before: Option<&Arc<Cluster>>) -> Self {
+        let known = |before: &Arc<Cluster>| {
+            let health = before.judge().health.clone();
+            before.targets.iter().cloned().zip(health).collect()
+        };
+        Self(before.map_or_else(Vec::new, known))
+    }
+
+    /// What there is of the server that `target` describes. Each is claimed once.
+    fn claim(&mut self, target: &model::Target) -> Option<(Arc<Target>, Health)> {
+        let same = self.0.iter().position(|(known, _)| known.is(target))?;
+        Some(self.0.remove(same))
+    }
 }
 
 /// Which targets a choice is among.
@@ -69,20 +90,38 @@ impl Cluster {
     /// # Errors
     /// What there is against the files that `tls` names.
     pub(crate) fn new(upstream: &Upstream) -> Result<Arc<Self>, Vec<Objection>> {
+        Self::after(None, upstream)
+    }
+
+    /// The same in the place of another one, which stays as it is: that one where nothing has
+    /// changed, files included; else one whose targets keep what is known and counted of them,
+    /// as far as their addresses are the same.
+    ///
+    /// # Errors
+    /// As [`Cluster::new`].
+    pub(crate) fn after(
+        before: Option<&Arc<Self>>,
+        upstream: &Upstream,
+    ) -> Result<Arc<Self>, Vec<Objection>> {
+        let content = fingerprint(upstream, upstream.files());
+        if let Some(same) = before.filter(|before| before.content == content) {
+            return Ok(Arc::clone(same));
+        }
         let uses_tls = upstream.targets.iter().any(|target| target.tls);
         let connector = uses_tls.then(|| Connector::new(&upstream.tls)).transpose()?;
-        let targets: Vec<Arc<Target>> = upstream
-            .targets
-            .iter()
-            .zip(stable_keys(upstream))
-            .enumerate()
-            .map(|(index, (target, stable))| Arc::new(Target::new(index, stable, target)))
-            .collect();
+        let mut heirs = Heirs::of(before);
+        let mut targets = Vec::with_capacity(upstream.targets.len());
+        let mut health = Vec::with_capacity(upstream.targets.len());
+        for (index, (target, stable)) in upstream.targets.iter().zip(stable_keys(upstream)).enumerate() {
+            let (same, known) = heirs.claim(target).unzip();
+            targets.push(Arc::new(Target::new(index, stable, target, same.as_deref())));
+            health.push(known.unwrap_or_default());
+        }
         let weights =
             upstream.targets.iter().zip(&targets).map(|(target, built)| (target.weight, built.stable()));
         let balancer = Balancer::new(upstream.algorithm, weights);
-        let health = vec![Health::default(); targets.len()];
         Ok(Arc::new(Self {
+            content,
             connector,
             rules: rules(upstream),
             upstream: upstream.clone(),
@@ -226,13 +265,13 @@ impl Cluster {
 
     /// A request has been answered.
     pub(super) fn report_success(&self, target: &Target) {
-        if !target.is_stained.load(Ordering::Relaxed) {
+        if !target.account().is_stained.load(Ordering::Relaxed) {
             return;
         }
         let mut judgement = self.judge();
         if let Some(health) = judgement.health.get_mut(target.index()) {
             let _never_a_change = health.request(Outcome::Passed, &self.rules, clock::now());
-            target.is_stained.store(!health.is_spotless(), Ordering::Relaxed);
+            target.account().is_stained.store(!health.is_spotless(), Ordering::Relaxed);
         }
     }
 
@@ -241,7 +280,7 @@ impl Cluster {
         target.count_failure(failure);
         let change = self.judge().health.get_mut(target.index()).and_then(|health| {
             let change = health.request(Outcome::Failed, &self.rules, clock::now());
-            target.is_stained.store(!health.is_spotless(), Ordering::Relaxed);
+            target.account().is_stained.store(!health.is_spotless(), Ordering::Relaxed);
             change
         });
         self.tell(target, change, failure.reason());

@@ -10,30 +10,43 @@ use tokio::time::sleep;
 use crate::upstream::cluster::Cluster;
 use crate::upstream::{probe, resolve};
 
-/// Does all of that for all clusters, for ever; to be dropped to end it. Expects the names
-/// to have been resolved once. Needs a runtime, not a local one.
-pub(crate) async fn keep(clusters: &[Arc<Cluster>]) {
-    let mut tasks = JoinSet::new();
-    for cluster in clusters {
-        for target in cluster.targets() {
-            let both = (Arc::clone(cluster), Arc::clone(target));
-            if target.whereabouts().named().is_some() {
-                let (cluster, target) = both.clone();
-                tasks.spawn(persist(PAUSE, move || {
-                    resolve::follow(Arc::clone(&cluster), Arc::clone(&target))
-                }));
-            }
-            if let Some(check) = cluster.upstream().health_check.clone() {
-                let (cluster, target) = both;
-                tasks.spawn(persist(PAUSE, move || {
-                    probe::watch(Arc::clone(&cluster), Arc::clone(&target), check.clone())
-                }));
+/// Does all of that for the clusters in use; ends when dropped. Needs a runtime, not a local one.
+#[derive(Default)]
+pub(crate) struct Keeper {
+    /// What is done for each cluster. None of these tasks ends by itself.
+    kept: Vec<(Arc<Cluster>, JoinSet<()>)>,
+}
+
+impl Keeper {
+    /// From now on these clusters are in use, whose names have been resolved once. For those that
+    /// were in use before all goes on as it is.
+    pub(crate) fn keep(&mut self, clusters: &[Arc<Cluster>]) {
+        let is_same = |one: &Arc<Cluster>, other: &Arc<Cluster>| Arc::ptr_eq(one, other);
+        self.kept.retain(|(kept, _)| clusters.iter().any(|cluster| is_same(kept, cluster)));
+        for cluster in clusters {
+            if !self.kept.iter().any(|(kept, _)| is_same(kept, cluster)) {
+                self.kept.push((Arc::clone(cluster), begin(cluster)));
             }
         }
     }
-    // None of them ends; where there is none, there is nothing to do.
-    while tasks.join_next().await.is_some() {}
-    std::future::pending().await
+}
+
+fn begin(cluster: &Arc<Cluster>) -> JoinSet<()> {
+    let mut tasks = JoinSet::new();
+    for target in cluster.targets() {
+        let both = (Arc::clone(cluster), Arc::clone(target));
+        if target.whereabouts().named().is_some() {
+            let (cluster, target) = both.clone();
+            tasks.spawn(persist(PAUSE, move || resolve::follow(Arc::clone(&cluster), Arc::clone(&target))));
+        }
+        if let Some(check) = cluster.upstream().health_check.clone() {
+            let (cluster, target) = both;
+            tasks.spawn(persist(PAUSE, move || {
+                probe::watch(Arc::clone(&cluster), Arc::clone(&target), check.clone())
+            }));
+        }
+    }
+    tasks
 }
 
 /// Does `work`, and begins anew after `pause` should it end, which it does by a panic alone: a

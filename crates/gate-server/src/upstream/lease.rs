@@ -16,8 +16,8 @@ pub(crate) struct Lease {
 
 impl Lease {
     pub(super) fn new(cluster: Arc<Cluster>, target: &Arc<Target>) -> Self {
-        target.in_flight.fetch_add(1, Ordering::Relaxed);
-        target.attempts.fetch_add(1, Ordering::Relaxed);
+        target.account().in_flight.fetch_add(1, Ordering::Relaxed);
+        target.account().attempts.fetch_add(1, Ordering::Relaxed);
         Self { cluster, target: Arc::clone(target) }
     }
 
@@ -52,7 +52,7 @@ impl Lease {
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        self.target.in_flight.fetch_sub(1, Ordering::Relaxed);
+        self.target.account().in_flight.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

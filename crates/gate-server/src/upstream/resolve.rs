@@ -51,12 +51,14 @@ struct Resolver {
     dns: TokioResolver,
 }
 
-/// Resolves all names of all targets, and blocks until that is done: for the start.
+/// Resolves all names of all targets that have not been resolved before, and blocks until that is
+/// done: for the start, and for what a reload adds.
 pub(crate) fn resolve_all(clusters: &[Arc<Cluster>]) -> Vec<Objection> {
     let named: Vec<(&Target, &Named)> = clusters
         .iter()
         .flat_map(|cluster| cluster.targets())
         .filter_map(|target| target.whereabouts().named().map(|named| (&**target, named)))
+        .filter(|(_, named)| named.valid_until().is_none())
         .collect();
     if named.is_empty() {
         return Vec::new();

@@ -52,14 +52,14 @@ pub(super) fn set(sticky: &Sticky, cookie: &Cookie, is_secure: bool) -> Option<H
 }
 
 /// The values of all cookies called `name`, in the order in which the client sent them.
-pub(super) fn values<'a>(headers: &'a HeaderMap, name: &str) -> impl Iterator<Item = &'a [u8]> {
+pub(crate) fn cookies<'a>(headers: &'a HeaderMap, name: &str) -> impl Iterator<Item = &'a [u8]> {
     let lines = headers.get_all(header::COOKIE).iter().map(HeaderValue::as_bytes);
     lines.flat_map(pairs).filter_map(move |pair| value_of(pair, name))
 }
 
 /// Takes the cookies called `name` out: they are between client and gateway.
 pub(super) fn remove(headers: &mut HeaderMap, name: &str) {
-    if values(headers, name).next().is_none() {
+    if cookies(headers, name).next().is_none() {
         return;
     }
     let mut kept = Vec::new();
@@ -134,7 +134,7 @@ mod tests {
             let field = set(&sticky, &cookie, false).unwrap();
             let pair = field.to_str().unwrap().split(';').next().unwrap();
             let fields = headers(&[pair]);
-            let value = values(&fields, "SERVERID").next().unwrap();
+            let value = cookies(&fields, "SERVERID").next().unwrap();
             assert_eq!(Cookie::parse(value), Some(cookie));
         }
         for broken in

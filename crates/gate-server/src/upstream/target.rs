@@ -24,17 +24,23 @@ impl TargetKey {
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct Target {
-    key: TargetKey,
+    account: Arc<Account>,
     /// Its place among the targets of its upstream.
     index: usize,
     /// Its address as it was configured.
     text: Arc<str>,
     /// What stands for it in cookies and hashes: the same as long as the address is.
     stable: u64,
-    whereabouts: Whereabouts,
     uses_tls: bool,
     /// Where its address stands in the configuration.
     place: Place,
+}
+
+/// What a server keeps while it belongs to its upstream, whatever else of that is configured anew.
+#[derive(Debug)]
+pub(super) struct Account {
+    key: TargetKey,
+    whereabouts: Whereabouts,
     /// Something has failed that a request which passes makes up for.
     pub(super) is_stained: AtomicBool,
     pub(super) in_flight: AtomicU32,
@@ -119,24 +125,31 @@ impl Failure {
 }
 
 impl Target {
-    pub(super) fn new(index: usize, stable: u64, target: &model::Target) -> Self {
+    /// The target that `target` describes, with the account of the one that it is the same server
+    /// as, if there was one.
+    pub(super) fn new(index: usize, stable: u64, target: &model::Target, before: Option<&Self>) -> Self {
         Self {
-            key: TargetKey::next(),
+            account: before
+                .map_or_else(|| Arc::new(Account::new(target)), |before| Arc::clone(&before.account)),
             index,
             text: target.address.value.to_string().into(),
             stable,
-            whereabouts: Whereabouts::new(&target.address.value),
             uses_tls: target.tls,
             place: target.address.place,
-            is_stained: AtomicBool::new(false),
-            in_flight: AtomicU32::new(0),
-            attempts: AtomicU64::new(0),
-            failures: Default::default(),
         }
     }
 
+    /// Whether `target` describes the same server.
+    pub(super) fn is(&self, target: &model::Target) -> bool {
+        self.uses_tls == target.tls && *self.text == *target.address.value.to_string()
+    }
+
+    pub(super) fn account(&self) -> &Account {
+        &self.account
+    }
+
     pub(crate) fn key(&self) -> TargetKey {
-        self.key
+        self.account.key
     }
 
     pub(crate) fn index(&self) -> usize {
@@ -153,7 +166,7 @@ impl Target {
     }
 
     pub(crate) fn whereabouts(&self) -> &Whereabouts {
-        &self.whereabouts
+        &self.account.whereabouts
     }
 
     pub(crate) fn uses_tls(&self) -> bool {
@@ -166,25 +179,38 @@ impl Target {
 
     /// Requests and sessions under way.
     pub(crate) fn in_flight(&self) -> u32 {
-        self.in_flight.load(Ordering::Relaxed)
+        self.account.in_flight.load(Ordering::Relaxed)
     }
 
     /// Times that it was chosen for a request.
     pub(crate) fn attempts(&self) -> u64 {
-        self.attempts.load(Ordering::Relaxed)
+        self.account.attempts.load(Ordering::Relaxed)
     }
 
     /// How often it failed, by reason.
     pub(crate) fn failures(&self) -> impl Iterator<Item = (&'static str, u64)> {
         Failure::ALL
             .iter()
-            .zip(&self.failures)
+            .zip(&self.account.failures)
             .map(|(failure, count)| (failure.reason(), count.load(Ordering::Relaxed)))
     }
 
     pub(super) fn count_failure(&self, failure: Failure) {
-        if let Some(count) = self.failures.get(failure.index()) {
+        if let Some(count) = self.account.failures.get(failure.index()) {
             count.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Account {
+    fn new(target: &model::Target) -> Self {
+        Self {
+            key: TargetKey::next(),
+            whereabouts: Whereabouts::new(&target.address.value),
+            is_stained: AtomicBool::new(false),
+            in_flight: AtomicU32::new(0),
+            attempts: AtomicU64::new(0),
+            failures: Default::default(),
         }
     }
 }
@@ -303,7 +329,7 @@ mod tests {
 
     #[test]
     fn each_failure_has_a_counter_of_its_own() {
-        let target = Target::new(0, 0, &model::Target::new(TargetAddress::Unix("/a".into())));
+        let target = Target::new(0, 0, &model::Target::new(TargetAddress::Unix("/a".into())), None);
         for (failure, times) in Failure::ALL.into_iter().zip(1..) {
             for _ in 0..times {
                 target.count_failure(failure);

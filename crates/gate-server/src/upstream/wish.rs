@@ -68,7 +68,7 @@ impl Wish {
 
 fn bond(upstream: &Upstream, targets: &[Arc<Target>], ask: &Ask<'_>) -> Bond {
     let Some(sticky) = &upstream.sticky else { return Bond::Never };
-    let bonds = sticky::values(ask.headers, &sticky.cookie_name).filter_map(|value| {
+    let bonds = sticky::cookies(ask.headers, &sticky.cookie_name).filter_map(|value| {
         let cookie = Cookie::parse(value)?;
         let index = targets.iter().position(|target| target.stable() == cookie.target)?;
         Some(Bond::To { index, is_due: cookie.is_due(sticky, clock::wall()) })
@@ -99,7 +99,7 @@ fn named<'a>(key: &HashKey, ask: &Ask<'a>) -> Option<&'a [u8]> {
         HashKey::ClientIp => None,
         HashKey::Path => Some(ask.path.as_bytes()),
         HashKey::Header(name) => header(ask.headers, name),
-        HashKey::Cookie(name) => sticky::values(ask.headers, name).next(),
+        HashKey::Cookie(name) => sticky::cookies(ask.headers, name).next(),
         HashKey::Query(name) => {
             let pairs = ask.query.unwrap_or_default().split('&');
             let mut values = pairs.filter_map(|pair| pair.split_once('=')).filter(|(key, _)| key == name);

@@ -146,7 +146,7 @@ fn row_57_each_address_has_a_limit_of_its_own() {
         }
         open_from(&rig, "127.0.0.1", &upgrade()).close();
         second.close();
-        assert_eq!(rig.finish().reasons("refused")["max_connections_per_ip"], 3);
+        assert_eq!(rig.finish().reasons("refused")["max_connections_per_ip_route"], 3);
     }
 }
 

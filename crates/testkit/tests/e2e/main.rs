@@ -4,20 +4,28 @@
 //! A test that is about a row of the list of attacks bears the row's number. Every test
 //! ends with a fresh session on the same worker, and with a look at the log.
 
+mod admin;
+mod admission;
 mod answers;
 mod bodies;
+mod drain;
 mod early_data;
 mod endings;
 mod flow;
 mod forwarding;
+mod frame_log;
 mod frames;
 mod garbage;
 mod keeping;
+mod lifetime;
 mod limits;
+mod log_targets;
 mod observation;
 mod origins;
 mod plain_fields;
 mod proxy_protocol;
+mod rates;
+mod reload;
 mod requests;
 mod routing;
 mod seats;
@@ -25,5 +33,7 @@ mod shutdown;
 mod slow_peers;
 mod smuggling;
 mod start;
+mod statistics;
+mod take_over;
 mod targets;
 mod tls;

@@ -141,6 +141,24 @@ fn row_15_cookies_without_an_origin_are_refused_and_programs_let_in() {
 }
 
 #[test]
+fn row_15_whether_a_client_without_an_origin_is_let_in_can_be_said() {
+    let with_cookies = upgrade().with("Cookie", "session=1");
+    let always = with_origins("\"https://example.org\"; allow-missing-origin true");
+    expect_let_in(always, &[upgrade(), with_cookies.clone()]);
+    let never = with_origins("\"https://example.org\"; allow-missing-origin false");
+    expect_refused(never, &[upgrade(), with_cookies], "origin_missing");
+}
+
+#[test]
+fn a_host_without_a_scheme_is_let_in_where_it_is_listed() {
+    let origins = "\"https://example.org\" \"//sip.example.org:5060\"";
+    let listed = ["sip.example.org:5060", "SIP.example.org:5060", "https://example.org"];
+    expect_let_in(with_origins(origins), &listed.map(of));
+    let others = ["sip.example.org", "example.org", "//sip.example.org:5060", "evil.sip.example.org:5060"];
+    expect_refused(with_origins(origins), &others.map(of), "origin_invalid");
+}
+
+#[test]
 fn row_15_several_lines_are_refused_whatever_they_say() {
     let requests = [
         of("https://example.org").with("Origin", "https://example.org"),

@@ -86,6 +86,12 @@ impl Reading {
         offset == 0 || self.frames.iter().any(|frame| frame.end == offset)
     }
 
+    /// Whether a Close was the last.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        matches!(self.end, Some(End::Close(_)))
+    }
+
     /// Reads the frame at the tail; whether there may be another behind it.
     fn next_frame(
         &mut self,
@@ -104,7 +110,7 @@ impl Reading {
             if !is_whole {
                 return Ok(false);
             }
-            self.end = Some(End::Close(close::parse_body(&payload)?));
+            self.end = Some(End::Close(close::parse_body(&payload)?.code));
         } else {
             self.tail_payload = Some(payload_at);
         }

@@ -1,6 +1,6 @@
 //! The page for known figures.
 
-use gate_config::model::{At, LogTarget, Logging};
+use gate_config::model::{At, Config, LogTarget, Logging};
 use http::StatusCode;
 
 use super::*;
@@ -8,8 +8,11 @@ use super::*;
 fn sources(workers: Vec<WorkerCounters>, targets: Vec<TargetFigures>) -> Sources {
     let off = At::nowhere(LogTarget::Off);
     let logging = Logging { access: None, error: off, ..Logging::default() };
-    let (records, _) = Records::open(&logging).unwrap();
-    Sources::new(workers.into_iter().map(Arc::new).collect(), 7, records, Box::new(move || targets.clone()))
+    let records = Records::open(&logging).unwrap();
+    let targets: Box<Targets> = Box::new(move || targets.clone());
+    let configured = Configured { connections_limit: 7, targets, prefix: Some("sentinel".into()) };
+    let reloads = Reloads::new(Config::default().fingerprint());
+    Sources::new(workers.into_iter().map(Arc::new).collect(), records, configured, reloads)
 }
 
 /// The samples of a family, in their order.
@@ -124,7 +127,10 @@ fn every_sample_stands_below_its_family_and_the_last_line_ends() {
             assert_eq!(kind == "counter", name.ends_with("_total"), "{line}");
             family = name;
         } else if !line.starts_with("# HELP ") {
-            assert_eq!(line.split(['{', ' ']).next(), Some(family), "{line}");
+            let name = line.split(['{', ' ']).next().unwrap();
+            let endings = ["_bucket", "_sum", "_count"];
+            let is_of_histogram = endings.iter().any(|ending| name.strip_suffix(ending) == Some(family));
+            assert!(name == family || is_of_histogram, "{line}");
             assert!(line.rsplit(' ').next().unwrap().parse::<f64>().is_ok(), "{line}");
         }
     }

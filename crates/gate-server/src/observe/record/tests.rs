@@ -14,13 +14,11 @@ fn written(name: &str, write: impl FnOnce(&Records)) -> serde_json::Value {
         format: LogFormat::Json,
         access: Some(At::nowhere(LogTarget::File(path.clone()))),
         error: At::nowhere(LogTarget::Off),
+        ..Logging::default()
     };
-    let (records, threads) = Records::open(&logging).unwrap();
+    let records = Records::open(&logging).unwrap();
     write(&records);
-    drop(records);
-    for thread in threads {
-        thread.join().unwrap();
-    }
+    records.sinks().finish();
     let text = fs::read_to_string(&path).unwrap();
     fs::remove_file(&path).unwrap();
     assert_eq!(text.lines().count(), 1, "{text}");

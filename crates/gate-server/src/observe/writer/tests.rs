@@ -1,7 +1,7 @@
-//! What comes to which log, and what becomes of what does not.
+//! What comes to which log, and what is not made at all.
 
+use std::fs;
 use std::path::PathBuf;
-use std::sync::Mutex;
 
 use super::*;
 
@@ -31,15 +31,7 @@ impl Drop for Directory {
 }
 
 fn logging(access: Option<At<LogTarget>>, error: At<LogTarget>) -> Logging {
-    Logging { level: Level::Warn, format: LogFormat::Text, access, error }
-}
-
-/// Waits until all has been written.
-fn finish(records: Records, threads: Vec<JoinHandle<()>>) {
-    drop(records);
-    for thread in threads {
-        thread.join().unwrap();
-    }
+    Logging { level: Level::Warn, format: LogFormat::Text, access, error, ..Logging::default() }
 }
 
 /// The lines without their times.
@@ -51,13 +43,12 @@ fn events(lines: &[String]) -> Vec<&str> {
 fn each_log_has_its_own_records_and_the_error_log_what_is_important_enough() {
     let directory = Directory::new("two");
     let logging = logging(Some(directory.target("access")), directory.target("error"));
-    let (records, threads) = Records::open(&logging).unwrap();
-    assert_eq!(threads.len(), 2);
+    let records = Records::open(&logging).unwrap();
     records.access("request", |line| line.number("status", 200));
     for level in [Level::Error, Level::Warn, Level::Info, Level::Debug] {
         records.error("happened", level, |line| line.text("detail", "a b"));
     }
-    finish(records, threads);
+    records.sinks().finish();
     assert_eq!(events(&directory.lines("access")), ["request status=200"]);
     let expected = ["happened level=error detail=\"a b\"", "happened level=warn detail=\"a b\""];
     assert_eq!(events(&directory.lines("error")), expected);
@@ -67,31 +58,27 @@ fn each_log_has_its_own_records_and_the_error_log_what_is_important_enough() {
 fn fields_of_records_that_are_not_written_are_not_made_either() {
     let directory = Directory::new("off");
     let logging = logging(Some(At::nowhere(LogTarget::Off)), directory.target("error"));
-    let (records, threads) = Records::open(&logging).unwrap();
-    assert_eq!(threads.len(), 1);
+    let records = Records::open(&logging).unwrap();
     records.access("request", |_| panic!("nobody reads it"));
     records.error("happened", Level::Info, |_| panic!("nobody reads it"));
-    finish(records, threads);
-    let (records, threads) = Records::open(&self::logging(None, At::nowhere(LogTarget::Off))).unwrap();
-    assert_eq!(threads.len(), 0);
+    let records = Records::open(&self::logging(None, At::nowhere(LogTarget::Off))).unwrap();
     records.access("request", |_| panic!("nobody reads it"));
     records.error("happened", Level::Error, |_| panic!("nobody reads it"));
     assert_eq!(records.lost().by_reason(), [("queue_full", 0), ("not_written", 0)]);
 }
 
 #[test]
-fn logs_to_one_file_under_two_names_have_one_thread_and_keep_their_order() {
+fn logs_to_one_file_under_two_names_keep_their_order() {
     let directory = Directory::new("one");
     fs::write(directory.0.join("both"), "before\n").unwrap();
     std::os::unix::fs::symlink("both", directory.0.join("also")).unwrap();
     let logging = logging(Some(directory.target("both")), directory.target("also"));
-    let (records, threads) = Records::open(&logging).unwrap();
-    assert_eq!(threads.len(), 1);
+    let records = Records::open(&logging).unwrap();
     for number in 0..100 {
         records.access("a", |line| line.number("n", number));
         records.error("e", Level::Error, |line| line.number("n", number));
     }
-    finish(records, threads);
+    records.sinks().finish();
     let lines = directory.lines("both");
     let expected: Vec<_> =
         (0..100).flat_map(|n| [format!("a n={n}"), format!("e level=error n={n}")]).collect();
@@ -134,55 +121,23 @@ fn checking_makes_no_file() {
     assert_eq!(fs::read_dir(&directory.0).unwrap().count(), 0);
 }
 
-/// A target that can be written to a few times only.
-struct Disk<'a> {
-    written: &'a Mutex<Vec<u8>>,
-    writes_left: usize,
-}
-
-impl Write for Disk<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.writes_left = self.writes_left.checked_sub(1).ok_or(io::ErrorKind::StorageFull)?;
-        self.written.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 #[test]
-fn records_are_written_in_batches_and_those_of_a_failed_one_are_counted() {
-    let line = format!("{}\n", "x".repeat(999));
-    let (sender, receiver) = sync_channel(200);
-    for _ in 0..150 {
-        sender.send(line.clone()).unwrap();
-    }
-    drop(sender);
-    let written = Mutex::default();
-    let lost = Lost::default();
-    write_all(&receiver, Disk { written: &written, writes_left: 1 }, &lost);
-    // A batch is whole lines, and ends with the one that fills it.
-    let whole = BATCH.div_ceil(line.len());
-    assert_eq!(written.lock().unwrap().len(), whole * line.len());
-    let rest = u64::try_from(150 - whole).unwrap();
-    assert_eq!(lost.by_reason(), [("queue_full", 0), ("not_written", rest)]);
-}
-
-#[test]
-fn a_full_queue_drops_records_and_counts_them() {
-    let (sender, receiver) = sync_channel(1);
-    let records = Records {
-        access: Some(sender.clone()),
-        error: Some(sender),
+fn records_go_to_the_logs_of_the_configuration_that_runs() {
+    let directory = Directory::new("install");
+    let before = logging(Some(directory.target("old")), directory.target("error"));
+    let records = Records::open(&before).unwrap();
+    let clone = records.clone();
+    clone.access("first", |_| {});
+    let after = Logging {
         level: Level::Info,
         format: LogFormat::Json,
-        lost: Arc::default(),
+        ..logging(Some(directory.target("new")), directory.target("error"))
     };
-    records.access("first", |_| {});
-    records.access("second", |_| {});
-    records.error("third", Level::Error, |_| {});
-    assert_eq!(records.lost().by_reason(), [("queue_full", 2), ("not_written", 0)]);
-    assert!(receiver.recv().unwrap().contains("\"first\""));
+    records.install(Outlets::open(&after, records.sinks()).unwrap());
+    clone.access("second", |_| {});
+    clone.error("third", Level::Info, |_| {});
+    records.sinks().finish();
+    assert_eq!(events(&directory.lines("old")), ["first"]);
+    assert!(directory.lines("new")[0].contains("\"event\":\"second\""));
+    assert!(directory.lines("error")[0].contains("\"event\":\"third\""));
 }

@@ -132,7 +132,7 @@ fn a_success_makes_up_for_a_failure() {
         cluster.report_success(&target);
     }
     assert!(cluster.figures()[0].is_healthy);
-    assert!(!target.is_stained.load(Ordering::Relaxed));
+    assert!(!target.account().is_stained.load(Ordering::Relaxed));
 }
 
 #[test]

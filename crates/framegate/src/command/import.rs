@@ -1,0 +1,205 @@
+//! `framegate import`: another server's configuration as Framegate's.
+
+use std::error::Error;
+use std::fmt;
+use std::fs;
+use std::io::{self, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use gate_import::nginx::{Imported, NoteKind, Options, Source, SyntaxError, import};
+use miette::{GraphicalReportHandler, GraphicalTheme};
+
+use crate::cli::import::{ImportCommand, NginxArgs};
+use crate::failure::Failure;
+
+mod files;
+mod glob;
+
+/// Why a configuration could not be translated.
+#[derive(Debug)]
+pub(crate) enum ImportError {
+    /// The file could not be read.
+    Read { path: PathBuf, source: io::Error },
+    /// The new file could not be written.
+    Write { path: PathBuf, source: io::Error },
+    /// The new file would be the old one.
+    Same,
+    /// It is not in nginx's language, which has been shown.
+    Syntax(Box<SyntaxError>),
+    /// No server is at the address that was asked for.
+    Nobody,
+}
+
+impl fmt::Display for ImportError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Read { path, .. } => write!(f, "{} could not be read", path.display()),
+            Self::Write { path, .. } => write!(f, "{} could not be written", path.display()),
+            Self::Same => {
+                f.write_str("the file to write is the one that is read; choose another one with --output")
+            }
+            Self::Syntax(error) => f.write_str(&error.one_line()),
+            Self::Nobody => f.write_str("no server listens at the address of --listen"),
+        }
+    }
+}
+
+impl Error for ImportError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Read { source, .. } | Self::Write { source, .. } => Some(source),
+            Self::Same | Self::Syntax(_) | Self::Nobody => None,
+        }
+    }
+}
+
+/// Translates.
+///
+/// # Errors
+/// When the configuration cannot be read, understood, or written.
+pub(crate) fn run(command: ImportCommand) -> Result<(), Failure> {
+    let ImportCommand::Nginx(args) = command;
+    nginx(args)
+}
+
+fn nginx(args: NginxArgs) -> Result<(), Failure> {
+    let NginxArgs { file, output, listen } = args;
+    if output.as_ref().is_some_and(|output| is_same(&file, output)) {
+        return Err(Failure::Import(ImportError::Same));
+    }
+    let text = files::text(&file)
+        .map_err(|source| Failure::Import(ImportError::Read { path: file.clone(), source }))?;
+    let folder = home(file.parent().unwrap_or_else(|| Path::new(""))).to_owned();
+    let target = output.as_deref().and_then(Path::parent).unwrap_or_else(|| Path::new(""));
+    let is_filtered = listen.is_some();
+    let options = Options {
+        folder: seen_from(&folder, target),
+        log_folder: seen_from(prefix(&folder), target),
+        listen,
+    };
+    let source = Source { name: file.display().to_string(), text: Arc::from(text) };
+    let imported = match import(source, &mut files::Includes::new(folder), &options) {
+        Ok(imported) => imported,
+        Err(error) => {
+            show(&error);
+            return Err(Failure::Import(ImportError::Syntax(error)));
+        }
+    };
+    if is_filtered && imported.counts.listeners == 0 {
+        return Err(Failure::Import(ImportError::Nobody));
+    }
+    match output {
+        Some(path) => fs::write(&path, &imported.kdl)
+            .map_err(|source| Failure::Import(ImportError::Write { path, source }))?,
+        None => super::print(&imported.kdl)?,
+    }
+    summarise(&file, &imported);
+    Ok(())
+}
+
+fn is_same(one: &Path, other: &Path) -> bool {
+    matches!((one.canonicalize(), other.canonicalize()), (Ok(one), Ok(other)) if one == other)
+}
+
+/// The folder of nginx.conf, which relative paths are relative to: one above that of files
+/// which nginx.conf is used to include.
+fn home(folder: &Path) -> &Path {
+    let is_below =
+        ["conf.d", "sites-enabled", "sites-available", "snippets"].iter().any(|name| folder.ends_with(name));
+    if is_below { folder.parent().unwrap_or(folder) } else { folder }
+}
+
+/// What nginx's paths of logs are relative to, as far as it can be known: the folder above
+/// `conf`, which is how nginx installs itself.
+fn prefix(folder: &Path) -> &Path {
+    if folder.ends_with("conf") { folder.parent().unwrap_or(folder) } else { folder }
+}
+
+/// A folder as it can be named from another one; empty if they are the same.
+fn seen_from(folder: &Path, from: &Path) -> String {
+    let whole =
+        |path: &Path| std::path::absolute(if path.as_os_str().is_empty() { Path::new(".") } else { path });
+    match (whole(folder), whole(from)) {
+        (Ok(folder), Ok(from)) if folder == from => String::new(),
+        (Ok(whole), _) if !from.as_os_str().is_empty() => whole.display().to_string(),
+        _ => folder.display().to_string(),
+    }
+}
+
+/// Shows what is wrong in the text.
+fn show(error: &SyntaxError) {
+    let mut stderr = io::stderr().lock();
+    let theme =
+        if stderr.is_terminal() { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
+    let handler = GraphicalReportHandler::new_themed(theme).with_width(110).with_wrap_lines(false);
+    let mut text = String::new();
+    if handler.render_report(&mut text, error).is_ok() {
+        // Without standard error there is only the exit code left to tell it.
+        let _unwritten = writeln!(stderr, "{text}");
+    }
+}
+
+/// Tells how much there is in the new file, and what somebody should look at.
+fn summarise(file: &Path, imported: &Imported) {
+    let plural =
+        |count: usize, what: &str| if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") };
+    let counts = imported.counts;
+    super::tell(&format!(
+        "{}: {}, {}, {}",
+        file.display(),
+        plural(counts.listeners, "listener"),
+        plural(counts.routes, "route"),
+        plural(counts.upstreams, "upstream")
+    ));
+    for (kind, what) in [
+        (NoteKind::NoEquivalent, "without an equivalent"),
+        (NoteKind::Differs, "with an equivalent that is not quite the same"),
+    ] {
+        let notes: Vec<_> = imported.notes.iter().filter(|note| note.kind == kind).collect();
+        if notes.is_empty() {
+            continue;
+        }
+        super::tell(&format!("{} {what}:", plural(notes.len(), "directive")));
+        let mut stderr = io::stderr().lock();
+        for note in notes {
+            // Without standard error there is nobody to tell.
+            let _unwritten = writeln!(stderr, "  {note}");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::{home, prefix, seen_from};
+
+    #[test]
+    fn folders_are_named_from_where_the_new_file_is() {
+        for (folder, from, expected) in [
+            ("", "", ""),
+            ("/etc/nginx", "", "/etc/nginx"),
+            ("/etc/nginx", "/etc/nginx", ""),
+            ("/etc/nginx", "/etc/framegate", "/etc/nginx"),
+            ("conf", "", "conf"),
+            ("conf", "conf", ""),
+        ] {
+            assert_eq!(seen_from(Path::new(folder), Path::new(from)), expected, "{folder} from {from}");
+        }
+        assert!(seen_from(Path::new("conf"), Path::new("out")).ends_with("/conf"), "a whole path");
+    }
+
+    #[test]
+    fn paths_are_relative_to_the_folder_of_the_main_file() {
+        assert_eq!(home(Path::new("/etc/nginx/sites-enabled")), Path::new("/etc/nginx"));
+        assert_eq!(home(Path::new("conf.d")), Path::new(""));
+        assert_eq!(home(Path::new("/srv")), Path::new("/srv"));
+    }
+
+    #[test]
+    fn logs_are_beside_the_folder_conf() {
+        assert_eq!(prefix(Path::new("/usr/local/nginx/conf")), Path::new("/usr/local/nginx"));
+        assert_eq!(prefix(Path::new("/etc/nginx")), Path::new("/etc/nginx"));
+    }
+}

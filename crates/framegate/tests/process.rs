@@ -1,0 +1,323 @@
+//! `framegate run` as a process: what it does at signals, what it tells a service manager, and how
+//! it gets its sockets from one, or from the process before it.
+
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
+use std::fs;
+use std::io::{ErrorKind, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixDatagram;
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A folder that is gone when dropped.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("framegate-process-{}-{name}", std::process::id()));
+        fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+
+    /// Puts a configuration in the place of the one that is there, as editors do.
+    fn configure(&self, text: &str) -> PathBuf {
+        let (fresh, path) = (self.file("framegate.kdl.new"), self.file("framegate.kdl"));
+        fs::write(&fresh, text).unwrap();
+        fs::rename(fresh, &path).unwrap();
+        path
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _best_effort = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// A gateway that answers 200 at `path` itself.
+fn text(front: SocketAddr, path: &str, server: &str) -> String {
+    format!(
+        r#"
+        server {{ worker-threads 2; drain {{ spread "0s" }}; {server} }}
+        listeners {{ listener "front" {{ address "{front}" }} }}
+        routes {{ route "own" {{ matches {{ path "{path}" }}; builtin-handler "health" }} }}
+        observability {{ logging {{ access-log "off" }} }}"#
+    )
+}
+
+fn free() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+}
+
+/// A process that is killed when dropped.
+struct Process {
+    child: Child,
+    folder: PathBuf,
+}
+
+impl Process {
+    fn start(folder: &Folder, arguments: &[&str], change: impl FnOnce(&mut Command)) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_framegate"));
+        command.arg("run").args(arguments).arg(folder.file("framegate.kdl"));
+        Self::spawn(folder, command, change)
+    }
+
+    fn spawn(folder: &Folder, mut command: Command, change: impl FnOnce(&mut Command)) -> Self {
+        let errors = fs::File::options().append(true).create(true).open(folder.file("stderr")).unwrap();
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(errors);
+        for variable in ["NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_FDS", "LISTEN_PID"] {
+            command.env_remove(variable);
+        }
+        change(&mut command);
+        Self { child: command.spawn().unwrap(), folder: folder.0.clone() }
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    fn ended(&mut self) -> ExitStatus {
+        eventually("the process ends", || self.child.try_wait().unwrap())
+    }
+
+    fn errors(&self) -> String {
+        fs::read_to_string(self.folder.join("stderr")).unwrap()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ended_already = self.child.kill();
+        let _status = self.child.wait();
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "deadlines of tests are in real time")]
+#[track_caller]
+fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let begun = Instant::now();
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(begun.elapsed() < PATIENCE, "this did not come about: {what}");
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// The status that a GET is answered with; `None`: nobody listens.
+fn get(front: SocketAddr, path: &str) -> Option<u16> {
+    let stream = TcpStream::connect(front);
+    let mut stream = match stream {
+        Ok(stream) => stream,
+        Err(error) if error.kind() == ErrorKind::ConnectionRefused => return None,
+        Err(error) => panic!("{error}"),
+    };
+    ask(&mut stream, path);
+    Some(status(&mut stream))
+}
+
+fn ask(stream: &mut TcpStream, path: &str) {
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").unwrap();
+}
+
+fn status(stream: &mut TcpStream) -> u16 {
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or_else(|| panic!("{answer:?}"))
+}
+
+/// A service manager, as far as it listens.
+struct Manager(UnixDatagram, PathBuf);
+
+impl Manager {
+    fn new(folder: &Folder) -> Self {
+        let path = folder.file("notify.sock");
+        let socket = UnixDatagram::bind(&path).unwrap();
+        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        Self(socket, path)
+    }
+
+    /// The next message but those of the watchdog.
+    fn told(&self) -> Vec<String> {
+        loop {
+            let mut buffer = [0; 4096];
+            let length = self.0.recv(&mut buffer).expect("the manager is told something");
+            let text = String::from_utf8(buffer[..length].to_vec()).unwrap();
+            if text.trim() != "WATCHDOG=1" {
+                return text.lines().map(str::to_owned).collect();
+            }
+        }
+    }
+}
+
+#[track_caller]
+fn assert_tells(told: &[String], expected: &str) {
+    assert!(told.iter().any(|line| line.starts_with(expected)), "{expected}: {told:?}");
+}
+
+#[test]
+fn a_service_manager_is_told_of_start_reload_and_end() {
+    let folder = Folder::new("manager");
+    let (manager, front) = (Manager::new(&folder), free());
+    folder.configure(&text(front, "/before", ""));
+    let mut process = Process::start(&folder, &[], |command| {
+        command.env("NOTIFY_SOCKET", &manager.1);
+    });
+    assert_tells(&manager.told(), "READY=1");
+    assert_eq!((get(front, "/before"), get(front, "/after")), (Some(200), Some(404)));
+    folder.configure(&text(front, "/after", ""));
+    process.signal(Signal::HUP);
+    let told = manager.told();
+    assert_tells(&told, "RELOADING=1");
+    assert_tells(&told, "MONOTONIC_USEC=");
+    assert_tells(&manager.told(), "READY=1");
+    assert_eq!((get(front, "/before"), get(front, "/after")), (Some(404), Some(200)));
+    process.signal(Signal::TERM);
+    assert_tells(&manager.told(), "STOPPING=1");
+    assert_eq!(process.ended().code(), Some(0));
+}
+
+#[test]
+fn a_watchdog_is_told_that_all_is_well() {
+    let folder = Folder::new("watchdog");
+    let manager = Manager::new(&folder);
+    folder.configure(&text(free(), "/", ""));
+    let _process = Process::start(&folder, &[], |command| {
+        command.env("NOTIFY_SOCKET", &manager.1).env("WATCHDOG_USEC", "200000");
+    });
+    let mut beats = 0;
+    while beats < 3 {
+        let mut buffer = [0; 4096];
+        let length = manager.0.recv(&mut buffer).expect("the manager is told something");
+        beats += usize::from(buffer[..length].trim_ascii() == b"WATCHDOG=1");
+    }
+}
+
+#[test]
+fn a_reload_with_mistakes_is_reported_and_changes_nothing() {
+    let folder = Folder::new("mistakes");
+    let (manager, front) = (Manager::new(&folder), free());
+    folder.configure(&text(front, "/", ""));
+    let mut process = Process::start(&folder, &[], |command| {
+        command.env("NOTIFY_SOCKET", &manager.1);
+    });
+    assert_tells(&manager.told(), "READY=1");
+    folder.configure(&text(front, "/", "max-conections 3"));
+    process.signal(Signal::HUP);
+    assert_tells(&manager.told(), "RELOADING=1");
+    let told = manager.told();
+    assert_tells(&told, "READY=1");
+    assert_tells(&told, "STATUS=accepting connections; the last reload failed");
+    let errors = process.errors();
+    assert!(errors.contains("max-conections") && errors.contains("max-connections"), "{errors}");
+    eventually("the log tells of it", || process.errors().contains("reload_failed").then_some(()));
+    assert_eq!(get(front, "/"), Some(200));
+    process.signal(Signal::INT);
+    assert_eq!(process.ended().code(), Some(0));
+}
+
+#[test]
+fn sockets_of_a_service_manager_are_adopted_and_who_waits_there_is_served() {
+    let folder = Folder::new("activation");
+    let socket = TcpListener::bind("127.0.0.1:0").unwrap();
+    let front = socket.local_addr().unwrap();
+    folder.configure(&text(front, "/", ""));
+    // Before there is any gateway.
+    let mut early = TcpStream::connect(front).unwrap();
+    ask(&mut early, "/");
+    let mut command = Command::new("sh");
+    let script = r#"exec 3<&0 0</dev/null; LISTEN_PID=$$ LISTEN_FDS=1 exec "$0" run "$1""#;
+    command.args(["-c", script, env!("CARGO_BIN_EXE_framegate")]).arg(folder.file("framegate.kdl"));
+    let mut process = Process::spawn(&folder, command, |command| {
+        command.stdin(OwnedFd::from(socket));
+    });
+    assert_eq!(status(&mut early), 200);
+    for _ in 0..20 {
+        assert_eq!(get(front, "/"), Some(200), "both workers accept from the one socket");
+    }
+    process.signal(Signal::TERM);
+    assert_eq!(process.ended().code(), Some(0));
+}
+
+#[test]
+fn files_are_watched_where_that_is_asked_for() {
+    let folder = Folder::new("watched");
+    let front = free();
+    folder.configure(&text(front, "/1", "auto-reload true"));
+    let process = Process::start(&folder, &[], |_| {});
+    eventually("it serves", || get(front, "/1"));
+    for (before, after) in [("/1", "/2"), ("/2", "/3")] {
+        folder.configure(&text(front, after, "auto-reload true"));
+        eventually("the new route is there", || (get(front, after) == Some(200)).then_some(()));
+        assert_eq!(get(front, before), Some(404));
+    }
+    // Mistakes are told of, and watched on.
+    folder.configure("listeners {");
+    eventually("the mistake is reported", || process.errors().contains("reload_failed").then_some(()));
+    folder.configure(&text(front, "/4", ""));
+    eventually("the new route is there", || (get(front, "/4") == Some(200)).then_some(()));
+}
+
+#[test]
+fn a_newer_process_takes_over_while_clients_connect() {
+    let folder = Folder::new("succession");
+    let (manager, front) = (Manager::new(&folder), free());
+    let server = format!("take-over \"{}\"", folder.file("take-over.sock").display());
+    folder.configure(&text(front, "/", &server));
+    let environment = |command: &mut Command| {
+        command.env("NOTIFY_SOCKET", &manager.1);
+    };
+    // There is nobody yet, which is told and no failure.
+    let mut old = Process::start(&folder, &["--take-over"], environment);
+    assert_tells(&manager.told(), "READY=1");
+    assert!(old.errors().contains("nobody listens at"), "{}", old.errors());
+    let mut new = None;
+    for _ in 0..2 {
+        let storm = thread::spawn(move || {
+            for _ in 0..300 {
+                let status = get(front, "/").expect("somebody listens at any time");
+                assert!([200, 503].contains(&status), "{status}");
+            }
+        });
+        let newer = Process::start(&folder, &["--take-over"], environment);
+        assert_eq!(old.ended().code(), Some(0));
+        storm.join().expect("nobody was refused");
+        let (mut is_ready, mut is_stopping) = (false, false);
+        while !is_ready || !is_stopping {
+            let told = manager.told();
+            is_ready |= told.contains(&format!("MAINPID={}", newer.child.id()));
+            is_stopping |= told.contains(&"STOPPING=1".to_owned());
+        }
+        old = newer;
+        new = Some(());
+    }
+    assert!(new.is_some());
+    assert_eq!(get(front, "/"), Some(200));
+    old.signal(Signal::TERM);
+    assert_eq!(old.ended().code(), Some(0));
+    assert!(!folder.file("take-over.sock").exists());
+}
+
+#[test]
+fn to_take_over_a_path_must_be_given() {
+    let folder = Folder::new("pathless");
+    folder.configure(&text(free(), "/", ""));
+    let mut process = Process::start(&folder, &["--take-over"], |_| {});
+    assert_eq!(process.ended().code(), Some(1));
+    let errors = process.errors();
+    assert!(errors.contains("the file has no take-over path"), "{errors}");
+}

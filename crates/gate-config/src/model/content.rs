@@ -1,0 +1,150 @@
+//! What a configuration says, told apart from how it is written: whether two mean the same, and
+//! which files outside its own text they speak of. Comments, blanks and the order of files are no
+//! part of it, nor is a place in a text.
+
+use std::fmt;
+use std::fs;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::path::Path;
+
+use super::{Config, Identity, Listener, Upstream};
+
+/// Tells two contents apart. Equal ones have equal fingerprints in every process of one build.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Fingerprint(u64);
+
+impl fmt::Display for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}", self.0)
+    }
+}
+
+/// The fingerprint of `part` of a configuration, and of what stands in `files`. A file that
+/// cannot be read has none of the contents that it can have.
+pub fn fingerprint<'a>(part: &impl fmt::Debug, files: impl IntoIterator<Item = &'a Path>) -> Fingerprint {
+    let mut hasher = DefaultHasher::new();
+    // All types of the model print all that they hold, but for secrets and places.
+    format!("{part:?}").hash(&mut hasher);
+    for file in files {
+        file.hash(&mut hasher);
+        fs::read(file).ok().hash(&mut hasher);
+    }
+    Fingerprint(hasher.finish())
+}
+
+impl Config {
+    /// The fingerprint of all of it and of the files that it names.
+    #[must_use]
+    pub fn fingerprint(&self) -> Fingerprint {
+        let mut hasher = DefaultHasher::new();
+        fingerprint(self, self.files()).0.hash(&mut hasher);
+        // A secret does not print itself.
+        let token = self.admin.as_ref().and_then(|admin| admin.token.as_ref());
+        token.map(|token| token.value.reveal()).hash(&mut hasher);
+        Fingerprint(hasher.finish())
+    }
+
+    /// The files that are read when it begins to run: certificates, keys, revocation lists, tokens.
+    #[must_use]
+    pub fn files(&self) -> Vec<&Path> {
+        let mut files = Vec::new();
+        files.extend(self.listeners.iter().flat_map(Listener::files));
+        files.extend(self.upstreams.iter().flat_map(Upstream::files));
+        files.extend(self.admin.iter().filter_map(|admin| Some(&*admin.token_file.as_ref()?.value)));
+        files.sort_unstable();
+        files.dedup();
+        files
+    }
+}
+
+impl Listener {
+    /// The files that are read for it: certificates, keys and revocation lists.
+    #[must_use]
+    pub fn files(&self) -> Vec<&Path> {
+        let mut files = Vec::new();
+        if let Some(tls) = &self.tls {
+            files.extend(of_identity(&tls.identity));
+            files.extend(tls.sni.iter().flat_map(|sni| of_identity(&sni.identity)));
+            files.extend(tls.ca_file.iter().chain(&tls.crl_files).map(|file| &*file.value));
+        }
+        files
+    }
+}
+
+impl Upstream {
+    /// The files that are read for it: certificates and keys.
+    #[must_use]
+    pub fn files(&self) -> Vec<&Path> {
+        let mut files: Vec<&Path> = self.tls.ca_file.iter().map(|file| &*file.value).collect();
+        files.extend(self.tls.identity.iter().flat_map(of_identity));
+        files
+    }
+}
+
+fn of_identity(identity: &Identity) -> [&Path; 2] {
+    [&identity.cert_file.value, &identity.key_file.value]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(text: &str) -> Config {
+        crate::parse("test.kdl", text).expect("a configuration without mistakes").config
+    }
+
+    const PLAIN: &str = r#"listeners { listener "a" { address "127.0.0.1:80" } }
+        upstreams { upstream "u" { target "10.0.0.1:1" } }
+        routes { route "r" { matches { path-regex "^/a[0-9]+$" }; upstream "u" } }"#;
+
+    #[test]
+    fn what_means_the_same_has_the_same_fingerprint() {
+        let plain = config(PLAIN).fingerprint();
+        assert_eq!(config(&format!("// a comment\n\n{PLAIN}\n\n")).fingerprint(), plain);
+        assert_eq!(
+            config(&PLAIN.replace("; upstream \"u\"", "\nupstream \"u\"; priority 50")).fingerprint(),
+            plain
+        );
+    }
+
+    #[test]
+    fn whatever_means_something_else_has_another() {
+        let plain = config(PLAIN).fingerprint();
+        for (from, to) in [
+            ("[0-9]+", "[0-9]*"),
+            ("127.0.0.1:80", "127.0.0.1:81"),
+            ("10.0.0.1:1", "10.0.0.1:2"),
+            ("\"r\"", "\"s\""),
+            ("upstream \"u\" }", "upstream \"u\"; websocket { max-connections 3 } }"),
+            ("upstream \"u\" }", "upstream \"u\"; websocket { max-frame-size \"1KB\" } }"),
+            ("listeners", "server { drain { close-reason \"x\" } }\nlisteners"),
+        ] {
+            assert!(PLAIN.contains(from), "{from}");
+            assert_ne!(config(&PLAIN.replace(from, to)).fingerprint(), plain, "{from} {to}");
+        }
+    }
+
+    #[test]
+    fn secrets_count_though_they_do_not_print_themselves() {
+        let with = |token: &str| config(&format!("{PLAIN}\nadmin {{ token \"{token}\" }}")).fingerprint();
+        assert_ne!(with("0123456789abcdef"), with("0123456789abcdeg"));
+    }
+
+    #[test]
+    fn the_contents_of_files_count() {
+        let folder = std::env::temp_dir().join(format!("framegate-content-{}", std::process::id()));
+        fs::create_dir_all(&folder).expect("a folder");
+        let file = folder.join("a.pem");
+        let of = |content: Option<&str>| {
+            if let Some(content) = content {
+                fs::write(&file, content).expect("a file");
+            }
+            fingerprint(&"x", [&*file])
+        };
+        let (missing, first, second) = (of(None), of(Some("1")), of(Some("2")));
+        assert_ne!(missing, first);
+        assert_ne!(first, second);
+        assert_eq!(of(Some("1")), first);
+        fs::remove_dir_all(&folder).expect("it was made");
+    }
+}

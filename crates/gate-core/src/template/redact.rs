@@ -1,0 +1,113 @@
+//! What is kept out of logs: values of parameters of the query, of cookies and of header
+//! fields, by their names. Names are compared without regard to case, and parameters' decoded,
+//! so that no spelling of a name brings its value into a log.
+
+use std::borrow::Cow;
+
+/// The names of which the values are not told.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Redaction {
+    /// Parameters of the query.
+    pub arguments: Vec<String>,
+    /// Cookies.
+    pub cookies: Vec<String>,
+    /// Header fields.
+    pub headers: Vec<String>,
+}
+
+/// What stands in the place of a value that is not told.
+pub(super) const HIDDEN: &str = "***";
+
+impl Redaction {
+    /// Whether a parameter of this name, as it was sent, is hidden. `token[]` is `token` to
+    /// many backends.
+    pub(super) fn hides_argument(&self, sent: &str) -> bool {
+        let decoded = decode(sent, Plus::IsBlank);
+        let name = decoded.split(|byte| *byte == b'[').next().unwrap_or_default();
+        self.arguments.iter().any(|hidden| hidden.as_bytes().eq_ignore_ascii_case(name))
+    }
+
+    pub(super) fn hides_cookie(&self, name: &str) -> bool {
+        self.cookies.iter().any(|hidden| hidden.eq_ignore_ascii_case(name.trim()))
+    }
+
+    /// Whether a field of this name, in lower case with hyphens, is hidden.
+    pub(super) fn hides_header(&self, name: &str) -> bool {
+        self.headers.iter().any(|hidden| hidden.eq_ignore_ascii_case(name))
+    }
+
+    /// A query without the values that are hidden.
+    pub(super) fn query<'a>(&self, query: &'a str) -> Cow<'a, str> {
+        if self.arguments.is_empty() {
+            return Cow::Borrowed(query);
+        }
+        // Some backends part parameters at semicolons too.
+        let pieces = query.split_inclusive(['&', ';']).map(|piece| {
+            let (parameter, end) = match piece.strip_suffix(['&', ';']) {
+                Some(parameter) => piece.split_at(parameter.len()),
+                None => (piece, ""),
+            };
+            match parameter.split_once('=') {
+                Some((name, _)) if self.hides_argument(name) => Cow::Owned(format!("{name}={HIDDEN}{end}")),
+                Some(_) | None => Cow::Borrowed(piece),
+            }
+        });
+        Cow::Owned(pieces.collect())
+    }
+
+    /// A request target or another address, of which the query is without those values.
+    pub(super) fn target<'a>(&self, target: &'a str) -> Cow<'a, str> {
+        match target.split_once('?') {
+            Some((path, query)) if !self.arguments.is_empty() => {
+                Cow::Owned(format!("{path}?{}", self.query(query)))
+            }
+            Some(_) | None => Cow::Borrowed(target),
+        }
+    }
+
+    /// A Cookie field without the values that are hidden.
+    pub(super) fn cookie_field<'a>(&self, field: &'a str) -> Cow<'a, str> {
+        if self.cookies.is_empty() {
+            return Cow::Borrowed(field);
+        }
+        let cookies = field.split(';').map(|cookie| match cookie.split_once('=') {
+            Some((name, _)) if self.hides_cookie(name) => format!("{name}={HIDDEN}"),
+            Some(_) | None => cookie.to_owned(),
+        });
+        Cow::Owned(cookies.collect::<Vec<_>>().join(";"))
+    }
+}
+
+/// What a `+` stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Plus {
+    /// A blank, in queries.
+    IsBlank,
+    /// Itself, in paths.
+    IsPlus,
+}
+
+/// The octets that escapes stand for; what only looks like one stands for itself.
+pub(super) fn decode(encoded: &str, plus: Plus) -> Vec<u8> {
+    let digit = |octet: &u8| char::from(*octet).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    let mut decoded = Vec::with_capacity(encoded.len());
+    let mut left = encoded.as_bytes();
+    while let Some((&first, rest)) = left.split_first() {
+        left = rest;
+        let escaped = match rest {
+            [high, low, behind @ ..] if first == b'%' => {
+                digit(high).zip(digit(low)).map(|(high, low)| (high << 4 | low, behind))
+            }
+            _ => None,
+        };
+        match escaped {
+            Some((octet, behind)) => {
+                decoded.push(octet);
+                left = behind;
+            }
+            None if first == b'+' && plus == Plus::IsBlank => decoded.push(b' '),
+            None => decoded.push(first),
+        }
+    }
+    decoded
+}

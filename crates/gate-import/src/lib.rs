@@ -1,0 +1,6 @@
+//! Other servers' configurations, read and written anew as Framegate's KDL.
+//!
+//! Pure: texts come in, a text comes out. Files are read by the caller ([`nginx::Files`]).
+
+mod kdl;
+pub mod nginx;

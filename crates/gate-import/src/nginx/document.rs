@@ -1,0 +1,156 @@
+//! The whole document, from all that was read.
+
+use std::iter;
+
+use crate::kdl::{Node, render};
+
+use super::arrange::{self, Place, Point};
+use super::groups::{Group, groups};
+use super::layout::Layout;
+use super::limits::Zones;
+use super::notes::Notes;
+use super::paths::Paths;
+use super::process::{left_out, process};
+use super::routes::Writer;
+use super::server::{Reader, Server};
+use super::upstreams::Upstreams;
+use super::{Counts, Options, listeners};
+
+/// Writes the document.
+pub(super) fn document(
+    layout: &Layout<'_>,
+    options: &Options,
+    name: &str,
+    notes: &mut Notes<'_>,
+) -> (String, Counts) {
+    let paths = &Paths::new(options);
+    let mut comments = left_out(layout, notes);
+    let mut process = process(layout, paths, notes);
+    comments.append(&mut process.comments);
+    let blocks = || layout.shared("upstream");
+    let zones = Zones::new(layout.shared("limit_conn_zone").chain(layout.shared("limit_req_zone")));
+    let mut reader = Reader { zones, upstreams: Upstreams::new(blocks()), paths, notes: &mut *notes };
+    let chosen = layout.servers.iter();
+    let mut servers: Vec<Server<'_>> = chosen.map(|block| reader.server(block.clone())).collect();
+    let mut upstreams = reader.upstreams;
+    if let Some(address) = &options.listen {
+        servers.retain(|server| server.listens.iter().any(|listen| listen.address == address.0));
+        for server in &mut servers {
+            server.listens.retain(|listen| listen.address == address.0);
+        }
+    }
+    comments.extend(upstreams.add_unused(blocks(), notes));
+    let mut points = arrange::points(&servers);
+    hold_unverified(&mut servers, &points, notes);
+    let places = arrange::places(&servers, &mut points);
+    comments.extend(spread(&servers, &places, notes));
+    let limit = shared_limit(&servers, &places);
+    process.server.extend(limit.map(max_connections));
+    let body_size = process.limits.first().cloned();
+    let mut writer = Writer::new(body_size, &mut *notes);
+    writer.is_limit_shared = limit.is_some();
+    writer.has_several = servers.len() > 1;
+    let groups = groups(&servers, &places);
+    let placed = servers.iter().zip(&places).enumerate();
+    let write = |(number, (server, place))| {
+        let groups: Vec<&Group> = groups.iter().filter(|group| group.server == number).collect();
+        writer.server(server, place, &groups)
+    };
+    let is_lost: Vec<bool> = placed.map(write).collect();
+    let (frame_logs, routes) = (writer.frame_logs.nodes(), writer.nodes);
+    for point in &mut points {
+        // What would answer there is meant for other addresses.
+        point.is_on &= !point.servers.iter().all(|number| is_lost.get(*number) == Some(&true));
+    }
+    let listeners = listeners::nodes(&points, &servers, paths, notes);
+    let upstreams = upstreams.nodes();
+    let counts =
+        Counts { listeners: count(&listeners), routes: count(&routes), upstreams: count(&upstreams) };
+    let logging = (!process.logging.is_empty()).then(|| vec![Node::new("logging").block(process.logging)]);
+    let blocks = [
+        ("server", process.server),
+        ("limits", process.limits),
+        ("listeners", listeners),
+        ("routes", routes),
+        ("frame-logs", frame_logs),
+        ("upstreams", upstreams),
+        ("observability", logging.unwrap_or_default()),
+    ];
+    let blocks = blocks.into_iter().filter(|(_, nodes)| !nodes.is_empty());
+    let blocks = blocks.map(|(name, nodes)| Node::new(name).block(nodes).apart());
+    let nodes: Vec<Node> = iter::once(head(name, &servers)).chain(remark(comments)).chain(blocks).collect();
+    (render(&nodes), counts)
+}
+
+fn head(name: &str, servers: &[Server<'_>]) -> Node {
+    let mut lines = vec![format!(
+        "Made from {name} by `framegate import nginx`. Lines that begin with `nginx` tell what is different or left out; \
+         what `/-` stands before is switched off."
+    )];
+    if servers.is_empty() {
+        lines.push(
+            "There was no server in it, so it has no listener: it is for another file to include.".to_owned(),
+        );
+    }
+    Node::remark(lines).apart()
+}
+
+fn remark(comments: Vec<String>) -> Option<Node> {
+    (!comments.is_empty()).then(|| Node::remark(comments).apart())
+}
+
+/// Nodes that are not switched off.
+fn count(nodes: &[Node]) -> usize {
+    nodes.iter().filter(|node| !node.is_off() && !node.is_remark()).count()
+}
+
+/// Whether clients show certificates is asked before anybody knows for which server, and
+/// Framegate asks all at a listener or nobody. A server that needs them must not be open.
+fn hold_unverified(servers: &mut [Server<'_>], points: &[Point], notes: &mut Notes<'_>) {
+    let verifying = |server: &Server<'_>| {
+        server.block.scope.find("ssl_verify_client").is_some_and(|directive| directive.value() == "on")
+    };
+    let verifies: Vec<bool> = servers.iter().map(verifying).collect();
+    let is_asked =
+        |point: &Point| point.servers.first().and_then(|first| verifies.get(*first)).copied() == Some(true);
+    for (number, server) in servers.iter_mut().enumerate() {
+        let mut at = points.iter().filter(|point| point.is_tls && point.servers.contains(&number));
+        let is_open = verifies.get(number) == Some(&true) && at.any(|point| !is_asked(point));
+        if let Some(directive) = server.block.scope.find("ssl_verify_client").filter(|_| is_open) {
+            let why = "the first server at the address does not ask for certificates, and it decides for the listener";
+            server.hold(directive, why, notes);
+        }
+    }
+}
+
+/// Tells that servers at different addresses share the listeners.
+fn spread(servers: &[Server<'_>], places: &[Place], notes: &mut Notes<'_>) -> Option<String> {
+    let is_on = |place: &Place| matches!(place, Place::On(_));
+    let mut on = servers.iter().zip(places).filter(|(server, place)| is_on(place) && server.works());
+    let addresses = |server: &Server<'_>| {
+        let mut addresses: Vec<_> = server.listens.iter().map(|listen| listen.address.text()).collect();
+        addresses.sort_unstable();
+        addresses
+    };
+    let (first, _) = on.next()?;
+    let (other, _) = on.find(|(server, _)| addresses(server) != addresses(first))?;
+    let what = "it is at other addresses than the first server. Routes answer at all listeners; only hosts keep these \
+                servers apart";
+    Some(notes.differs(other.block.directive?, what))
+}
+
+/// `ws_max_connections`, if it is the same for all sessions that there can be.
+fn shared_limit(servers: &[Server<'_>], places: &[Place]) -> Option<u64> {
+    let is_on = |(_, place): &(&Server<'_>, &Place)| matches!(place, Place::On(_));
+    let sessions = |server: &Server<'_>| server.is_proxying() || server.module.is_used;
+    let on = servers.iter().zip(places).filter(is_on).filter(|(server, _)| sessions(server));
+    let limits: Vec<Option<u64>> = on.map(|(server, _)| server.module.max_connections).collect();
+    let first = *limits.first()?;
+    first.filter(|_| limits.iter().all(|limit| *limit == first))
+}
+
+fn max_connections(limit: u64) -> Node {
+    let why = "nginx: ws_max_connections. Whoever comes above it gets a 101 and a Close with 1013, as from the module, \
+               whether or not frames are logged.";
+    Node::new("max-connections").number(limit).comment(why)
+}

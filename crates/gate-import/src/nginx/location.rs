@@ -1,0 +1,335 @@
+//! `location`: which paths, and in which order nginx asks.
+
+use gate_core::path::normalise;
+use regex::RegexBuilder;
+
+use crate::kdl::Node;
+
+use super::notes::Notes;
+use super::parser::Directive;
+use super::scope::Scope;
+use super::slug::slug;
+
+/// A location, wherever it was nested.
+#[derive(Clone, Debug)]
+pub(super) struct Location<'a> {
+    /// `None`: what stands in the server itself.
+    pub(super) directive: Option<&'a Directive>,
+    pub(super) scope: Scope<'a>,
+    pub(super) kind: Kind,
+    /// The path of the outermost location that it stands in.
+    pub(super) within: Option<String>,
+}
+
+/// Which paths.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// `= /path`
+    Exact(String),
+    /// `/path`, and `^~ /path`, which keeps expressions from being asked.
+    Prefix { path: String, stops: bool },
+    /// `~ expression`, and `~*`, for which the case does not count.
+    Regex(String),
+    /// `@name`
+    Named(String),
+}
+
+/// Why a prefix is also an expression.
+const BEYOND: &str = "As in nginx the path need not end there: /chatter begins with /chat. Without the next line only what \
+                      is below fits.";
+
+/// Bytes that a compiled regular expression may have in Framegate's files.
+const REGEX_SIZE_MAX: usize = 1024 * 1024;
+
+impl Kind {
+    /// Reads the arguments: `= /a`, `=/a`, `/a`.
+    fn of(directive: &Directive) -> Self {
+        let (mark, pattern) = match (directive.arg(0), directive.arg(1)) {
+            (Some(mark), Some(pattern)) => (mark, pattern),
+            (first, _) => {
+                let text = first.unwrap_or_default();
+                let mark = ["=", "^~", "~*", "~"]
+                    .into_iter()
+                    .find(|mark| text.starts_with(mark))
+                    .unwrap_or_default();
+                (mark, text.strip_prefix(mark).unwrap_or(text))
+            }
+        };
+        match mark {
+            "=" => Self::Exact(pattern.to_owned()),
+            "~" => Self::Regex(pattern.to_owned()),
+            "~*" => Self::Regex(format!("(?i){pattern}")),
+            _ if pattern.starts_with('@') => Self::Named(pattern.to_owned()),
+            _ => Self::Prefix { path: pattern.to_owned(), stops: mark == "^~" },
+        }
+    }
+
+    /// For the name of the route; empty for `/`.
+    pub(super) fn slug(&self) -> String {
+        match self {
+            Self::Exact(path) => format!("{}-exact", slug(path)).trim_start_matches('-').to_owned(),
+            Self::Prefix { path, .. } => slug(path),
+            Self::Regex(text) => {
+                let slug = slug(&words(text.strip_prefix("(?i)").unwrap_or(text)));
+                if slug.is_empty() { "expression".to_owned() } else { slug }
+            }
+            Self::Named(name) => slug(name),
+        }
+    }
+
+    /// The path of a prefix.
+    fn prefix(&self) -> Option<String> {
+        match self {
+            Self::Prefix { path, .. } => Some(path.clone()),
+            Self::Exact(_) | Self::Regex(_) | Self::Named(_) => None,
+        }
+    }
+
+    /// Whether every path fits.
+    pub(super) fn is_all(&self) -> bool {
+        matches!(self, Self::Prefix { path, .. } if path == "/" || path.is_empty())
+    }
+
+    /// The conditions of a route; none for all paths.
+    ///
+    /// # Errors
+    /// No route can have them: why.
+    pub(super) fn conditions(&self) -> Result<Vec<Node>, String> {
+        match self {
+            Self::Exact(path) => Ok(vec![Node::new("path").text(&normal(path)?)]),
+            Self::Prefix { .. } if self.is_all() => Ok(Vec::new()),
+            Self::Prefix { path, .. } => {
+                let path = normal(path)?;
+                let mut nodes = vec![Node::new("path-prefix").text(&path)];
+                if !path.ends_with('/') {
+                    let any = Node::new("path-regex").text(&format!("^{}", regex::escape(&path)));
+                    nodes.push(any.comment(BEYOND));
+                }
+                Ok(nodes)
+            }
+            Self::Regex(text) => match RegexBuilder::new(text).size_limit(REGEX_SIZE_MAX).build() {
+                Ok(_) => Ok(vec![Node::new("path-regex").text(text)]),
+                Err(regex::Error::CompiledTooBig(_)) => Err("the expression is too large".to_owned()),
+                Err(_) => Err("expressions have no look-around and no back-references".to_owned()),
+            },
+            Self::Named(_) => Err("no request asks for a name".to_owned()),
+        }
+    }
+
+    /// The same without look-around, which fits at least as much; `None` where there is none.
+    pub(super) fn wider(&self) -> Option<Self> {
+        let Self::Regex(text) = self else { return None };
+        let mut wider = text.clone();
+        while let Some(start) = LOOK_AROUND.iter().find_map(|opening| wider.find(opening)) {
+            let mut depth = 0_i32;
+            let end = wider.get(start..)?.char_indices().find_map(|(at, c)| {
+                depth += match c {
+                    '(' => 1,
+                    ')' => -1,
+                    _ => 0,
+                };
+                (depth == 0).then_some(start + at)
+            })?;
+            wider.replace_range(start..=end, "");
+        }
+        (wider != *text).then_some(Self::Regex(wider))
+    }
+}
+
+/// The words in an expression, for a name.
+fn words(expression: &str) -> String {
+    let mut words = String::new();
+    let mut chars = expression.chars();
+    while let Some(c) = chars.next() {
+        let next = match c {
+            '\\' => chars.next().filter(|escaped| !escaped.is_ascii_alphanumeric()),
+            '{' | '[' => {
+                let end = if c == '{' { '}' } else { ']' };
+                chars.by_ref().find(|c| *c == end).and(None)
+            }
+            c if c.is_ascii_alphanumeric() || c == '_' => Some(c),
+            _ => None,
+        };
+        words.push(next.unwrap_or('-'));
+    }
+    words
+}
+
+/// How look-around begins.
+const LOOK_AROUND: [&str; 4] = ["(?!", "(?=", "(?<!", "(?<="];
+
+/// A path as requests are compared: nginx's are decoded, Framegate's are not.
+fn normal(path: &str) -> Result<String, String> {
+    let mut encoded = String::with_capacity(path.len());
+    for byte in path.bytes() {
+        if byte.is_ascii_alphanumeric() || b"/-._~:@!$&'()*+,;=".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            encoded.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    normalise(&encoded).map(|path| path.into_owned()).map_err(|fault| fault.to_string())
+}
+
+/// All locations of a server, those in others included, in the order in which nginx asks
+/// expressions: those in the fitting location first.
+pub(super) fn locations<'a>(
+    scope: &Scope<'a>,
+    comments: &mut Vec<String>,
+    notes: &mut Notes<'_>,
+) -> Vec<Location<'a>> {
+    let mut all = Vec::new();
+    for directive in scope.own().iter().filter(|directive| directive.is("location")) {
+        let location = Location {
+            directive: Some(directive),
+            scope: scope.inner(directive.children()),
+            kind: Kind::of(directive),
+            within: None,
+        };
+        let mut inner = Vec::new();
+        nested(&location, &mut inner, comments, notes);
+        all.push((0, location));
+        all.extend(inner.into_iter().map(|location| (1, location)));
+    }
+    let paths: Vec<String> = all
+        .iter()
+        .filter(|(depth, _)| *depth == 0)
+        .filter_map(|(_, location)| location.kind.prefix())
+        .collect();
+    for (_, location) in all.iter().filter(|(depth, _)| *depth > 0) {
+        comments.extend(beyond(location, &paths, notes));
+    }
+    // Only expressions are asked in their order, and those in a block before those around it.
+    all.sort_by_key(|(depth, location)| !(*depth > 0 && matches!(location.kind, Kind::Regex(_))));
+    all.into_iter().map(|(_, location)| location).collect()
+}
+
+/// An expression within a block is not asked by nginx where a longer prefix fits.
+fn beyond(location: &Location<'_>, paths: &[String], notes: &mut Notes<'_>) -> Option<String> {
+    let (Kind::Regex(_), Some(outer)) = (&location.kind, &location.within) else { return None };
+    let longer = paths.iter().find(|path| path.starts_with(&**outer) && path.len() > outer.len())?;
+    let what = format!("nginx does not ask it below `{longer}`, Framegate does");
+    location.directive.map(|directive| notes.differs(directive, &what))
+}
+
+fn nested<'a>(
+    outer: &Location<'a>,
+    found: &mut Vec<Location<'a>>,
+    comments: &mut Vec<String>,
+    notes: &mut Notes<'_>,
+) {
+    for directive in outer.scope.own().iter().filter(|directive| directive.is("location")) {
+        let kind = match (&outer.kind, Kind::of(directive)) {
+            (Kind::Prefix { path, .. }, Kind::Regex(text)) => within(path, &text).map(Kind::Regex),
+            (Kind::Prefix { .. }, kind @ (Kind::Exact(_) | Kind::Prefix { .. })) => Some(kind),
+            (Kind::Regex(_) | Kind::Exact(_) | Kind::Named(_), _) | (Kind::Prefix { .. }, Kind::Named(_)) => {
+                None
+            }
+        };
+        let Some(kind) = kind else {
+            comments.push(
+                notes.none(directive, "a route has one condition for the path, and this would need two"),
+            );
+            continue;
+        };
+        let within = outer.within.clone().or_else(|| outer.kind.prefix());
+        let scope = outer.scope.inner(directive.children());
+        let location = Location { directive: Some(directive), scope, kind, within };
+        found.push(location.clone());
+        nested(&location, found, comments, notes);
+    }
+}
+
+/// An expression for the paths below a prefix that fit another expression.
+fn within(prefix: &str, text: &str) -> Option<String> {
+    let (flags, text) = text.strip_prefix("(?i)").map_or(("", text), |rest| ("(?i)", rest));
+    let literal = regex::escape(prefix);
+    if text.starts_with('^') {
+        let goes_on =
+            text.strip_prefix('^').is_some_and(|rest| rest.starts_with(prefix) || rest.starts_with(&literal));
+        return (goes_on && !text.contains('|')).then(|| format!("{flags}{text}"));
+    }
+    let exactly =
+        |literal: &str| if flags.is_empty() { literal.to_owned() } else { format!("(?-i:{literal})") };
+    match literal.strip_suffix('/').filter(|_| text.starts_with('/')) {
+        Some(parent) => Some(format!("{flags}^{}(?:/.*)?(?:{text})", exactly(parent))),
+        None => Some(format!("{flags}^{}.*(?:{text})", exactly(&literal))),
+    }
+}
+
+/// How much higher than the priority of its server that of a location is, for nginx's order:
+/// exact paths, then prefixes that stop, then expressions, then other prefixes. Without both
+/// a stop and an expression Framegate's own order is the same.
+pub(super) fn ranks(kinds: &[&Kind]) -> Vec<u64> {
+    let stops: Vec<&str> = kinds
+        .iter()
+        .filter_map(|kind| match kind {
+            Kind::Prefix { path, stops: true } => Some(&**path),
+            Kind::Prefix { .. } | Kind::Exact(_) | Kind::Regex(_) | Kind::Named(_) => None,
+        })
+        .collect();
+    let has_expressions = kinds.iter().any(|kind| matches!(kind, Kind::Regex(_)));
+    let rank = |kind: &Kind| match kind {
+        _ if stops.is_empty() || !has_expressions => 0,
+        Kind::Exact(_) => 20,
+        // A longer prefix goes before the one that stops.
+        Kind::Prefix { path, .. } if stops.iter().any(|stop| path.starts_with(stop)) => 10,
+        Kind::Prefix { .. } | Kind::Regex(_) | Kind::Named(_) => 0,
+    };
+    kinds.iter().map(|kind| rank(kind)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use regex::Regex;
+
+    use super::{Kind, normal, ranks, within};
+
+    fn prefix(path: &str, stops: bool) -> Kind {
+        Kind::Prefix { path: path.to_owned(), stops }
+    }
+
+    #[test]
+    fn paths_are_compared_in_their_normal_form() {
+        for (path, expected) in [
+            ("/chat", Ok("/chat")),
+            ("/a b", Ok("/a%20b")),
+            ("/ä", Ok("/%C3%A4")),
+            ("/a/../b", Ok("/b")),
+            ("/100%", Ok("/100%25")),
+            ("chat", Err("the path does not begin with `/`")),
+            ("/a\\b", Err("the path has a `\\` or `%5C`, which some backends take for a `/`")),
+        ] {
+            assert_eq!(normal(path), expected.map(str::to_owned).map_err(str::to_owned), "{path}");
+        }
+    }
+
+    #[test]
+    fn expressions_in_a_prefix_fit_only_below_it() {
+        for (outer, text, fits, others) in [
+            ("/a/", r"\.php$", ["/a/x.php", "/a/b/y.php"], ["/b/x.php", "/a/x.txt"]),
+            ("/a/", "/b$", ["/a/b", "/a/x/b"], ["/ax/b", "/b"]),
+            ("/a", "^/a/b", ["/a/b", "/a/bc"], ["/b/a/b", "/a/c"]),
+            ("/a/", r"(?i)\.PHP$", ["/a/x.php", "/a/x.PHP"], ["/A/x.php", "/b/x.php"]),
+        ] {
+            let regex = Regex::new(&within(outer, text).expect(text)).expect(text);
+            for path in fits {
+                assert!(regex.is_match(path), "{path} fits {regex}");
+            }
+            for path in others {
+                assert!(!regex.is_match(path), "{path} does not fit {regex}");
+            }
+        }
+        assert_eq!(within("/a", "^/b"), None);
+        assert_eq!(within("/a", "^/a/x|y"), None);
+    }
+
+    #[test]
+    fn ranks_stand_only_where_the_order_would_differ() {
+        let (exact, regex) = (Kind::Exact("/a".to_owned()), Kind::Regex("x".to_owned()));
+        let (stop, longer, plain) = (prefix("/a/", true), prefix("/a/b/", false), prefix("/", false));
+        assert_eq!(ranks(&[&exact, &regex, &stop, &longer, &plain]), [20, 0, 10, 10, 0]);
+        assert_eq!(ranks(&[&exact, &stop, &plain]), [0, 0, 0], "no expression could come before");
+        assert_eq!(ranks(&[&exact, &regex, &plain]), [0, 0, 0], "no prefix stops");
+    }
+}

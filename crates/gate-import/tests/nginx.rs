@@ -1,0 +1,81 @@
+//! What nginx's configurations come to: each `testdata/import/nginx/NAME.conf` with its
+//! `NAME.kdl`, and the notes in `NAME.txt`.
+//!
+//! `UPDATE_EXPECTED=1 cargo test -p gate-import --test nginx` writes what they come to; read
+//! the difference before it is kept.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use gate_import::nginx::{Files, Options, Source, import};
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata/import/nginx")
+}
+
+/// Reads what is in the folder, by its name.
+struct Folder;
+
+impl Files for Folder {
+    fn find(&mut self, pattern: &str) -> Result<Vec<Source>, String> {
+        let text = fs::read_to_string(folder().join(pattern))
+            .map_err(|_missing| "there is no such file".to_owned())?;
+        Ok(vec![Source { name: pattern.to_owned(), text: text.into() }])
+    }
+}
+
+fn inputs() -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder()).expect("the folder is kept in the repository");
+    let paths = entries.map(|entry| entry.expect("it can be listed").path());
+    let mut inputs: Vec<_> =
+        paths.filter(|path| path.extension().is_some_and(|extension| extension == "conf")).collect();
+    inputs.sort_unstable();
+    assert!(inputs.len() > 10, "{inputs:?}");
+    inputs
+}
+
+fn source(path: &Path) -> Source {
+    let name = path.file_name().and_then(|name| name.to_str()).expect("a name in UTF-8").to_owned();
+    Source { name, text: fs::read_to_string(path).expect("a text in UTF-8").into() }
+}
+
+#[test]
+fn golden_configurations_come_to_what_is_expected() {
+    let mut differing = Vec::new();
+    for path in inputs() {
+        let imported = match import(source(&path), &mut Folder, &Options::default()) {
+            Ok(imported) => imported,
+            Err(error) => panic!("{}", error.one_line()),
+        };
+        let notes: String = imported.notes.iter().map(|note| format!("{:?} {note}\n", note.kind)).collect();
+        for (extension, found) in [("kdl", imported.kdl), ("txt", notes)] {
+            let expected_at = path.with_extension(extension);
+            if std::env::var_os("UPDATE_EXPECTED").is_some() {
+                fs::write(&expected_at, &found).expect("it can be written");
+            }
+            if fs::read_to_string(&expected_at).unwrap_or_default() != found {
+                differing.push(format!("{}:\n{found}", expected_at.display()));
+            }
+        }
+    }
+    assert!(differing.is_empty(), "these differ from what is expected:\n{}", differing.join("\n"));
+}
+
+#[test]
+fn what_is_written_can_be_read() {
+    let mut wrong = Vec::new();
+    for path in inputs() {
+        let Ok(imported) = import(source(&path), &mut Folder, &Options::default()) else { continue };
+        // A file without a server is a part of another one.
+        let rest = if imported.counts.listeners == 0 {
+            "listeners { listener \"a\" { address \"127.0.0.1:1\" } }"
+        } else {
+            ""
+        };
+        if let Err(failed) = gate_config::parse("imported.kdl", &format!("{}{rest}", imported.kdl)) {
+            let lines: Vec<_> = failed.diagnostics.iter().map(|diagnostic| diagnostic.one_line()).collect();
+            wrong.push(format!("{}:\n{}", path.display(), lines.join("\n")));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+}

@@ -1,0 +1,36 @@
+//! The operator's desk: what can be asked and ordered over the admin listener, by HTTP and JSON.
+//!
+//! It runs on the thread beside the workers and asks them by their mailboxes. What changes
+//! something is told to the error log, with who asked for it.
+
+mod api;
+mod door;
+mod fault;
+mod sessions;
+mod wish;
+
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+
+use crate::control::Controls;
+use crate::observe::exposition::Sources;
+use crate::observe::writer::Records;
+use crate::runtime::Command;
+use crate::site::serve::{self, Lifeline, Listener};
+
+pub(crate) use door::Door;
+
+/// What there is to ask, whatever the configuration.
+pub(crate) struct Desk {
+    pub(crate) sources: Arc<Sources>,
+    pub(crate) records: Records,
+    /// Weak: the gateway alone keeps workers going.
+    pub(crate) workers: Vec<mpsc::WeakSender<Command>>,
+    pub(crate) controls: Controls,
+}
+
+/// Serves for ever whom the door lets in.
+pub(crate) async fn serve(listener: Listener, desk: Arc<Desk>, door: Door, line: Lifeline) {
+    serve::serve(listener, Arc::new(api::Api { desk, door }), line).await;
+}

@@ -1,0 +1,117 @@
+//! Who is let in: limits of connections and of how fast they come, in the process, at a listener
+//! and on a route, and the buckets that sessions' frames are counted in.
+//!
+//! Counts and buckets are carried from one configuration to the next by name; the limits they are
+//! held against are those of the configuration that a request sees. So a reload loses no count, and
+//! a reload that fails has changed nothing.
+
+mod buckets;
+mod full;
+mod key;
+mod meters;
+mod scope;
+mod seats;
+mod shards;
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use gate_config::model::Config;
+use gate_core::ids::RouteId;
+use gate_core::rate::Meter;
+
+use full::Area;
+pub(crate) use full::Full;
+pub(crate) use scope::Seated;
+
+use crate::upstream::wish::Ask;
+use meters::RouteMeters;
+use scope::Scope;
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Admission {
+    process: Scope,
+    /// By name: a connection may have come to a listener that a later configuration has elsewhere.
+    listeners: HashMap<Arc<str>, Scope>,
+    /// By [`RouteId`].
+    routes: Vec<Route>,
+}
+
+#[derive(Debug)]
+struct Route {
+    id: Arc<str>,
+    scope: Scope,
+    meters: RouteMeters,
+}
+
+impl Admission {
+    /// What `config` asks for, with the counts and buckets of `previous`.
+    pub(crate) fn new(config: &Config, previous: Option<&Self>, now: Instant) -> Self {
+        let before: HashMap<&str, &Route> =
+            previous.iter().flat_map(|previous| &previous.routes).map(|route| (&*route.id, route)).collect();
+        let process = previous.map(|previous| &previous.process);
+        let listener = |id: &Arc<str>| previous.and_then(|previous| previous.listeners.get(id));
+        let routes = config.routes.iter().map(|route| {
+            let before = before.get(&*route.id);
+            Route {
+                id: Arc::clone(&route.id),
+                scope: Scope::new(
+                    Area::Route,
+                    route.websocket.connections,
+                    before.map(|before| &before.scope),
+                    now,
+                ),
+                meters: RouteMeters::new(
+                    &route.websocket.rate_limits,
+                    before.map(|before| &before.meters),
+                    now,
+                ),
+            }
+        });
+        Self {
+            process: Scope::new(Area::Process, config.server.connections, process, now),
+            listeners: config
+                .listeners
+                .iter()
+                .map(|found| {
+                    let before = listener(&found.id);
+                    let scope = Scope::new(Area::Listener, found.connections, before, now);
+                    (Arc::clone(&found.id), scope)
+                })
+                .collect(),
+            routes: routes.collect(),
+        }
+    }
+
+    /// Takes all that a session of `route` needs that came to `listener`, or nothing.
+    ///
+    /// # Errors
+    /// The limit that is reached.
+    pub(crate) fn admit(
+        &self,
+        listener: &str,
+        route: RouteId,
+        client: Option<IpAddr>,
+        now: Instant,
+    ) -> Result<Seated, Full> {
+        let route = self.route(route).map(|route| &route.scope);
+        let scopes = [Some(&self.process), self.listeners.get(listener), route];
+        let client = client.map(key::network);
+        scope::take_all(scopes, client, now)
+    }
+
+    /// What the frames of a session of `route` are counted by.
+    pub(crate) fn meters(&self, route: RouteId, ask: &Ask<'_>, now: Instant) -> Box<[Meter]> {
+        self.route(route).map(|route| route.meters.of(ask, now)).unwrap_or_default()
+    }
+
+    fn route(&self, id: RouteId) -> Option<&Route> {
+        usize::try_from(id.0).ok().and_then(|index| self.routes.get(index))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,168 @@
+//! What the writers of logs do where targets are shared, go away, or take nothing.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
+
+use gate_config::model::LogFormat;
+
+use super::*;
+
+/// A file of its own for each test, gone at its end.
+struct Path(PathBuf);
+
+impl Path {
+    fn new(name: &str) -> Self {
+        Self(std::env::temp_dir().join(format!("sink-{}-{name}", std::process::id())))
+    }
+
+    fn target(&self) -> At<LogTarget> {
+        At::nowhere(LogTarget::File(self.0.clone()))
+    }
+
+    fn text(&self) -> String {
+        fs::read_to_string(&self.0).unwrap()
+    }
+}
+
+impl Drop for Path {
+    fn drop(&mut self) {
+        drop(fs::remove_file(&self.0));
+    }
+}
+
+fn lines(text: &str) -> Lines {
+    Lines { bytes: text.into(), stats: Arc::default() }
+}
+
+#[test]
+fn logs_with_one_target_have_one_writer_which_ends_with_the_last_of_them() {
+    let path = Path::new("shared");
+    let sinks = Sinks::default();
+    let first = sinks.open("a", &path.target(), None).unwrap().unwrap();
+    let second = sinks.open("b", &path.target(), None).unwrap().unwrap();
+    assert!(Arc::ptr_eq(&first, &second));
+    first.offer(lines("1\n")).unwrap();
+    drop(first);
+    second.offer(lines("2\n")).unwrap();
+    let gone = Arc::downgrade(&second);
+    drop(second);
+    assert!(gone.upgrade().is_none());
+    let again = sinks.open("a", &path.target(), None).unwrap().unwrap();
+    again.offer(lines("3\n")).unwrap();
+    sinks.finish();
+    again.offer(lines("4\n")).unwrap_err();
+    let mut told: Vec<_> = path.text().lines().map(str::to_owned).collect();
+    // The first writer may still have been at work when the second began.
+    told.sort();
+    assert_eq!(told, ["1", "2", "3"]);
+}
+
+#[test]
+fn a_log_that_is_off_goes_nowhere() {
+    let sinks = Sinks::default();
+    assert!(sinks.open("a", &At::nowhere(LogTarget::Off), None).unwrap().is_none());
+}
+
+/// A target that is full whenever it is told to be, and takes a few bytes before it is.
+struct Disk {
+    is_full: Arc<AtomicBool>,
+    written: Arc<Mutex<Vec<u8>>>,
+    takes_first: usize,
+}
+
+impl Write for Disk {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let mut written = self.written.lock().unwrap();
+        if !self.is_full.load(Ordering::SeqCst) {
+            written.extend_from_slice(bytes);
+            return Ok(bytes.len());
+        }
+        let count = std::mem::take(&mut self.takes_first).min(bytes.len());
+        if count == 0 {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        written.extend_from_slice(&bytes[..count]);
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn lines_that_are_lost_are_counted_and_told_of_once_and_that_it_goes_on_as_well() {
+    let path = Path::new("errors");
+    let sinks = Sinks::default();
+    let errors = sinks.open("error-log", &path.target(), None).unwrap().unwrap();
+    let error_log =
+        ErrorLog { sink: Arc::downgrade(&errors), stats: Arc::default(), format: LogFormat::Text };
+    sinks.complain_to(Some(error_log));
+    let (is_full, written) = (Arc::new(AtomicBool::new(true)), Arc::default());
+    let disk = Disk { is_full: Arc::clone(&is_full), written: Arc::clone(&written), takes_first: 5 };
+    let queue = Arc::new(Queue::default());
+    let voice = complaint::Voice::new(&LogTarget::Stdout, &queue, &sinks.complaints);
+    let output = Output::Stream(Box::new(disk));
+    let thread = thread::start("test", Arc::clone(&queue), output, voice).unwrap();
+    let [first, second]: [Arc<Stats>; 2] = Default::default();
+    let push = |text: &str, stats: &Arc<Stats>| {
+        queue.push(Lines { bytes: text.into(), stats: Arc::clone(stats) }).unwrap();
+    };
+    let not_written = |stats: &Stats| stats.lost()[1].1;
+    let wait_for = |stats: &Stats, lost| while not_written(stats) < lost {};
+    // Of these the first one is written, and a part of the second.
+    push("aa\nbb\ncc\n", &first);
+    wait_for(&first, 2);
+    push("dd\nee\n", &second);
+    wait_for(&second, 2);
+    is_full.store(false, Ordering::SeqCst);
+    push("ff\n", &first);
+    queue.close();
+    thread.join().unwrap();
+    assert_eq!((not_written(&first), not_written(&second)), (2, 2));
+    assert_eq!(String::from_utf8(written.lock().unwrap().clone()).unwrap(), "aa\nbbff\n");
+    sinks.finish();
+    let told = path.text();
+    let events: Vec<_> = told.lines().map(|line| line.split_once(' ').unwrap().1).collect();
+    let [lost, again] = &*events else { panic!("two records: {told}") };
+    assert!(lost.starts_with("log_not_written level=error target=\"standard output\" detail="), "{lost}");
+    assert_eq!(*again, "log_written_again level=warn target=\"standard output\" lost=4");
+}
+
+#[test]
+fn behind_a_line_that_is_not_whole_the_next_one_begins_on_its_own() {
+    let path = Path::new("torn");
+    let LogTarget::File(name) = path.target().value else { unreachable!("it is one") };
+    let mut file = file::LogFile::open(name, None).unwrap();
+    file.write(b"one\n").unwrap();
+    file.tear();
+    file.write(b"two\nthree\n").unwrap();
+    assert_eq!(path.text(), "one\n\ntwo\nthree\n");
+}
+
+#[test]
+fn many_lines_come_in_batches_and_none_is_missing() {
+    let path = Path::new("many");
+    let sinks = Sinks::default();
+    let sink = sinks.open("a", &path.target(), None).unwrap().unwrap();
+    for number in 0..5000 {
+        sink.hand_over(lines(&format!("{number} {}\n", "x".repeat(100)))).unwrap();
+    }
+    sinks.finish();
+    let text = path.text();
+    assert_eq!(text.lines().count(), 5000);
+    assert!(text.lines().enumerate().all(|(at, line)| line.starts_with(&format!("{at} x"))));
+}
+
+#[test]
+fn names_in_messages_are_those_of_targets() {
+    let target = At::nowhere(LogTarget::File("/nowhere/at/all".into()));
+    let objection = Sinks::check("frame-log a", &target).unwrap();
+    assert_eq!(
+        objection.message,
+        "the frame-log a cannot be written to /nowhere/at/all: No such file or directory (os error 2)"
+    );
+    assert_eq!(Sinks::check("a", &At::nowhere(LogTarget::Stderr)), None);
+}

@@ -1,0 +1,237 @@
+"""`framegate import nginx FILE`: what comes out is read without a word, runs, and does what nginx
+with the module was asked to do."""
+
+import asyncio
+import re
+import ssl
+from pathlib import Path
+from string import Template
+
+from backend import dial as dial_python
+from certificates import certificates
+from fetch import fetch
+from gateway import OBSERVED, Gateway, fresh
+from harness import check, equal, eventually, expect
+from processes import free_port, output_of
+from wire import TEXT, Server, dial, session
+
+NGINX = r"""
+user www-data;
+worker_processes auto;
+load_module modules/ngx_http_websocket_stat_module.so;
+events { worker_connections 1024; }
+
+http {
+    include       mime.types;
+    keepalive_timeout 65;
+    map $http_upgrade $connection_upgrade { default upgrade; '' close; }
+
+    upstream chat {
+        least_conn;
+        server 127.0.0.1:%backend weight=2;   # the one that there is
+    }
+
+    server {
+        listen 127.0.0.1:%port;
+        server_name chat.example.org *.chat.example.org;
+
+        ws_log_enabled on;
+        ws_log %log;
+        ws_log_format "$time_local: packet of type $ws_opcode from $ws_packet_source, packet size is $ws_payload_size";
+        ws_log_format open "$time_local: Connection opened by $remote_addr for \"$request\"";
+        ws_log_format close "$time_local: Connection closed";
+        ws_max_connections 2;
+        ws_conn_age 2s;
+
+        location /chat/ {
+            proxy_pass http://chat;
+            proxy_http_version 1.1;
+            proxy_set_header Upgrade $http_upgrade;
+            proxy_set_header Connection $connection_upgrade;
+            proxy_set_header Host $host;
+            proxy_read_timeout 3600s;
+        }
+        location = /old { return 301 https://example.org/; }
+        location / { root /var/www/html; index index.html; }
+    }
+
+    server {
+        listen 127.0.0.1:%tls ssl http2;
+        server_name secure.example.org;
+        ssl_certificate %cert;
+        ssl_certificate_key %key;
+        ssl_protocols TLSv1.2 TLSv1.3;
+        location / {
+            proxy_pass http://127.0.0.1:%backend;
+            proxy_set_header Upgrade $http_upgrade;
+            proxy_set_header Connection "upgrade";
+        }
+    }
+}
+"""
+
+
+class Percent(Template):
+    """nginx has dollar signs of its own."""
+
+    delimiter = "%"
+
+
+async def translate(rig, name: str, text: str) -> tuple[int, str, str, Path]:
+    """Has a text translated: exit code, what came out, what was said, the file with the text."""
+    file = rig.logs / f"{name}.nginx.conf"
+    file.write_text(text)
+    argv = [str(rig.binary), "import", "nginx", str(file)]
+    return *(await asyncio.wait_for(output_of(argv), 10)), file
+
+
+async def good(rig, name: str, text: str) -> str:
+    """What comes out of a text that is right, which `framegate check` has nothing against."""
+    code, out, error, _ = await translate(rig, name, text)
+    equal(code, 0, f"exit code of import ({error})")
+    file = rig.logs / f"{name}.imported.kdl"
+    file.write_text(out)
+    code, said, error = await output_of([str(rig.binary), "check", str(file)])
+    equal(code, 0, f"exit code of check ({said}{error}); the text is\n{out}")
+    return out
+
+
+async def run(rig, name: str, text: str) -> Gateway:
+    """A gateway that runs what came out."""
+    file = rig.logs / f"{name}.kdl"
+    logs = {kind: fresh(rig.logs / f"{name}.{kind}") for kind in ("access", "errors")}
+    file.write_text(text + Template(OBSERVED).substitute(logs))
+    return await Gateway.of_file(rig, name, file, logs)
+
+
+HOST = "Host: chat.example.org"
+
+
+@check("import nginx: a realistic file runs; limit, age and log are those that it asked for", 40)
+async def realistic(rig) -> None:
+    server = await Server().start()
+    server.scenes["/chat/room"] = server.scenes["/"]
+    made = await rig.shared(certificates)
+    cert, key = made.pair("localhost")
+    log = fresh(rig.logs / "imported.ws.log")
+    port, tls = free_port(), free_port()
+    values = {"port": port, "tls": tls, "backend": server.port, "log": log}
+    values |= {"cert": cert, "key": key}
+    out = await good(rig, "imported", Percent(NGINX).substitute(values))
+    gateway = await run(rig, "imported-run", out)
+
+    async with session(port, "/chat/room", HOST) as one, session(port, "/chat/room", HOST) as two:
+        for end in (one, two):
+            await end.send(TEXT, b"hello")
+            equal((await end.frame()).payload, b"hello", "echo")
+        third = await dial(port, "/chat/room", HOST)
+        equal(third.head.status, 101, "status")
+        frame = await third.frame()
+        equal((frame.code, frame.reason), (1013, "Try Again Later"), "what the third is told")
+        third.reset()
+        frame = await one.closes(5)
+        equal((frame.code, frame.reason), (4001, "Connection is Aged"), "at the age of 2 s")
+
+    lines = await eventually("lines", lambda: at_the_end(log))
+    stamp = r"\d\d/\w{3}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4}: "
+    frame = "packet of type 1 from {}, packet size is 5"
+    opened = r'Connection opened by 127\.0\.0\.1 for "GET /chat/room HTTP/1\.1"'
+    for what, count in (
+        (opened, 2),
+        (frame.format("client"), 2),
+        (frame.format("upstream"), 2),
+        ("Connection closed", 2),
+    ):
+        found = [line for line in lines if re.fullmatch(stamp + what, line)]
+        equal(len(found), count, f"lines like {what!r} among {lines}")
+    equal([line for line in lines if not re.match(stamp, line)], [], "other lines")
+
+    trust = ssl.create_default_context(cafile=made.path("ca.pem"))
+    async with dial_python(f"wss://localhost:{tls}/", ssl=trust, host="127.0.0.1") as client:
+        await client.send("hello")
+        equal(await client.recv(), "hello", "echo over TLS")
+    # The other host's locations do not answer here.
+    answer = await fetch(f"http://127.0.0.1:{port}/old", "-H", HOST)
+    expect(answer.status != 101, f"status {answer.status}")
+    equal(await gateway.end(), 0, "exit code")
+
+
+def at_the_end(log: Path) -> list[str]:
+    """All lines, once both sessions are over."""
+    lines = log.read_text().splitlines() if log.exists() else []
+    return lines if sum("Connection closed" in line for line in lines) == 2 else []
+
+
+@check("import nginx: what has no like here is named in a comment, with its line")
+async def comments(rig) -> None:
+    values = {"port": 1, "tls": 2, "backend": 3, "log": "ws.log", "cert": "a.pem", "key": "a.key"}
+    code, out, error, _ = await translate(rig, "comments", Percent(NGINX).substitute(values))
+    equal(code, 0, f"exit code ({error})")
+    noted = "\n".join(line for line in (out + error).splitlines() if "//" in line)
+    for word in ("return", "root", "mime.types"):
+        expect(word in out + error, f"nothing is said of {word!r}:\n{out}{error}")
+    for line in (40, 41):
+        expect(re.search(rf"\b{line}\b", noted), f"line {line} is not named:\n{noted}")
+
+
+BARE = """
+server {
+    listen 8000;
+    %directives
+    location / { proxy_pass http://127.0.0.1:9000; }
+}
+"""
+
+# Directives of the module, what must stand in what comes out, and what must not.
+DIRECTIVES = (
+    ("ws_log_enabled on; ws_log a.log; ws_log_format '$ws_opcode';", ["a.log", "$ws_opcode"], []),
+    ("log_enabled on; ws_log a.log; ws_log_format '$ws_opcode';", ["a.log", "$ws_opcode"], []),
+    ("ws_log_enabled on; ws_log a.log; ws_log_format message '$ws_opcode';", ["message"], []),
+    ("ws_log_enabled on; ws_conn_age 1s;", ['max-age "1s"'], []),
+    ("ws_log_enabled on; ws_conn_age 90m;", ["max-age"], []),
+    ("ws_log_enabled on; ws_conn_age 1h30m;", ['max-age "1h30m"'], []),
+    ("ws_log_enabled on; ws_conn_age 45;", ['max-age "45s"'], []),
+    ("ws_log_enabled on; ws_conn_age 12h;", ['max-age "12h"'], []),
+    ("ws_log_enabled on; ws_conn_age 2d;", ['max-age "2d"'], []),
+    ("ws_log_enabled on; ws_conn_age 1w;", ["max-age"], []),
+    ("ws_log_enabled on; ws_conn_age 1M;", ["max-age"], []),
+    ("ws_log_enabled on; ws_conn_age 1y;", ["max-age"], []),
+    ("ws_log_enabled on; ws_conn_age 0;", [], ["max-age"]),
+    ("ws_log_enabled on; ws_max_connections 200;", ["max-connections 200"], []),
+    (
+        "ws_log_enabled on; ws_max_connections 200; ws_max_connections 300;",
+        ["max-connections 300"],
+        ["max-connections 200"],
+    ),
+    ("ws_log_enabled on; ws_conn_age 1h; ws_conn_age 2h;", ['max-age "2h"'], ['max-age "1h"']),
+)
+
+
+@check("import nginx: each directive of the module, all units of time, 0 and repetitions")
+async def directives(rig) -> None:
+    for given, present, absent in DIRECTIVES:
+        out = await good(rig, "directives", Percent(BARE).substitute(directives=given))
+        settings = "\n".join(line.split("//")[0] for line in out.splitlines())
+        for text in present:
+            expect(text in settings, f"{given!r} lacks {text!r}:\n{out}")
+        for text in absent:
+            expect(text not in settings, f"{given!r} has {text!r}:\n{out}")
+
+
+@check("import nginx: a file that is malformed is told with line and column, and nothing comes out")
+async def malformed(rig) -> None:
+    lines = Percent(BARE).substitute(directives="ws_max_connections 5;").splitlines()
+    for name, number, text in (
+        ("brace", 5, "    location / { proxy_pass http://127.0.0.1:9000;"),
+        ("quote", 4, '    ws_log_format "$ws_opcode;'),
+        ("semicolon", 4, "    ws_max_connections 5"),
+        ("extra", 6, "}}"),
+    ):
+        broken = [*lines]
+        broken[number - 1] = text
+        code, out, error, file = await translate(rig, f"malformed-{name}", "\n".join(broken))
+        expect(code not in (0, 2), f"exit code of {name}: {code}")
+        equal(out, "", f"what comes out of {name}")
+        expect(re.search(rf"{re.escape(file.name)}:\d+:\d+", error), f"{name}: {error}")
+    code, _, error = await output_of([str(rig.binary), "import", "nginx", "/nowhere/nginx.conf"])
+    expect(code not in (0, 2) and "/nowhere/nginx.conf" in error, f"{code}: {error}")
