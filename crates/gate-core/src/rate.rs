@@ -165,6 +165,7 @@ pub enum OnExceed {
     #[default]
     Close,
     /// The message, or the control frame, goes nowhere. A message that has begun goes on.
+    /// Compressed messages must not refer to those before them (RFC 7692 §7.1.1).
     Drop,
     /// It waits until there is one, and whoever sends it is not read meanwhile.
     Delay,

@@ -45,7 +45,7 @@ pub trait Observe {
     /// What the Close frame from that side said that was the last one to pass.
     fn close(&mut self, from: Side, code: Option<CloseCode>, reason: &str);
     /// A frame from that side goes nowhere, or not at once.
-    fn withheld(&mut self, _from: Side, _what: Withheld) {}
+    fn withheld(&mut self, from: Side, what: Withheld);
 }
 
 /// What does not pass, though it is legal.

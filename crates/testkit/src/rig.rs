@@ -394,7 +394,7 @@ fn additions(text: &str, folder: &Folder, probe: &Backend) -> String {
     let unless = |word: &str, addition| if text.contains(word) { "" } else { addition };
     let workers = unless("worker-threads", "worker-threads 1");
     let spread = unless("spread", "drain { spread \"0s\" }");
-    let metrics = unless("metrics {", "metrics { address \"127.0.0.1:0\" }");
+    let metrics = unless("metrics { address", "metrics { address \"127.0.0.1:0\" }");
     format!(
         r#"
         server {{ {workers}; {spread} }}

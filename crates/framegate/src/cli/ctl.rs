@@ -150,10 +150,9 @@ mod tests {
     use crate::cli::{Cli, Command};
 
     fn parse(line: &str) -> Result<CtlArgs, clap::Error> {
-        match Cli::try_parse_from(line.split_whitespace())?.command {
-            Command::Ctl(args) => Ok(args),
-            _ => panic!("{line} is not for ctl"),
-        }
+        let parsed = Cli::try_parse_from(line.split_whitespace())?;
+        let Command::Ctl(args) = parsed.command else { panic!("{line} is not for ctl") };
+        Ok(args)
     }
 
     #[test]

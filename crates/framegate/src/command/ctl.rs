@@ -34,12 +34,12 @@ pub(crate) fn run(args: CtlArgs) -> Result<(), Failure> {
     let value: Value =
         serde_json::from_str(&answer).map_err(|error| Failure::Ctl(CtlError::Answer(error.to_string())))?;
     super::print(&if args.json { answer } else { show(&args.ask, &value) })?;
-    match &args.ask {
-        CtlCommand::Close { filter: FilterArgs { id: Some(id), .. }, .. } if value["closing"] == 0 => {
-            Err(Failure::Ctl(CtlError::NoConnection(id.clone())))
-        }
-        _ => Ok(()),
+    if let CtlCommand::Close { filter: FilterArgs { id: Some(id), .. }, .. } = &args.ask
+        && value.get("closing").is_some_and(|closing| *closing == 0)
+    {
+        return Err(Failure::Ctl(CtlError::NoConnection(id.clone())));
     }
+    Ok(())
 }
 
 /// The `admin` block of a configuration.
@@ -172,10 +172,9 @@ mod tests {
     use crate::cli::{Cli, Command};
 
     fn asked(line: &str) -> Result<Question, CtlError> {
-        match Cli::try_parse_from(line.split_whitespace()).expect(line).command {
-            Command::Ctl(args) => question(&args.ask),
-            _ => panic!("{line} is not for ctl"),
-        }
+        let parsed = Cli::try_parse_from(line.split_whitespace()).expect(line);
+        let Command::Ctl(args) = parsed.command else { panic!("{line} is not for ctl") };
+        question(&args.ask)
     }
 
     #[test]

@@ -34,7 +34,8 @@ pub(crate) fn run(args: &RunArgs) -> Result<(), Failure> {
         controls.set_source(Source::at_this_moment(&args.file, gateway.config_hash()));
         let service = Service::from_environment();
         service.ready(args.take_over);
-        let supervisor = Supervisor { file: args.file.clone(), signals, orders, requests, controls, service };
+        let supervisor =
+            Supervisor { file: args.file.clone(), signals, orders, requests, controls, service, held: None };
         supervisor.run(gateway, &loaded).await
     })
 }

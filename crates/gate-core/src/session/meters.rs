@@ -86,8 +86,6 @@ fn on_exceed(meter: &Meter, header: &FrameHeader) -> Option<OnExceed> {
     match (meter.on_exceed, header.opcode) {
         // Of a message that has begun to pass nothing can be left out.
         (OnExceed::Drop, Opcode::Continuation) => None,
-        // A compressed message may be what those behind it refer to (RFC 7692 §7.1.1).
-        (OnExceed::Drop, _) if header.rsv1 => Some(OnExceed::Delay),
         (on_exceed, _) => Some(on_exceed),
     }
 }

@@ -23,7 +23,7 @@ fn metered(meters: Vec<Meter>) -> Pair {
 }
 
 fn with_policy(policy: Policy, meters: Vec<Meter>) -> Pair {
-    Pair::with_meters(policy, true, *BEGUN, meters)
+    Pair::with_meters(policy, false, *BEGUN, meters)
 }
 
 fn numbered(from: Side, count: usize) -> Vec<Vec<u8>> {
@@ -272,18 +272,6 @@ fn the_sternest_of_several_meters_decides() {
         let seen = pair.observed().withheld.first().map(|(_, withheld)| *withheld);
         assert_eq!(seen, withheld, "{kinds:?}");
     }
-}
-
-#[test]
-fn a_compressed_message_is_delayed_rather_than_dropped() {
-    let mut pair = metered(vec![meter(Metered::Messages, Client, 1, OnExceed::Drop)]);
-    let compressed = frame(Client, 0xc1, &[0xf2, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00]);
-    let plain = text(Client, "plain");
-    pair.send(Client, &[&compressed[..], &plain, &compressed].concat());
-    assert_eq!(pair.arrived(Upstream), compressed);
-    pair.wait(SECOND);
-    assert_eq!(pair.arrived(Upstream), compressed.repeat(2));
-    assert_eq!(pair.observed().withheld, [(Client, Withheld::Message), (Client, Withheld::Delayed)]);
 }
 
 #[test]

@@ -5,6 +5,7 @@
 //! hosts go before paths is seen to by `groups`.
 
 use super::listen::{Address, Reach};
+use super::notes::Notes;
 use super::server::Server;
 
 /// An address, and which servers are there.
@@ -48,6 +49,30 @@ pub(super) enum Why {
     Reach,
     /// No host leads to it.
     NoHost,
+}
+
+/// Takes names from servers that an earlier one has at all of their addresses: nginx ignores
+/// them there.
+pub(super) fn settle(servers: &mut [Server<'_>], notes: &mut Notes<'_>) {
+    let mut before: Vec<(Vec<Address>, Vec<String>)> = Vec::new();
+    for server in servers {
+        let addresses: Vec<Address> = server.listens.iter().map(|listen| listen.address.clone()).collect();
+        let is_taken = |name: &String| {
+            before.iter().any(|(others, names)| {
+                names.contains(name) && addresses.iter().all(|address| others.contains(address))
+            })
+        };
+        let (taken, kept): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut server.hosts.patterns).into_iter().partition(is_taken);
+        server.hosts.patterns = kept;
+        if let (Some(name), Some(directive)) = (taken.first(), server.block.scope.has_own("server_name")) {
+            let what = format!(
+                "`{name}` is left out: nginx ignores it, since an earlier server at the address has it"
+            );
+            server.comments.push(notes.differs(directive, &what));
+        }
+        before.push((addresses, server.hosts.patterns.clone()));
+    }
 }
 
 /// The addresses of all servers.

@@ -40,6 +40,7 @@ pub(super) fn document(
         }
     }
     comments.extend(upstreams.add_unused(blocks(), notes));
+    arrange::settle(&mut servers, notes);
     let mut points = arrange::points(&servers);
     hold_unverified(&mut servers, &points, notes);
     let places = arrange::places(&servers, &mut points);

@@ -1,7 +1,7 @@
 //! `location`: which paths, and in which order nginx asks.
 
 use gate_core::path::normalise;
-use regex::RegexBuilder;
+use regex::{Regex, RegexBuilder};
 
 use crate::kdl::Node;
 
@@ -249,6 +249,12 @@ fn within(prefix: &str, text: &str) -> Option<String> {
             text.strip_prefix('^').is_some_and(|rest| rest.starts_with(prefix) || rest.starts_with(&literal));
         return (goes_on && !text.contains('|')).then(|| format!("{flags}{text}"));
     }
+    // What fits within the prefix fits all that is below it, unless it asks for the end.
+    let asks_for_end = ["$", "\\b", "\\B", "\\z"].iter().any(|end| text.contains(end));
+    let fits_prefix = || Regex::new(&format!("{flags}{text}")).is_ok_and(|regex| regex.is_match(prefix));
+    if !asks_for_end && fits_prefix() {
+        return Some(format!("^{literal}"));
+    }
     let exactly =
         |literal: &str| if flags.is_empty() { literal.to_owned() } else { format!("(?-i:{literal})") };
     match literal.strip_suffix('/').filter(|_| text.starts_with('/')) {
@@ -258,32 +264,33 @@ fn within(prefix: &str, text: &str) -> Option<String> {
 }
 
 /// How much higher than the priority of its server that of a location is, for nginx's order:
-/// exact paths, then prefixes that stop, then expressions, then other prefixes. Without both
-/// a stop and an expression Framegate's own order is the same.
-pub(super) fn ranks(kinds: &[&Kind]) -> Vec<u64> {
+/// exact paths, then expressions in prefixes that stop, then these prefixes, then other
+/// expressions, then other prefixes. Without both a stop and an expression Framegate's own
+/// order is the same. With each kind comes the prefix that it stands in.
+pub(super) fn ranks(kinds: &[(&Kind, Option<&str>)]) -> Vec<u64> {
     let stops: Vec<&str> = kinds
         .iter()
-        .filter_map(|kind| match kind {
+        .filter_map(|(kind, _)| match kind {
             Kind::Prefix { path, stops: true } => Some(&**path),
             Kind::Prefix { .. } | Kind::Exact(_) | Kind::Regex(_) | Kind::Named(_) => None,
         })
         .collect();
-    let has_expressions = kinds.iter().any(|kind| matches!(kind, Kind::Regex(_)));
-    let rank = |kind: &Kind| match kind {
+    let has_expressions = kinds.iter().any(|(kind, _)| matches!(kind, Kind::Regex(_)));
+    let is_stopped = |path: &str| stops.iter().any(|stop| path.starts_with(stop));
+    let rank = |kind: &Kind, within: Option<&str>| match kind {
         _ if stops.is_empty() || !has_expressions => 0,
         Kind::Exact(_) => 20,
         // A longer prefix goes before the one that stops.
-        Kind::Prefix { path, .. } if stops.iter().any(|stop| path.starts_with(stop)) => 10,
+        Kind::Prefix { path, .. } if is_stopped(path) => 10,
+        Kind::Regex(_) if within.is_some_and(is_stopped) => 15,
         Kind::Prefix { .. } | Kind::Regex(_) | Kind::Named(_) => 0,
     };
-    kinds.iter().map(|kind| rank(kind)).collect()
+    kinds.iter().map(|(kind, within)| rank(kind, *within)).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use regex::Regex;
-
-    use super::{Kind, normal, ranks, within};
+    use super::{Kind, Regex, normal, ranks, within};
 
     fn prefix(path: &str, stops: bool) -> Kind {
         Kind::Prefix { path: path.to_owned(), stops }
@@ -309,6 +316,7 @@ mod tests {
         for (outer, text, fits, others) in [
             ("/a/", r"\.php$", ["/a/x.php", "/a/b/y.php"], ["/b/x.php", "/a/x.txt"]),
             ("/a/", "/b$", ["/a/b", "/a/x/b"], ["/ax/b", "/b"]),
+            ("/a/", "a", ["/a/b", "/a/"], ["/b/a", "/ab"]),
             ("/a", "^/a/b", ["/a/b", "/a/bc"], ["/b/a/b", "/a/c"]),
             ("/a/", r"(?i)\.PHP$", ["/a/x.php", "/a/x.PHP"], ["/A/x.php", "/b/x.php"]),
         ] {
@@ -326,10 +334,13 @@ mod tests {
 
     #[test]
     fn ranks_stand_only_where_the_order_would_differ() {
-        let (exact, regex) = (Kind::Exact("/a".to_owned()), Kind::Regex("x".to_owned()));
-        let (stop, longer, plain) = (prefix("/a/", true), prefix("/a/b/", false), prefix("/", false));
-        assert_eq!(ranks(&[&exact, &regex, &stop, &longer, &plain]), [20, 0, 10, 10, 0]);
-        assert_eq!(ranks(&[&exact, &stop, &plain]), [0, 0, 0], "no expression could come before");
-        assert_eq!(ranks(&[&exact, &regex, &plain]), [0, 0, 0], "no prefix stops");
+        let (exact, regex) = (&Kind::Exact("/a".to_owned()), &Kind::Regex("x".to_owned()));
+        let (stop, longer, plain) = (&prefix("/a/", true), &prefix("/a/b/", false), &prefix("/", false));
+        let [exact, regex, stop, longer, plain] =
+            [exact, regex, stop, longer, plain].map(|kind| (kind, None));
+        let nested = (regex.0, Some("/a/"));
+        assert_eq!(ranks(&[exact, regex, nested, stop, longer, plain]), [20, 0, 15, 10, 10, 0]);
+        assert_eq!(ranks(&[exact, stop, plain]), [0, 0, 0], "no expression could come before");
+        assert_eq!(ranks(&[exact, regex, plain]), [0, 0, 0], "no prefix stops");
     }
 }

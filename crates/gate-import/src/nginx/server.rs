@@ -160,7 +160,8 @@ impl<'a> Reader<'_, 'a, '_> {
                 locations.push(all(None));
             }
         }
-        let ranks = ranks(&locations.iter().map(|location| &location.kind).collect::<Vec<_>>());
+        let kinds = locations.iter().map(|location| (&location.kind, location.within.as_deref()));
+        let ranks = ranks(&kinds.collect::<Vec<_>>());
         let drafts = locations.iter().zip(ranks);
         drafts.filter_map(|(location, rank)| self.draft(location, &named, rank, comments)).collect()
     }

@@ -33,12 +33,14 @@ impl Parts {
         let routes = config.routes.iter();
         let upstreams = config.upstreams.iter();
         let agents = config.agents.iter();
+        let frame_logs = config.frame_logs.iter();
         let files = config.admin.iter().filter_map(|admin| admin.token_file.as_ref());
         Self {
             named: vec![
                 ("listeners", contents(listeners, |listener| (&listener.id, Listener::files(listener)))),
                 ("routes", contents(routes, |route| (&route.id, Vec::new()))),
                 ("upstreams", contents(upstreams, |upstream| (&upstream.id, Upstream::files(upstream)))),
+                ("frame_logs", contents(frame_logs, |log| (&log.id, Vec::new()))),
                 ("agents", contents(agents, |agent| (&agent.id, Vec::new()))),
                 ("frame_logs", contents(config.frame_logs.iter(), |log| (&log.id, Vec::new()))),
             ],

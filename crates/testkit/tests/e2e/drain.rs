@@ -74,10 +74,12 @@ fn closes_are_even_over_the_spread_and_over_all_workers() {
 }
 
 #[test]
-#[ignore = "takes 5,000 sessions and a machine that does nothing else: run it with --release"]
-fn five_thousand_sessions_over_ten_seconds_are_within_5_percent_of_uniform() {
-    let (sessions, spread) = (5_000, Duration::from_secs(10));
-    let told = drain(2, sessions, spread);
+#[ignore = "takes 20,000 descriptors, as many threads as sessions, and a machine that does little else"]
+fn thousands_of_sessions_over_ten_seconds_are_within_5_percent_of_uniform() {
+    // Both ends of a session and the gateway's two are in this process.
+    const A_SECOND: i64 = 450;
+    let spread = Duration::from_secs(10);
+    let told = drain(2, 4_500, spread);
     let first = *told.first().expect("closes");
     let mut bins = [0_i64; 10];
     for told in &told {
@@ -85,8 +87,9 @@ fn five_thousand_sessions_over_ten_seconds_are_within_5_percent_of_uniform() {
         bins[second.min(9)] += 1;
     }
     for (second, count) in bins.iter().enumerate() {
-        assert!((count - 500).abs() <= 25, "{count} in second {second}: {bins:?}");
+        let is_even = (count - A_SECOND).abs() * 20 <= A_SECOND;
+        assert!(is_even, "{count} in second {second}: {bins:?}");
     }
     let deviation = deviation(&told, spread);
-    assert!(deviation < 0.05, "{deviation}: {bins:?}");
+    assert!(deviation < 0.02, "{deviation}: {bins:?}");
 }

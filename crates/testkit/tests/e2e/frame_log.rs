@@ -1,7 +1,6 @@
 //! Frame logs, as they stand in their files: what passes has one line each with the right
 //! values, between the line of the open and that of the close.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::thread;
 
@@ -49,23 +48,22 @@ fn kdl(folder: &Folder, settings: &str) -> String {
 }
 
 fn lines(folder: &Folder) -> Vec<String> {
-    let text = fs::read_to_string(folder.file("ws.log")).unwrap();
+    let text = fs::read_to_string(folder.file("ws.log")).expect("a log that can be read");
     assert!(text.is_empty() || text.ends_with('\n'), "the last line is whole");
     text.lines().map(str::to_owned).collect()
 }
 
 /// The lines of each session, in the order in which they opened.
 fn by_session(folder: &Folder) -> Vec<Vec<String>> {
-    let mut order = Vec::new();
-    let mut sessions: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let mut sessions: Vec<(String, Vec<String>)> = Vec::new();
     for line in lines(folder) {
-        let (session, rest) = line.split_once(' ').unwrap();
-        if !order.iter().any(|known| known == session) {
-            order.push(session.to_owned());
+        let (session, rest) = line.split_once(' ').expect("a session and a line");
+        match sessions.iter_mut().find(|(known, _)| known == session) {
+            Some((_, lines)) => lines.push(rest.to_owned()),
+            None => sessions.push((session.to_owned(), vec![rest.to_owned()])),
         }
-        sessions.entry(session.to_owned()).or_default().push(rest.to_owned());
     }
-    order.iter().map(|session| sessions.remove(session).unwrap()).collect()
+    sessions.into_iter().map(|(_, lines)| lines).collect()
 }
 
 /// Both peers say goodbye, the client first.

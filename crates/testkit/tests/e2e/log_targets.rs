@@ -138,9 +138,9 @@ fn a_full_disk_is_told_once_and_stops_nothing() {
 /// A pipe that holds little, and its end that reads.
 fn pipe(folder: &Folder) -> (std::path::PathBuf, File) {
     let path = folder.file("pipe");
-    assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
+    assert!(Command::new("mkfifo").arg(&path).status().is_ok_and(|status| status.success()));
     // Open for both, so that neither end waits for the other.
-    let reader = OpenOptions::new().read(true).write(true).open(&path).unwrap();
+    let reader = OpenOptions::new().read(true).write(true).open(&path).expect("a pipe");
     (path, reader)
 }
 
@@ -150,10 +150,10 @@ fn read_until(mut reader: File, last: &str) -> Vec<String> {
     let mut buffer = vec![0; 1 << 20];
     let end = format!("{last}\n").into_bytes();
     while !text.ends_with(&end) {
-        let count = reader.read(&mut buffer).unwrap();
-        text.extend_from_slice(&buffer[..count]);
+        let count = reader.read(&mut buffer).expect("a pipe that can be read");
+        text.extend(buffer.iter().take(count));
     }
-    String::from_utf8(text).unwrap().lines().map(str::to_owned).collect()
+    String::from_utf8(text).expect("ASCII").lines().map(str::to_owned).collect()
 }
 
 /// More lines than the pipe, the writer and its queue hold together.

@@ -24,7 +24,7 @@ fn stat(rig: &Rig, request: &Message) -> (Option<String>, String) {
     let head = client.read_head();
     assert_eq!(head.status(), 200);
     let body = client.read_body(&head);
-    (head.get("Content-Type").map(str::to_owned), String::from_utf8(body).unwrap())
+    (head.get("Content-Type").map(str::to_owned), String::from_utf8(body).expect("text"))
 }
 
 /// The frames that the module's own tests speak of: 3 of 13 bytes from the client, control frames

@@ -29,6 +29,8 @@ pub(super) struct Supervisor {
     pub(super) requests: Requests,
     pub(super) controls: Controls,
     pub(super) service: Service,
+    /// The next request, where it has been taken out already.
+    pub(super) held: Option<Request>,
 }
 
 /// What is to be done next.
@@ -105,6 +107,9 @@ impl Supervisor {
     }
 
     async fn next(&mut self, ears: &mut Ears) -> Next {
+        if let Some(request) = self.held.take() {
+            return self.requested(request);
+        }
         tokio::select! {
             biased;
             () = self.signals.stop() => Next::Stop { spread: None },
@@ -119,10 +124,9 @@ impl Supervisor {
         }
     }
 
-    /// All who wait for a reload are served by one.
     fn requested(&mut self, request: Request) -> Next {
         match request.action {
-            Action::Reload => Next::Reload(vec![request]),
+            Action::Reload => Next::Reload(self.and_those_behind(request)),
             Action::ReopenLogs => Next::ReopenLogs(Some(request)),
             Action::Drain { spread } => {
                 request
@@ -130,6 +134,21 @@ impl Supervisor {
                 Next::Stop { spread }
             }
         }
+    }
+
+    /// Those who wait for a reload behind one another are served by one.
+    fn and_those_behind(&mut self, request: Request) -> Vec<Request> {
+        let mut requests = vec![request];
+        while self.held.is_none()
+            && let Ok(next) = self.requests.try_recv()
+        {
+            if next.action == Action::Reload {
+                requests.push(next);
+            } else {
+                self.held = Some(next);
+            }
+        }
+        requests
     }
 
     fn reloaded(&self, gateway: &Gateway, reading: &Reading, requests: Vec<Request>) {
