@@ -234,8 +234,9 @@ class Server:
         scene = self.scenes.get(target.partition("?")[0])
         key = header_of(end.request, "sec-websocket-key")
         if not scene or scene.refusal or not key:
-            refusal = scene.refusal if scene else b""
-            await end.write(refusal or b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
+            status = "200 OK" if scene else "404 Not Found"
+            plain = f"HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n".encode()
+            await end.write((scene and scene.refusal) or plain)
             return
         await end.write(
             b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"

@@ -283,7 +283,7 @@ ORIGINS = (
 
 @check("origins: exact ones, those below a domain, null and bare hosts get in, others not")
 async def origins(rig) -> None:
-    allowed = 'origins "https://example.org" "https://*.wild.test" "null" "sip.example.org"'
+    allowed = 'origins "https://example.org" "https://*.wild.test" "null" "//sip.example.org"'
     gateway, server = await stage(rig, "origins", websocket=allowed)
     for origin, status in ORIGINS:
         before = server.requests

@@ -7,7 +7,7 @@ import time
 
 from harness import Skip, check, equal, eventually, expect
 from processes import accepts, send
-from wire import End, Server, dial
+from wire import CLOSE, TEXT, End, Server, dial
 
 CONFIG = """
 server {
@@ -92,11 +92,12 @@ async def meanwhile(rig) -> None:
     async def talk(client: End) -> int:
         """Echoes until the Close comes; nothing is lost before it."""
         for number in range(10_000):
-            await client.send(1, b"%d" % number)
+            await client.send(TEXT, b"%d" % number)
             frame = await client.frame()
-            if frame.opcode == 8:
+            if frame.opcode == CLOSE:
                 equal(frame.code, 1012, "code")
-                await client.send(8, frame.payload)
+                await client.send(CLOSE, frame.payload)
+                await client.end()
                 return number
             equal(frame.payload, b"%d" % number, "echo")
             await asyncio.sleep(0.01)

@@ -293,7 +293,7 @@ async def killed(rig) -> None:
     found = here.found()
     # The interval, and how late a timer may be on a machine with other things to do.
     due = [size for size, at in returned.items() if at < killed_at - 0.3 - 0.2]
-    expect(len(due) > 50, f"only {len(due)} frames were early enough to tell")
+    expect(len(due) > 20, f"only {len(due)} frames were early enough to tell")
     lost = [size for size in due if not found[("1", str(size), "upstream")]]
     equal(lost, [], "frames whose lines were due")
 

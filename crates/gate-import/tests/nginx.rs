@@ -79,3 +79,34 @@ fn what_is_written_can_be_read() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
 }
+
+#[test]
+fn only_the_servers_at_an_address_are_taken() {
+    let options = |address: &str| Options {
+        listen: Some(address.parse().expect(address)),
+        folder: "/etc/nginx".to_owned(),
+        ..Options::default()
+    };
+    let ports = folder().join("ports.conf");
+    for (address, count, backend) in
+        [("8081", 1, "127.0.0.1:3002"), ("127.0.0.1:9000", 1, "ws-stat"), ("8099", 0, "")]
+    {
+        let imported = import(source(&ports), &mut Folder, &options(address)).expect("it is right");
+        assert_eq!((imported.counts.listeners, imported.counts.routes), (count, count), "{address}");
+        assert!(imported.kdl.contains(backend), "{address}:\n{}", imported.kdl);
+        assert!(!imported.kdl.contains("127.0.0.1:3001"), "{address}:\n{}", imported.kdl);
+    }
+}
+
+#[test]
+fn relative_paths_are_put_behind_the_folders_of_nginx() {
+    let options = Options { folder: "/etc/nginx/".to_owned(), log_folder: "/var".to_owned(), listen: None };
+    let imported = import(source(&folder().join("tls.conf")), &mut Folder, &options).expect("it is right");
+    for path in
+        ["/etc/nginx/certs/example.pem", "/etc/nginx/certs/clients.pem", "/etc/nginx/certs/internal.pem"]
+    {
+        assert!(imported.kdl.contains(&format!("\"{path}\"")), "{path}:\n{}", imported.kdl);
+    }
+    let imported = import(source(&folder().join("bare.conf")), &mut Folder, &options).expect("it is right");
+    assert!(imported.kdl.contains("path \"/var/logs/ws.log\""), "{}", imported.kdl);
+}

@@ -8,12 +8,14 @@ use std::mem;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
+use std::time::Duration;
 
 use gate_config::model::Level;
 use tokio::sync::mpsc;
 use tokio::task::spawn_local;
 use ws_proto::CloseCode;
 
+use crate::clock::{self, within};
 use crate::front::listener::{Acceptable, Accepting, Listening};
 use crate::snapshot::{ListenerId, Snapshot};
 use crate::sockets::SocketKey;
@@ -87,11 +89,26 @@ pub(crate) async fn run(
             }
         }
     };
+    let ending = async {
+        let draining = if handed_over.is_empty() { draining } else { settle(&worker, draining).await };
+        drain::drain(&worker, draining).await;
+    };
     tokio::select! {
-        () = drain::drain(&worker, draining) => {}
+        () = ending => {}
         () = obeying => {}
     }
 }
+
+/// Whoever came before another process took the sockets over is served, though the request may
+/// still be on its way: to a client there is but one gateway, and that refuses nobody.
+async fn settle(worker: &Worker, draining: Draining) -> Draining {
+    let _or_they_never_ask = within(SETTLING_MAX, worker.all_answered()).await;
+    Draining { begun: clock::now(), ..draining }
+}
+
+/// How long a client may be silent that came before sockets were handed over. Some browsers open
+/// connections that they may never need.
+const SETTLING_MAX: Duration = Duration::from_secs(10);
 
 /// Does what the worker is told, until that is to drain, or nobody is left to tell it anything: a
 /// gateway that is gone without a word ends its workers in the same way.

@@ -70,7 +70,7 @@ impl Worker {
             pool: BufferPool::default(),
             http: HttpPool::default(),
             registry: Rc::default(),
-            handshakes: Arc::new(Semaphore::new(HANDSHAKES_MAX)),
+            handshakes: Arc::new(Semaphore::new(usize::try_from(HANDSHAKES_MAX).unwrap_or(usize::MAX))),
             farewells: Semaphore::new(FAREWELLS_MAX),
             draining: Cell::new(false),
             drained: Notify::new(),
@@ -102,6 +102,13 @@ impl Worker {
         self.drained.notify_waiters();
     }
 
+    /// Waits until everybody who was accepted has a first answer. For when nobody is accepted
+    /// any more: whoever accepts takes part in this, too.
+    pub(crate) async fn all_answered(&self) {
+        // Nobody closes the semaphore.
+        let _all = self.handshakes.acquire_many(HANDSHAKES_MAX).await;
+    }
+
     /// Waits until draining begins.
     pub(crate) async fn until_draining(&self) {
         let told = self.drained.notified();
@@ -112,7 +119,7 @@ impl Worker {
 }
 
 /// Connections of a worker that have not been answered. Each takes some 10 KiB.
-const HANDSHAKES_MAX: usize = 16 * 1024;
+const HANDSHAKES_MAX: u32 = 16 * 1024;
 
 /// Clients of a worker that have their answer, and need not go, that are waited for: a storm of
 /// refused ones must not take the descriptors of those who are in.

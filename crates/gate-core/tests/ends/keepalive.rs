@@ -182,6 +182,17 @@ fn no_ping_goes_behind_a_close() {
 }
 
 #[test]
+fn a_ping_that_could_not_go_in_time_does_not_go_to_a_peer_that_has_closed() {
+    let mut pair = pinging(PingTo::Client);
+    let frame = text(Upstream, "a long one");
+    pair.send(Upstream, &frame[..5]);
+    pair.wait(INTERVAL);
+    pair.send(Client, &close(Client, 1000, ""));
+    pair.send(Upstream, &frame[5..]);
+    assert_eq!((pair.arrived(Client), pair.pings(Client).len()), (&frame[..], 0));
+}
+
+#[test]
 fn an_answer_is_kept_however_it_is_cut_and_whatever_stands_around_it() {
     for side in Side::BOTH {
         let around = [frame(side, 0x01, b"one"), frame(side, 0x00, b"two"), frame(side, 0x80, b"three")];

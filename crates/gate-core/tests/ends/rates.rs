@@ -358,3 +358,50 @@ fn row_54_a_flood_of_pongs_that_look_like_answers_waits_like_any_other() {
     }
     pair.check_streams();
 }
+
+fn with_times_for_frames(on_exceed: OnExceed) -> Pair {
+    let timeouts = Timeouts { frame: FRAME, ..Timeouts::default() };
+    let mut pair = with_policy(
+        Policy { timeouts, ..Policy::default() },
+        vec![meter(Metered::Bytes, Client, 10, on_exceed)],
+    );
+    // What comes behind this has to be repaid for ten seconds.
+    pair.send(Client, &text(Client, &"x".repeat(109)));
+    pair
+}
+
+#[test]
+fn row_30_the_time_of_a_frame_stands_still_while_it_has_to_wait() {
+    let mut pair = with_times_for_frames(OnExceed::Delay);
+    let frame = text(Client, "slow");
+    pair.send(Client, &frame[..1]);
+    pair.send(Client, &frame[1..7]);
+    pair.wait(SECOND * 10);
+    assert_eq!(pair.arrived(Upstream).last_chunk(), frame[..7].last_chunk::<7>(), "its turn has come");
+    pair.wait(FRAME / 2);
+    assert_eq!(death(&pair), None);
+    pair.wait(FRAME / 2);
+    assert_eq!(death(&pair), Some((Cause::FrameTimeout, Party::Peer(Client))));
+}
+
+#[test]
+fn row_30_frames_that_are_dropped_have_their_own_time_each() {
+    let frame = text(Client, "abcdefgh");
+    let (head, tail) = frame.split_at(9);
+    let mut pair = with_times_for_frames(OnExceed::Drop);
+    pair.send(Client, head);
+    for _ in 0..4 {
+        pair.wait(FRAME / 2);
+        pair.send(Client, &[tail, head].concat());
+    }
+    assert_eq!(death(&pair), None, "no frame of the client took too long");
+
+    // The same where nothing of the client goes anywhere any more.
+    let mut pair = with_times_for_frames(OnExceed::Drop);
+    pair.send(Client, head);
+    pair.send(Upstream, b"\xff");
+    pair.wait(FRAME - MOMENT);
+    pair.send(Client, &[tail, head].concat());
+    pair.wait(FRAME - MOMENT);
+    assert_eq!(pair.ending(Client), None, "no frame of the client took too long");
+}

@@ -6,8 +6,9 @@ use crate::kdl::{Node, render};
 
 use super::arrange::{self, Place, Point};
 use super::groups::{Group, groups};
-use super::layout::Layout;
+use super::layout::{Block, Layout};
 use super::limits::Zones;
+use super::listen::is_at;
 use super::notes::Notes;
 use super::paths::Paths;
 use super::process::{left_out, process};
@@ -30,16 +31,17 @@ pub(super) fn document(
     let blocks = || layout.shared("upstream");
     let zones = Zones::new(layout.shared("limit_conn_zone").chain(layout.shared("limit_req_zone")));
     let mut reader = Reader { zones, upstreams: Upstreams::new(blocks()), paths, notes: &mut *notes };
-    let chosen = layout.servers.iter();
-    let mut servers: Vec<Server<'_>> = chosen.map(|block| reader.server(block.clone())).collect();
+    let only = options.listen.as_ref().map(|listen| &listen.0);
+    let is_wanted = |block: &&Block<'_>| only.is_none_or(|address| is_at(&block.scope, address));
+    let blocks_wanted = layout.servers.iter().filter(is_wanted);
+    let mut servers: Vec<Server<'_>> = blocks_wanted.map(|block| reader.server(block.clone())).collect();
     let mut upstreams = reader.upstreams;
-    if let Some(address) = &options.listen {
-        servers.retain(|server| server.listens.iter().any(|listen| listen.address == address.0));
-        for server in &mut servers {
-            server.listens.retain(|listen| listen.address == address.0);
+    match only {
+        Some(address) => {
+            servers.iter_mut().for_each(|server| server.listens.retain(|listen| listen.address == *address));
         }
+        None => comments.extend(upstreams.add_unused(blocks(), notes)),
     }
-    comments.extend(upstreams.add_unused(blocks(), notes));
     arrange::settle(&mut servers, notes);
     let mut points = arrange::points(&servers);
     hold_unverified(&mut servers, &points, notes);

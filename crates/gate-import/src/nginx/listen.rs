@@ -93,6 +93,14 @@ pub(super) fn listens(scope: &Scope<'_>, comments: &mut Vec<String>, notes: &mut
     listens
 }
 
+/// Whether a server is at an address.
+pub(super) fn is_at(scope: &Scope<'_>, address: &Address) -> bool {
+    let mut directives = scope.own().iter().filter(|directive| directive.is("listen")).peekable();
+    let default = Address::Tcp((Ipv4Addr::UNSPECIFIED, 80).into());
+    (directives.peek().is_none() && *address == default)
+        || directives.any(|directive| addresses(directive.value()).is_ok_and(|all| all.contains(address)))
+}
+
 fn plain(address: Address) -> Listen {
     Listen { address, is_tls: false, has_proxy_protocol: false, is_default: false }
 }

@@ -199,9 +199,24 @@ pub(super) fn locations<'a>(
     for (_, location) in all.iter().filter(|(depth, _)| *depth > 0) {
         comments.extend(beyond(location, &paths, notes));
     }
+    for (_, location) in &all {
+        comments.extend(unasked(location, &all, notes));
+    }
     // Only expressions are asked in their order, and those in a block before those around it.
     all.sort_by_key(|(depth, location)| !(*depth > 0 && matches!(location.kind, Kind::Regex(_))));
     all.into_iter().map(|(_, location)| location).collect()
+}
+
+/// A prefix below one that stops goes before expressions here, since it has to go before that.
+fn unasked(location: &Location<'_>, all: &[(u8, Location<'_>)], notes: &mut Notes<'_>) -> Option<String> {
+    let Kind::Prefix { path, stops: false } = &location.kind else { return None };
+    let kinds = || all.iter().map(|(_, other)| &other.kind);
+    let is_below =
+        |kind: &Kind| matches!(kind, Kind::Prefix { path: stop, stops: true } if path.starts_with(stop));
+    let has_expressions = kinds().any(|kind| matches!(kind, Kind::Regex(_)));
+    let what = "nginx asks the expressions before it, Framegate does not, since it is below one with ^~";
+    let directive = location.directive.filter(|_| has_expressions && kinds().any(is_below));
+    directive.map(|directive| notes.differs(directive, what))
 }
 
 /// An expression within a block is not asked by nginx where a longer prefix fits.
