@@ -313,6 +313,32 @@ fn a_newer_process_takes_over_while_clients_connect() {
 }
 
 #[test]
+fn while_an_older_process_drains_another_may_start_in_the_place_of_a_newer_one_that_died() {
+    let folder = Folder::new("third");
+    let (front, upstream) = (free(), TcpListener::bind("127.0.0.1:0").unwrap());
+    let routes = format!(
+        r#"upstreams {{ upstream "u" {{ target "{}" }} }}
+        routes {{ route "slow" {{ matches {{ path "/slow" }}; upstream "u" }};"#,
+        upstream.local_addr().unwrap()
+    );
+    let server = format!("take-over \"{}\"", folder.file("take-over.sock").display());
+    folder.configure(&text(front, "/", &server).replace("routes {", &routes));
+    let mut old = Process::start(&folder, &[], |_| {});
+    eventually("it serves", || get(front, "/"));
+    let mut client = TcpStream::connect(front).unwrap();
+    ask(&mut client, "/slow");
+    let under_way = upstream.accept().unwrap();
+    let newer = Process::start(&folder, &["--take-over"], |_| {});
+    eventually("the older one drains", || newer.errors().contains("draining").then_some(()));
+    drop(newer);
+    let _third = Process::start(&folder, &["--take-over"], |_| {});
+    eventually("the third one serves", || get(front, "/"));
+    assert!(old.child.try_wait().unwrap().is_none(), "the older one waits for an answer");
+    drop((under_way, client));
+    assert_eq!(old.ended().code(), Some(0));
+}
+
+#[test]
 fn to_take_over_a_path_must_be_given() {
     let folder = Folder::new("pathless");
     folder.configure(&text(free(), "/", ""));

@@ -205,6 +205,7 @@ impl Gateway {
     /// The same over a spread that is not the configured one, if there is one.
     pub fn shut_down_over(mut self, spread: Option<Duration>) {
         self.records.error("draining", Level::Info, |_| {});
+        self.records.sinks().end_soon();
         // Each descriptor that is left keeps a socket listening.
         self.posts.let_go_of_listeners();
         let begun = clock::now();

@@ -49,10 +49,13 @@ pub(crate) fn prepare(
     let (before, posts) = before;
     let wanted = wanted(&config);
     let logging = config.observability.logging.clone();
+    let against_logs = [Records::check(&logging), frame_log::check(&config)].concat();
     let built = build(config, before);
-    // Addresses are looked at in any case, so that all is told at once.
-    let (mut snapshot, plan) = both(built, posts.plan(wanted, workers, inherited))?;
-    // Last, as to open a log may make its file.
+    // Addresses and logs are looked at in any case, so that all is told at once.
+    let built = both(built, posts.plan(wanted, workers, inherited));
+    let logs = if against_logs.is_empty() { Ok(()) } else { Err(against_logs) };
+    let ((mut snapshot, plan), ()) = both(built, logs)?;
+    // Last, as to open a log may make its file, and what is open is rotated as is said here.
     let outlets = Outlets::open(&logging, sinks).map_err(|objection| vec![objection]);
     let (outlets, logs) = both(outlets, frame_log::open(&snapshot.config, sinks))?;
     snapshot.set_frame_logs(logs);

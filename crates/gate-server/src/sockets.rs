@@ -77,22 +77,31 @@ impl From<&ListenAddress> for Listens {
     }
 }
 
-/// The file of a unix socket; gone when dropped, unless somebody else goes on with it.
+/// The file of a unix socket; gone when dropped, unless it is for somebody else to remove.
 #[derive(Debug)]
 pub(crate) struct SocketFile {
     path: PathBuf,
-    is_left: bool,
+    owner: Owner,
+}
+
+/// Who removes a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Owner {
+    /// This gateway.
+    This,
+    /// Whoever listened there before, or goes on to.
+    Another,
 }
 
 impl SocketFile {
-    pub(crate) fn new(path: &Path) -> Self {
-        Self { path: path.to_owned(), is_left: false }
+    pub(crate) fn new(path: &Path, owner: Owner) -> Self {
+        Self { path: path.to_owned(), owner }
     }
 }
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
-        if !self.is_left {
+        if self.owner == Owner::This {
             // What cannot be removed is found to be abandoned at the next start.
             let _best_effort = std::fs::remove_file(&self.path);
         }

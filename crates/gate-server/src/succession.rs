@@ -33,6 +33,9 @@ pub(crate) enum Offer {
         pid: u32,
         /// Where they listen.
         addresses: Vec<String>,
+        /// Those of them that are files which the process that listens there last removes; others
+        /// belong to a service manager.
+        files: Vec<String>,
     },
     /// There are none to be had.
     Refused(String),
@@ -89,6 +92,7 @@ pub struct Predecessor {
     connection: Connection,
     pid: u32,
     addresses: Vec<String>,
+    files: Vec<String>,
     inherited: Inherited,
 }
 
@@ -109,15 +113,15 @@ impl Predecessor {
         };
         let mut connection = Connection::new(stream, ANSWER_TIME)?;
         connection.say(&Hello { version: VERSION })?;
-        let (pid, addresses) = match connection.hear::<Offer>()? {
-            Offer::Sockets { pid, addresses } => (pid, addresses),
+        let (pid, addresses, files) = match connection.hear::<Offer>()? {
+            Offer::Sockets { pid, addresses, files } => (pid, addresses, files),
             Offer::Refused(why) => return Err(SuccessionError::Refused(why)),
         };
         let mut inherited = Inherited::default();
         for _ in &addresses {
             inherited.add(connection.receive()?);
         }
-        Ok(Some(Self { connection, pid, addresses, inherited }))
+        Ok(Some(Self { connection, pid, addresses, files, inherited }))
     }
 
     /// The old process.
@@ -131,12 +135,14 @@ impl Predecessor {
         std::mem::take(&mut self.inherited)
     }
 
-    /// Tells the old process that this one accepts at its `own` addresses.
-    pub(crate) fn dismiss(mut self, own: &[String]) -> Result<(), SuccessionError> {
+    /// Tells the old process that this one accepts at its `own` addresses; answers which files are
+    /// this one's to remove.
+    pub(crate) fn dismiss(mut self, own: &[String]) -> Result<Vec<String>, SuccessionError> {
         let adopted = self.addresses.into_iter().filter(|address| own.contains(address)).collect();
-        let told = self.connection.say(&Ready { pid: std::process::id(), adopted });
-        match told.and_then(|()| self.connection.hear::<Farewell>()) {
-            Ok(Farewell::Gone) | Err(SuccessionError::Lost(_)) => Ok(()),
+        // One that has lost patience does not hear this any more, but has said so.
+        let _unheard = self.connection.say(&Ready { pid: std::process::id(), adopted });
+        match self.connection.hear::<Farewell>() {
+            Ok(Farewell::Gone) | Err(SuccessionError::Lost(_)) => Ok(self.files),
             Ok(Farewell::Stays(why)) => Err(SuccessionError::Refused(why)),
             Err(error) => Err(error),
         }
@@ -145,3 +151,28 @@ impl Predecessor {
 
 /// How long the old process, which has nothing else to do, may take for an answer.
 const ANSWER_TIME: Duration = Duration::from_secs(30);
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::UnixListener;
+    use std::thread;
+
+    use super::*;
+
+    #[test]
+    fn one_that_has_lost_patience_and_goes_on_is_not_taken_for_gone() {
+        let path = std::env::temp_dir().join(format!("framegate-patience-{}.sock", std::process::id()));
+        let listener = UnixListener::bind(&path).unwrap();
+        let old = thread::spawn(move || {
+            let mut connection = Connection::new(listener.accept().unwrap().0, ANSWER_TIME).unwrap();
+            connection.hear::<Hello>().unwrap();
+            let offer = Offer::Sockets { pid: 1, addresses: Vec::new(), files: Vec::new() };
+            connection.say(&offer).unwrap();
+            connection.say(&Farewell::Stays("it is late".to_owned())).unwrap();
+        });
+        let predecessor = Predecessor::meet(&path).unwrap().expect("it listens");
+        old.join().unwrap();
+        std::fs::remove_file(&path).unwrap();
+        assert!(matches!(predecessor.dismiss(&[]), Err(SuccessionError::Refused(_))));
+    }
+}

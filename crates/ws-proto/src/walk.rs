@@ -68,6 +68,8 @@ pub trait Observer {
     fn frame(&mut self, header: &FrameHeader, message: Option<&Message>);
     /// The last byte of a message has passed.
     fn message(&mut self, message: &Message);
+    /// These bytes of a data frame's payload have passed, counted from its first.
+    fn payload(&mut self, _passed: Range<u64>) {}
     /// What the Close frame said that was the last one to pass.
     fn close(&mut self, code: Option<CloseCode>, reason: &str);
 
@@ -383,7 +385,11 @@ impl Walker {
             }
         }
         stride.pass(chunk.len());
+        let passed_before = header.payload_len - *remaining;
         *remaining -= u64::try_from(chunk.len()).unwrap_or(u64::MAX);
+        if !header.opcode.is_control() {
+            observer.payload(passed_before..header.payload_len - *remaining);
+        }
         if *remaining > 0 {
             return Step::Stop;
         }

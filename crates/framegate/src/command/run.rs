@@ -62,7 +62,7 @@ fn start(
     let taken = predecessor.as_mut().map(Predecessor::sockets).unwrap_or_default();
     let options =
         Options { controls: controls.clone(), inherited: inherited.and(taken), ..gateway::options() };
-    let gateway = Gateway::start(loaded.config.clone(), options)
+    let mut gateway = Gateway::start(loaded.config.clone(), options)
         .map_err(|error| configuration::not_started(error, &loaded.sources))?;
     if let Some(predecessor) = predecessor {
         // Should that one stay, this one is dropped, and with it its descriptors of their sockets.

@@ -89,22 +89,26 @@ impl Session {
     /// The next frame of a side has waited long enough.
     fn end_delay(&mut self, from: Side, now: Instant) {
         if let Some(watch) = &mut self.watch {
-            watch.peer_mut(from).turn = Turn::Come;
+            watch.end_delay(from, now);
         }
         let leg = self.leg_mut(from);
         if leg.frame_since.is_some() {
             leg.frame_since = Some(now);
         }
-        self.resume(now);
+        self.restart_half_close(now);
     }
 
-    /// Bytes go their way again that could not: nobody was silent meanwhile.
+    /// Bytes go to a peer again that took none: nobody was silent meanwhile.
     pub(super) fn resume(&mut self, now: Instant) {
-        if let Closing::HalfClosed { last_heard } = &mut self.closing {
-            *last_heard = now;
-        }
+        self.restart_half_close(now);
         if let Some(watch) = &mut self.watch {
             watch.resume(now);
+        }
+    }
+
+    fn restart_half_close(&mut self, now: Instant) {
+        if let Closing::HalfClosed { last_heard } = &mut self.closing {
+            *last_heard = now;
         }
     }
 

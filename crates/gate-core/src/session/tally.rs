@@ -1,5 +1,7 @@
 //! What is counted and told of the frames of one walk, and what is asked about them.
 
+use std::ops::Range;
+
 use ws_proto::walk::{Admission, Message, Observer};
 use ws_proto::{CloseCode, FrameHeader, Opcode};
 
@@ -43,6 +45,12 @@ impl<O: Observe> Observer for Tally<'_, O> {
     fn message(&mut self, message: &Message) {
         self.traffic.messages += 1;
         self.observer.message(self.from, message);
+    }
+
+    fn payload(&mut self, passed: Range<u64>) {
+        if let Some(watch) = &mut self.watch {
+            watch.charge_rest(self.from, &passed);
+        }
     }
 
     fn close(&mut self, code: Option<CloseCode>, reason: &str) {

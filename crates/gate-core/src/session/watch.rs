@@ -2,6 +2,7 @@
 //! whether its peers are there and how fast they send. A session without all that has none.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use ws_proto::walk::Admission;
@@ -92,7 +93,15 @@ impl Watch {
         }
     }
 
-    /// Bytes go their way again that could not.
+    /// The next frame of a peer has waited long enough.
+    pub(super) fn end_delay(&mut self, from: Side, now: Instant) {
+        self.peer_mut(from).turn = Turn::Come;
+        self.used_at = now;
+        // The other peer was read all the time.
+        self.heard(from, now);
+    }
+
+    /// Bytes go to a peer again that took none, so that the other was not read.
     pub(super) fn resume(&mut self, now: Instant) {
         self.used_at = now;
         for side in Side::BOTH {
@@ -150,6 +159,11 @@ impl Watch {
             }
             None => (Admission::Whole, None),
         }
+    }
+
+    /// Payload of a frame that may pass has come, counted from its first byte.
+    pub(super) fn charge_rest(&self, from: Side, passed: &Range<u64>) {
+        meters::charge_rest(&self.meters, from, passed, self.now);
     }
 
     /// Whether a pong may pass, by what it says.

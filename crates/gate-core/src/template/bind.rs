@@ -151,11 +151,11 @@ fn value<'a>(variable: &SessionVariable, facts: &Facts<'a>, redaction: &Redactio
         SessionVariable::Fixed(fixed) => of_fixed(*fixed, facts, redaction),
         SessionVariable::Header(name) => field(facts.headers, name, redaction).map(Cow::Owned),
         SessionVariable::Argument(name) => {
-            let parameters =
-                facts.query?.split('&').map(|piece| piece.split_once('=').unwrap_or((piece, "")));
+            let query = redaction.query(facts.query?);
+            let mut parameters = query.split('&').map(|piece| piece.split_once('=').unwrap_or((piece, "")));
             let is_it = |sent: &str| decode(sent, Plus::IsBlank).eq_ignore_ascii_case(name.as_bytes());
-            let (_, value) = parameters.into_iter().find(|(sent, _)| is_it(sent))?;
-            Some(bytes(if redaction.hides_argument(name) { HIDDEN } else { value }))
+            let (_, value) = parameters.find(|(sent, _)| is_it(sent))?;
+            Some(owned(value.to_owned()))
         }
         SessionVariable::Cookie(name) => {
             let fields = facts.headers.get_all(header::COOKIE).into_iter();

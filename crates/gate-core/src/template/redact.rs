@@ -21,10 +21,11 @@ pub(super) const HIDDEN: &str = "***";
 impl Redaction {
     /// Whether a parameter of this name, as it was sent, is hidden. `token[]` is `token` to
     /// many backends.
-    pub(super) fn hides_argument(&self, sent: &str) -> bool {
-        let decoded = decode(sent, Plus::IsBlank);
-        let name = decoded.split(|byte| *byte == b'[').next().unwrap_or_default();
-        self.arguments.iter().any(|hidden| hidden.as_bytes().eq_ignore_ascii_case(name))
+    fn hides_argument(&self, sent: &str) -> bool {
+        let whole = decode(sent, Plus::IsBlank);
+        let head = whole.split(|byte| *byte == b'[').next().unwrap_or_default();
+        let is_it = |hidden: &[u8]| hidden.eq_ignore_ascii_case(head) || hidden.eq_ignore_ascii_case(&whole);
+        self.arguments.iter().any(|hidden| is_it(hidden.as_bytes()))
     }
 
     pub(super) fn hides_cookie(&self, name: &str) -> bool {
@@ -41,18 +42,25 @@ impl Redaction {
         if self.arguments.is_empty() {
             return Cow::Borrowed(query);
         }
-        // Some backends part parameters at semicolons too.
-        let pieces = query.split_inclusive(['&', ';']).map(|piece| {
-            let (parameter, end) = match piece.strip_suffix(['&', ';']) {
-                Some(parameter) => piece.split_at(parameter.len()),
-                None => (piece, ""),
-            };
-            match parameter.split_once('=') {
-                Some((name, _)) if self.hides_argument(name) => Cow::Owned(format!("{name}={HIDDEN}{end}")),
-                Some(_) | None => Cow::Borrowed(piece),
-            }
+        let pieces = query.split_inclusive('&').map(|piece| {
+            let parameters = piece.strip_suffix('&').unwrap_or(piece);
+            let told = self.first_hidden(parameters).and_then(|start| parameters.get(..start));
+            let end = piece.get(parameters.len()..).unwrap_or_default();
+            told.map_or(Cow::Borrowed(piece), |told| Cow::Owned(format!("{told}{HIDDEN}{end}")))
         });
         Cow::Owned(pieces.collect())
+    }
+
+    /// Where among parameters the first value begins that is hidden. Some backends part them at
+    /// semicolons too, to others those belong to the value: all that follows is hidden with it.
+    fn first_hidden(&self, parameters: &str) -> Option<usize> {
+        let mut start = 0;
+        parameters.split(';').find_map(|parameter| {
+            let begin = start;
+            start += parameter.len() + 1;
+            let (name, _) = parameter.split_once('=')?;
+            self.hides_argument(name).then_some(begin + name.len() + 1)
+        })
     }
 
     /// A request target or another address, of which the query is without those values.

@@ -19,10 +19,10 @@ fn bind(template: &Template, headers: &HeaderMap, redaction: &Redaction) -> Boun
         server_port: Some(443),
         upstream_addr: "127.0.0.1:9101",
         method: &Method::GET,
-        target: "/ch%61t/%22x?token=s3cret&room=1",
+        target: "/ch%61t/%22x?token=s3cret&room=1&tail=2;token=s3cret",
         protocol: "HTTP/1.1",
         path: "/chat/%22x",
-        query: Some("token=s3cret&room=1"),
+        query: Some("token=s3cret&room=1&tail=2;token=s3cret"),
         host: "Chat.Example.org:8443",
         scheme: "https",
         headers,
@@ -127,7 +127,7 @@ fn text_and_variables_stand_in_any_order() {
         ("X stays X", "X stays X"),
         ("\u{e4}$ws_opcode\u{e4}", "\u{e4}0\u{e4}"),
         ("$route$route ", "chatchat "),
-        ("$request_id $request", "00ff GET /ch%61t/%22x?token=s3cret&room=1 HTTP/1.1"),
+        ("$request_id $request", "00ff GET /ch%61t/%22x?token=s3cret&room=1&tail=2;token=s3cret HTTP/1.1"),
         ("line\none", "line\none"),
     ] {
         assert_eq!(text(template, &FRAME), line, "{template}");
@@ -174,7 +174,7 @@ fn each_variable_has_its_value_or_none() {
         assert_eq!(text(&template, &FRAME), frame, "{name} of a frame");
         assert_eq!(text(&template, &CLOSE), close, "{name} of a close");
     }
-    let target = "/ch%61t/%22x?token=s3cret&room=1";
+    let target = "/ch%61t/%22x?token=s3cret&room=1&tail=2;token=s3cret";
     for (name, value) in [
         ("ws_session", "0-1"),
         ("connection", "0-1"),
@@ -193,8 +193,8 @@ fn each_variable_has_its_value_or_none() {
         ("request_uri", target),
         ("uri", r"/chat/\x22x"),
         ("document_uri", r"/chat/\x22x"),
-        ("args", "token=s3cret&room=1"),
-        ("query_string", "token=s3cret&room=1"),
+        ("args", "token=s3cret&room=1&tail=2;token=s3cret"),
+        ("query_string", "token=s3cret&room=1&tail=2;token=s3cret"),
         ("server_protocol", "HTTP/1.1"),
         ("request_id", "00ff"),
         ("host", "chat.example.org"),
@@ -323,10 +323,10 @@ fn row_63_values_that_are_to_be_hidden_are_nowhere() {
         headers: vec!["authorization".to_owned()],
     };
     for (template, line) in [
-        ("$arg_token $arg_room", "*** 1"),
-        ("$args", "token=***&room=1"),
-        ("$request_uri", "/ch%61t/%22x?token=***&room=1"),
-        ("$request", "GET /ch%61t/%22x?token=***&room=1 HTTP/1.1"),
+        ("$arg_token $arg_room $arg_tail", "*** 1 2;token=***"),
+        ("$args", "token=***&room=1&tail=2;token=***"),
+        ("$request_uri", "/ch%61t/%22x?token=***&room=1&tail=2;token=***"),
+        ("$request", "GET /ch%61t/%22x?token=***&room=1&tail=2;token=*** HTTP/1.1"),
         ("$cookie_session $cookie_a", "*** 1"),
         ("$http_cookie", "a=1; session=***; SESSION =***"),
         ("$http_authorization", "***"),
@@ -341,12 +341,16 @@ fn row_63_values_that_are_to_be_hidden_are_nowhere() {
 
 #[test]
 fn no_spelling_of_a_parameter_brings_its_value_into_a_log() {
-    let redaction = Redaction { arguments: vec!["token".to_owned()], ..Redaction::default() };
+    let redaction =
+        Redaction { arguments: ["token", "key[a]"].map(str::to_owned).into(), ..Redaction::default() };
     for (query, told) in [
         ("token=a", "token=***"),
         ("TOKEN=a&b=c", "TOKEN=***&b=c"),
         ("%74oken=a", "%74oken=***"),
-        ("x=1;token=a;y=2", "x=1;token=***;y=2"),
+        ("x=1;token=a;y=2&z=3", "x=1;token=***&z=3"),
+        ("token=a;b&x=1", "token=***&x=1"),
+        ("x=1;y;TOKEN=a", "x=1;y;TOKEN=***"),
+        ("key[a]=b&KEY%5Ba%5D=b&key[b]=c", "key[a]=***&KEY%5Ba%5D=***&key[b]=c"),
         ("token[]=a&token[x]=b", "token[]=***&token[x]=***"),
         ("token%5B%5D=a", "token%5B%5D=***"),
         ("token=a=b&token=c", "token=***&token=***"),

@@ -1,5 +1,8 @@
 //! Pings of the gateway's own, and peers that do not answer them.
 
+use std::sync::Arc;
+
+use gate_core::rate::{Bucket, Meter, Metered, OnExceed, Rate};
 use gate_core::session::Withheld;
 use gate_core::{Keepalive, PingTo};
 
@@ -353,4 +356,17 @@ fn while_the_end_is_under_way_nobody_is_asked_and_answers_are_kept() {
     pair.send(Upstream, &close(Upstream, 1000, ""));
     assert_eq!(pair.arrived(Client), [before, close(Upstream, 1000, "")].concat());
     pair.check_streams();
+}
+
+#[test]
+fn a_peer_whose_frames_wait_gives_the_other_no_time() {
+    let bucket = Arc::new(Bucket::new(Rate::per_second(2), start()));
+    let meter = Meter { of: Metered::Messages, from: Client, on_exceed: OnExceed::Delay, bucket };
+    let keepalive = Keepalive { interval: INTERVAL, timeout: TIMEOUT, to: PingTo::Upstream };
+    let mut pair = Pair::with_meters(Policy { keepalive, ..Policy::default() }, false, start(), vec![meter]);
+    pair.send(Client, &text(Client, "one of many").repeat(1000));
+    pair.wait(INTERVAL + TIMEOUT - MOMENT);
+    assert_eq!((pair.pings(Upstream).len(), death(&pair)), (1, None));
+    pair.wait(MOMENT);
+    assert_eq!(death(&pair), Some((Cause::PingTimeout, Party::Peer(Upstream))));
 }

@@ -246,6 +246,40 @@ fn sessions_that_share_a_bucket_keep_to_its_rate_together() {
 }
 
 #[test]
+fn a_header_that_announces_what_never_comes_takes_no_more_than_a_bucket_holds() {
+    // The largest frame there can be, of which four bytes come.
+    let announced = [&[0x82, 0xff][..], &(u64::MAX >> 1).to_be_bytes(), b"maskfour"].concat();
+    for on_exceed in [OnExceed::Close, OnExceed::Drop, OnExceed::Delay] {
+        let shared = meter(Metered::Bytes, Client, 10, on_exceed);
+        let mut pair = metered(vec![shared.clone()]);
+        pair.send(Client, &announced);
+        pair.reset(Client);
+        let mut other = metered(vec![shared]);
+        other.wait(SECOND);
+        other.send(Client, &text(Client, "of others"));
+        assert_eq!(other.arrived(Upstream), text(Client, "of others"), "{on_exceed:?}");
+    }
+}
+
+#[test]
+fn what_comes_of_a_frame_beyond_what_a_bucket_holds_is_charged_as_it_comes() {
+    let shared = meter(Metered::Bytes, Client, 10, OnExceed::Delay);
+    let mut pair = metered(vec![shared.clone()]);
+    // A header and 60 bytes, in pieces, of a frame that does not end.
+    let frame = frame(Client, 0x82, &[0; 100]);
+    for piece in frame[..6 + 60].chunks(7) {
+        pair.send(Client, piece);
+    }
+    let mut other = metered(vec![shared]);
+    other.send(Client, &text(Client, "waits"));
+    // Sixty were taken of ten: there is one again when 51 more have come.
+    other.wait(Duration::from_millis(5_100) - MOMENT);
+    assert_eq!(other.arrived(Upstream), b"");
+    other.wait(MOMENT);
+    assert_eq!(other.arrived(Upstream), text(Client, "waits"));
+}
+
+#[test]
 fn several_meters_are_charged_together_or_not_at_all() {
     let [many, few] = [(1000, OnExceed::Drop), (1, OnExceed::Drop)]
         .map(|(rate, on_exceed)| meter(Metered::Messages, Client, rate, on_exceed));

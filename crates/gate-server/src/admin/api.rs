@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use crate::admin::Desk;
 use crate::admin::door::{Door, HEALTH};
 use crate::admin::fault::{Fault, json, typed};
-use crate::admin::wish::{Close, List, duration};
+use crate::admin::wish::{Close, List, duration, object};
 use crate::clock::within;
 use crate::control::Action;
 use crate::observe::page::CONTENT_TYPE;
@@ -147,11 +147,7 @@ impl Api {
             Asked::Reload => self.act(Action::Reload).await,
             Asked::Drain => {
                 let body = whole(body).await?;
-                let drain: Drain = match &*body {
-                    [] => Drain::default(),
-                    [b'[', ..] => return Err(Fault::Body("no object".to_owned())),
-                    body => serde_json::from_slice(body).map_err(|error| Fault::Body(error.to_string()))?,
-                };
+                let drain: Drain = if body.is_empty() { Drain::default() } else { object(&body)? };
                 let spread = drain.spread.map(|text| duration("spread", text)).transpose()?;
                 self.act(Action::Drain { spread }).await
             }

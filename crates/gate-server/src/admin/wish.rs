@@ -93,12 +93,7 @@ impl List {
 impl Close {
     /// Reads a body, which must say which connections are meant.
     pub(super) fn read(body: &[u8]) -> Result<Self, Fault> {
-        // An array would be taken for the fields in their order.
-        if !body.trim_ascii_start().starts_with(b"{") {
-            return Err(Fault::Body("no object".to_owned()));
-        }
-        let Body { filter, all, code, reason, spread } =
-            serde_json::from_slice(body).map_err(|error| Fault::Body(error.to_string()))?;
+        let Body { filter, all, code, reason, spread } = object(body)?;
         if filter.is_empty() != all {
             return Err(if all {
                 Fault::Body("`all` and a filter contradict each other".to_owned())
@@ -143,6 +138,15 @@ impl Named {
             also_ending: false,
         })
     }
+}
+
+/// What an object of JSON says.
+pub(super) fn object<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Fault> {
+    // An array would be taken for the fields in their order.
+    if !body.trim_ascii_start().starts_with(b"{") {
+        return Err(Fault::Body("no object".to_owned()));
+    }
+    serde_json::from_slice(body).map_err(|error| Fault::Body(error.to_string()))
 }
 
 /// A duration as the configuration has it.

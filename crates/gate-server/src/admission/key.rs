@@ -1,7 +1,7 @@
 //! What clients have in common that share a bucket or a limit.
 
 use std::hash::{BuildHasher, RandomState};
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use gate_config::model::RateKey;
 use gate_core::route::query_values;
@@ -22,13 +22,21 @@ pub(super) enum Key {
     Nothing,
 }
 
-/// What of an address counts as one client: of IPv6 a /64, since a host has all of that.
+/// What of an address counts as one client: of IPv6 a /64, since a host has all of that. A client
+/// behind a stateless translator is the IPv4 address that it has on the other side.
 pub(super) fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V4(address) => IpAddr::V4(address),
+        IpAddr::V6(address) if address.to_bits() >> 32 == TRANSLATED => {
+            let [.., a, b, c, d] = address.octets();
+            IpAddr::V4(Ipv4Addr::new(a, b, c, d))
+        }
         IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64)),
     }
 }
+
+/// The prefix 64:ff9b::/96, behind which an IPv4 address stands (RFC 6052 §2.1).
+const TRANSLATED: u128 = 0x0064_ff9b_0000_0000_0000_0000;
 
 /// Makes prints that nobody outside can make collide.
 #[derive(Debug, Default)]
@@ -109,6 +117,8 @@ mod tests {
             ("10.0.0.1", "10.0.0.1"),
             ("::ffff:10.0.0.1", "10.0.0.1"),
             ("2001:db8::ffff:1:2:3", "2001:db8::"),
+            ("64:ff9b::c000:221", "192.0.2.33"),
+            ("64:ff9b:0:0:1::", "64:ff9b::"),
             ("2001:db8:0:1::1", "2001:db8:0:1::"),
         ] {
             assert_eq!(network(address.parse().unwrap()), expected.parse::<IpAddr>().unwrap(), "{address}");

@@ -116,7 +116,7 @@ impl<C: Transport, U: Transport> SessionDriver<C, U> {
         if let Some(order) = words.order {
             self.session.handle_order(order.cause, order.code, &order.reason, now);
         }
-        if let Some(question) = words.question {
+        for question in words.questions {
             question.answer(self.account(now));
         }
         for side in Side::BOTH {

@@ -42,7 +42,6 @@ impl Parts {
                 ("upstreams", contents(upstreams, |upstream| (&upstream.id, Upstream::files(upstream)))),
                 ("frame_logs", contents(frame_logs, |log| (&log.id, Vec::new()))),
                 ("agents", contents(agents, |agent| (&agent.id, Vec::new()))),
-                ("frame_logs", contents(config.frame_logs.iter(), |log| (&log.id, Vec::new()))),
             ],
             sections: vec![
                 ("server", plain(&config.server)),
@@ -137,15 +136,17 @@ mod tests {
     fn what_has_come_gone_and_changed_is_named() {
         const BEFORE: &str = r#"listeners { listener "a" { address "127.0.0.1:1" }; listener "b" { address "127.0.0.1:2" } }
             upstreams { upstream "u" { target "127.0.0.1:3" } }
-            routes { route "r" { upstream "u" } }"#;
+            frame-logs { frame-log "f" { path "stdout"; frame } }
+            routes { route "r" { priority 5; upstream "u"; websocket { frame-log "f" } } }"#;
         let before = parts(BEFORE);
         for (from, to, expected) in [
             ("\"b\"", "\"c\"", "listeners +c -b"),
             ("127.0.0.1:2", "127.0.0.1:4", "listeners ~b"),
             ("127.0.0.1:3", "127.0.0.1:4", "upstreams ~u"),
-            ("{ upstream \"u\" }", "{ upstream \"u\"; priority 7 }", "routes ~r"),
+            ("priority 5", "priority 7", "routes ~r"),
             ("listeners", "server { max-connections 3 }\nlisteners", "server"),
             ("\"r\"", "\"s\"", "routes +s -r"),
+            ("stdout", "stderr", "frame_logs ~f"),
             ("listeners", "// nothing\nlisteners", "nothing that has a name"),
         ] {
             assert_eq!(

@@ -10,7 +10,7 @@ use gate_config::model::Level;
 
 use super::Gateway;
 use crate::sockets::posts::Role;
-use crate::sockets::{Bound, Listens};
+use crate::sockets::{Bound, Listens, Owner};
 use crate::succession::wire::{Connection, VERSION};
 use crate::succession::{Farewell, Hello, Offer, Predecessor, Ready, SuccessionError};
 use crate::support::Duties;
@@ -55,11 +55,24 @@ impl Gateway {
     /// # Errors
     /// When that one goes on nevertheless, so that this gateway must not. That it is gone is no
     /// error.
-    pub fn take_over_from(&self, predecessor: Predecessor) -> Result<(), SuccessionError> {
+    pub fn take_over_from(&mut self, predecessor: Predecessor) -> Result<(), SuccessionError> {
         let pid = predecessor.pid();
-        predecessor.dismiss(&self.listens_at())?;
+        let files = predecessor.dismiss(&self.listens_at())?;
+        for post in self.posts.iter_mut() {
+            if files.contains(&Listens::from(&post.asked).to_string()) {
+                post.leave_file_to(Owner::This);
+            }
+        }
         self.records.error("taken_over", Level::Info, |line| line.number("pid", pid));
         Ok(())
+    }
+
+    /// Leaves the files of unix sockets where they are, as this process is to end while a newer one
+    /// starts with its sockets. Should that one not come so far, the next finds them abandoned.
+    pub fn leave_files(&mut self) {
+        for post in self.posts.iter_mut() {
+            post.leave_file_to(Owner::Another);
+        }
     }
 
     /// Where it listens, in the words of a take-over.
@@ -77,8 +90,11 @@ impl Gateway {
             connection.say(&Offer::Refused(format!("it speaks version {VERSION}")))?;
             return Err(SuccessionError::Version { found: version });
         }
-        let mut offered = Vec::new();
+        let (mut offered, mut files) = (Vec::new(), Vec::new());
         for post in self.posts.iter() {
+            if post.owns_file() {
+                files.push(Listens::from(&post.asked).to_string());
+            }
             for held in &post.sockets {
                 let Some(place) = held.socket.place() else { continue };
                 offered.push((place.to_string(), &held.socket));
@@ -89,7 +105,7 @@ impl Gateway {
             }
         }
         let addresses = offered.iter().map(|(address, _)| address.clone()).collect();
-        connection.say(&Offer::Sockets { pid: std::process::id(), addresses })?;
+        connection.say(&Offer::Sockets { pid: std::process::id(), addresses, files })?;
         for (_, socket) in offered {
             connection.send(socket)?;
         }
@@ -118,7 +134,7 @@ impl Gateway {
             };
             if post.sockets.iter().any(is_adopted) {
                 handed_over.extend(post.sockets.iter().map(|held| held.key));
-                post.leave_file();
+                post.leave_file_to(Owner::Another);
             }
         }
         self.handed_over = Arc::new(handed_over);

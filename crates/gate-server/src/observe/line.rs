@@ -42,9 +42,14 @@ impl Line {
             self.text.push_str(value);
             return;
         }
-        match serde_json::to_string(value) {
-            Ok(quoted) => self.text.push_str(&quoted),
-            Err(_) => self.text.push_str("\"\""),
+        let quoted = serde_json::to_string(value).unwrap_or_else(|_| "\"\"".to_owned());
+        for character in quoted.chars() {
+            // JSON lets these stand, but terminals obey some of them, and others break lines.
+            if matches!(character, '\u{7f}'..='\u{9f}' | '\u{2028}' | '\u{2029}') {
+                let _infallible = write!(self.text, "\\u{:04x}", u32::from(character));
+            } else {
+                self.text.push(character);
+            }
         }
     }
 
@@ -104,6 +109,18 @@ mod tests {
         assert_eq!(value["bytes"], 7);
         assert_eq!(value["time"], "1970-01-01T00:00:00.000Z");
         assert_eq!(text.lines().count(), 1);
+    }
+
+    #[test]
+    fn nothing_that_terminals_obey_stands_as_it_is() {
+        let value = "a\u{1b}[2J\u{7f}\u{9b}2J\u{85}\u{2028}\u{e9}";
+        for format in [LogFormat::Json, LogFormat::Text] {
+            let text = line(format, value);
+            let expected = concat!(r#""a\u001b[2J\u007f\u009b2J\u0085\u2028"#, "\u{e9}\"");
+            assert!(text.contains(expected), "{text}");
+        }
+        let told: serde_json::Value = serde_json::from_str(&line(LogFormat::Json, value)).unwrap();
+        assert_eq!(told["path"], value);
     }
 
     #[test]

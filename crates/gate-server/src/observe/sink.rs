@@ -10,16 +10,17 @@ mod syslog;
 mod thread;
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::thread::JoinHandle;
+use std::time::Duration;
 
 use gate_config::model::{At, LogTarget, Objection, Rotation};
 
 use complaint::Complaints;
 pub(crate) use complaint::ErrorLog;
-use file::FileId;
 use output::{Output, Settings};
 pub(crate) use queue::Lines;
 use queue::{Job, Queue};
@@ -39,7 +40,7 @@ impl Sink {
     /// Hands lines over, waits for room where there is none; gives them back where there will
     /// never be any.
     pub(crate) fn hand_over(&self, lines: Lines) -> Result<(), Lines> {
-        self.queue.push_waiting(lines)
+        self.queue.push_waiting(lines, PATIENCE)
     }
 
     /// An empty buffer, which may have been used before.
@@ -103,10 +104,11 @@ pub(crate) struct Sinks {
     complaints: Arc<Complaints>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Open {
     targets: Vec<OpenTarget>,
-    threads: Vec<JoinHandle<()>>,
+    /// Each thread has a copy of the first for as long as it runs; nobody sends anything.
+    writers: (SyncSender<Infallible>, Receiver<Infallible>),
     /// By the name of the log; kept when a log is gone, for it may come back.
     stats: BTreeMap<Arc<str>, Arc<Stats>>,
 }
@@ -114,8 +116,6 @@ struct Open {
 #[derive(Debug)]
 struct OpenTarget {
     target: LogTarget,
-    /// Which file it was when it was opened, as one may have several names.
-    file: Option<FileId>,
     rotation: Option<Rotation>,
     sink: Weak<Sink>,
 }
@@ -142,21 +142,21 @@ impl Sinks {
             return Ok(Some(sink));
         }
         let output = Output::open(&target.value, rotation).map_err(|error| objection(log, target, &error))?;
-        let file = output.file_id();
-        if let Some((known, sink)) = open.find(|known| file.is_some() && known.file == file) {
+        // A file may have several names.
+        if let Some((known, sink)) = open.find(|known| output.is_file_of(&known.target)) {
             known.rotate(rotation, &sink);
             return Ok(Some(sink));
         }
         let queue = Arc::new(Queue::default());
         let voice = complaint::Voice::new(&target.value, &queue, &self.complaints);
-        let thread = thread::start(log, Arc::clone(&queue), output, voice).map_err(|error| Objection {
+        let running = open.writers.0.clone();
+        thread::start(log, Arc::clone(&queue), output, (voice, running)).map_err(|error| Objection {
             place: target.place,
             message: format!("no thread can be started for the {log}: {error}"),
             help: "allow the process more threads".to_owned(),
         })?;
         let sink = Arc::new(Sink { queue });
-        open.threads.push(thread);
-        let known = OpenTarget { target: target.value.clone(), file, rotation, sink: Arc::downgrade(&sink) };
+        let known = OpenTarget { target: target.value.clone(), rotation, sink: Arc::downgrade(&sink) };
         open.targets.push(known);
         Ok(Some(sink))
     }
@@ -193,19 +193,31 @@ impl Sinks {
         self.complaints.set(log);
     }
 
-    /// Closes all targets and returns when all that was handed over is written. Lines that
-    /// come later are lost.
+    /// The process is about to end: whoever waits for room waits no longer than a while for a
+    /// target that takes nothing.
+    pub(crate) fn end_soon(&self) {
+        for sink in self.lock().targets.iter().filter_map(|known| known.sink.upgrade()) {
+            sink.queue.end_soon();
+        }
+    }
+
+    /// Closes all targets and returns when all that was handed over is written, or after a
+    /// while: a target that takes nothing must not keep the process from ending. Lines that come
+    /// later are lost.
     pub(crate) fn finish(&self) {
-        let threads = {
+        self.finish_within(LAST_WRITES);
+    }
+
+    fn finish_within(&self, limit: Duration) {
+        let all_ended = {
             let mut open = self.lock();
             for sink in open.targets.iter().filter_map(|known| known.sink.upgrade()) {
                 sink.queue.close();
             }
-            std::mem::take(&mut open.threads)
+            std::mem::replace(&mut open.writers, sync_channel(1)).1
         };
-        for thread in threads {
-            let _panicked = thread.join();
-        }
+        // The last of them to drop its end ends this.
+        let _ended_or_stuck = all_ended.recv_timeout(limit);
     }
 
     fn lock(&self) -> MutexGuard<'_, Open> {
@@ -213,10 +225,15 @@ impl Sinks {
     }
 }
 
+impl Default for Open {
+    fn default() -> Self {
+        Self { targets: Vec::new(), writers: sync_channel(1), stats: BTreeMap::new() }
+    }
+}
+
 impl Open {
     fn forget_closed(&mut self) {
         self.targets.retain(|known| known.sink.strong_count() > 0);
-        self.threads.retain(|thread| !thread.is_finished());
     }
 
     /// The first open target that fits, which stays open meanwhile.
@@ -258,6 +275,12 @@ fn objection(log: &str, target: &At<LogTarget>, error: &io::Error) -> Objection 
         help: help.to_owned(),
     }
 }
+
+/// How long a target may take nothing before those who wait for it at the end give up.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How long all targets have to take what is left at the end.
+const LAST_WRITES: Duration = Duration::from_secs(10);
 
 #[cfg(test)]
 mod tests;

@@ -71,7 +71,9 @@ impl Records {
 
     /// What there is against the targets, without opening or making any.
     pub(crate) fn check(logging: &Logging) -> Vec<Objection> {
-        let access = logging.access.iter().map(|target| (ACCESS, target));
+        // Of a file that both go to it is told once.
+        let access = logging.access.iter().filter(|target| **target != logging.error);
+        let access = access.map(|target| (ACCESS, target));
         let targets = access.chain([(ERROR, &logging.error)]);
         targets.filter_map(|(log, target)| Sinks::check(log, target)).collect()
     }

@@ -52,6 +52,8 @@ pub(crate) async fn drain(worker: &Worker, draining: Draining) {
         // Requests that are being answered have places too: what becomes a session finds
         // its order there.
         close_over(worker, &worker.registry.keys(), &shutdown, draining).await;
+        // Who has connected, with the request on its way, is told to come back and not cut off.
+        let _or_they_never_ask = within(ARRIVAL_TIME_MAX, worker.all_answered()).await;
         worker.registry.empty().await;
     };
     let _either_way_it_ends = within(grace, closing).await;
@@ -88,6 +90,10 @@ fn due_by(elapsed: Duration, spread: Duration, total: usize, turn: Turn) -> usiz
     let due = whole.saturating_add(spread.saturating_mul(ahead)) / (spread * of);
     usize::try_from(due).unwrap_or(total).min(total)
 }
+
+/// How long first requests may take once there is nothing else to be done. Some clients connect
+/// long before they ask.
+const ARRIVAL_TIME_MAX: Duration = Duration::from_secs(1);
 
 /// Closes are grouped into ticks of this length.
 const TICK: Duration = Duration::from_millis(5);

@@ -9,7 +9,7 @@ use gate_config::model::ListenAddress;
 use gate_net::socket::{self, Sharing};
 
 use super::inherited::Inherited;
-use super::{Bound, Listens, SocketFile, SocketKey};
+use super::{Bound, Listens, Owner, SocketFile, SocketKey};
 
 /// One socket of a post.
 #[derive(Debug)]
@@ -38,13 +38,15 @@ impl Post {
     /// When the address cannot be had.
     pub(crate) fn take(asked: &ListenAddress, workers: usize, inherited: &mut Inherited) -> io::Result<Self> {
         let adopted = inherited.take(&Listens::from(asked));
+        // Should this gateway not come to run, whoever listens there goes on.
+        let owner = if adopted.is_empty() { Owner::This } else { Owner::Another };
         let bound = match asked {
             ListenAddress::Tcp(address) => tcp(*address, workers, adopted)?,
             ListenAddress::Unix { path, mode } => unix(path, *mode, workers, adopted)?,
         };
         let file = match asked {
             ListenAddress::Tcp(_) => None,
-            ListenAddress::Unix { path, .. } => Some(SocketFile::new(path)),
+            ListenAddress::Unix { path, .. } => Some(SocketFile::new(path, owner)),
         };
         // A worker may have several: each of them has a queue in which clients may wait already.
         let by_turns = (0..workers.max(1)).cycle();
@@ -97,11 +99,16 @@ impl Post {
         self.asked = asked.clone();
     }
 
-    /// Somebody else listens there from now on.
-    pub(crate) fn leave_file(&mut self) {
+    /// It is for `owner` to remove the socket's file, if there is one.
+    pub(crate) fn leave_file_to(&mut self, owner: Owner) {
         if let Some(file) = &mut self.file {
-            file.is_left = true;
+            file.owner = owner;
         }
+    }
+
+    /// Whether this gateway removes the socket's file.
+    pub(crate) fn owns_file(&self) -> bool {
+        self.file.as_ref().is_some_and(|file| file.owner == Owner::This)
     }
 
     /// A descriptor of the first socket, for the one place that accepts from it.
@@ -150,4 +157,24 @@ fn unix(path: &Path, mode: u32, count: usize, adopted: Vec<Bound>) -> io::Result
         bound.push(another);
     }
     Ok(bound)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::UnixListener;
+
+    use super::*;
+
+    #[test]
+    fn the_file_of_a_socket_that_was_adopted_is_left_to_whoever_made_it() {
+        let path = std::env::temp_dir().join(format!("framegate-adopted-{}.sock", std::process::id()));
+        let asked = ListenAddress::Unix { path: path.clone(), mode: 0o600 };
+        let mut inherited = Inherited::default();
+        inherited.add(Bound::Unix(UnixListener::bind(&path).unwrap()));
+        drop(Post::take(&asked, 2, &mut inherited).unwrap());
+        assert!(path.exists());
+        // Nobody listens there any more, so it is bound anew.
+        drop(Post::take(&asked, 2, &mut inherited).unwrap());
+        assert!(!path.exists(), "it was made here");
+    }
 }

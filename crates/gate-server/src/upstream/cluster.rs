@@ -26,7 +26,8 @@ pub(crate) struct Cluster {
     /// Of the upstream, and of the files that it names.
     content: Fingerprint,
     targets: Vec<Arc<Target>>,
-    /// Where a target uses TLS.
+    /// Whom it trusts, and shows itself as, where a target uses TLS.
+    trust: Fingerprint,
     connector: Option<Connector>,
     rules: Rules,
     judgement: Mutex<Judgement>,
@@ -109,12 +110,16 @@ impl Cluster {
         }
         let uses_tls = upstream.targets.iter().any(|target| target.tls);
         let connector = uses_tls.then(|| Connector::new(&upstream.tls)).transpose()?;
+        let trust = fingerprint(&upstream.tls, upstream.files());
+        let is_trust_the_same = before.is_none_or(|before| before.trust == trust);
         let mut heirs = Heirs::of(before);
         let mut targets = Vec::with_capacity(upstream.targets.len());
         let mut health = Vec::with_capacity(upstream.targets.len());
         for (index, (target, stable)) in upstream.targets.iter().zip(stable_keys(upstream)).enumerate() {
             let (same, known) = heirs.claim(target).unzip();
-            targets.push(Arc::new(Target::new(index, stable, target, same.as_deref())));
+            let built = Target::new(index, stable, target, same.as_deref());
+            let goes_on = is_trust_the_same || !target.tls;
+            targets.push(Arc::new(if goes_on { built } else { built.with_new_lines() }));
             health.push(known.unwrap_or_default());
         }
         let weights =
@@ -122,6 +127,7 @@ impl Cluster {
         let balancer = Balancer::new(upstream.algorithm, weights);
         Ok(Arc::new(Self {
             content,
+            trust,
             connector,
             rules: rules(upstream),
             upstream: upstream.clone(),

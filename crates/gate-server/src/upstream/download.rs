@@ -181,7 +181,7 @@ impl Held {
     fn finish(self) {
         let Self { mut line, lease, of } = self;
         let Of::Request { pool, .. } = of else { return };
-        let target = lease.key();
+        let target = lease.target().lines();
         let limits = lease.cluster().upstream().pool;
         drop(lease);
         if line.is_closed() {

@@ -12,7 +12,7 @@ use tokio::time::sleep;
 
 use crate::clock;
 use crate::upstream::line::Line;
-use crate::upstream::target::{Target, TargetKey};
+use crate::upstream::target::{LinesKey, Target};
 
 /// See the module. A clone is the same pool.
 #[derive(Clone, Default)]
@@ -21,7 +21,7 @@ pub(crate) struct Pool(Rc<Shelves>);
 #[derive(Default)]
 struct Shelves {
     /// By target: the connection that waits longest in front. No list is empty.
-    idle: RefCell<HashMap<TargetKey, VecDeque<Idle>>>,
+    idle: RefCell<HashMap<LinesKey, VecDeque<Idle>>>,
     /// There is a task that clears up; only while there is something to clear.
     has_sweeper: Cell<bool>,
 }
@@ -37,7 +37,7 @@ impl Pool {
     /// that was used last, which the target is least likely to have given up.
     pub(super) fn take(&self, target: &Target) -> Option<Line> {
         let mut idle = self.0.idle.borrow_mut();
-        let lines = idle.get_mut(&target.key())?;
+        let lines = idle.get_mut(&target.lines())?;
         let now = clock::now();
         let mut taken = None;
         while let Some(last) = lines.pop_back() {
@@ -47,14 +47,14 @@ impl Pool {
             }
         }
         if lines.is_empty() {
-            idle.remove(&target.key());
+            idle.remove(&target.lines());
         }
         taken
     }
 
     /// Keeps a connection that is ready for a request. Of more than `max_idle` (0: no
     /// limit) for one target the oldest goes.
-    pub(super) fn put(&self, target: TargetKey, line: Line, limits: model::Pool) {
+    pub(super) fn put(&self, target: LinesKey, line: Line, limits: model::Pool) {
         let until = (!limits.idle_timeout.is_zero()).then(|| clock::now() + limits.idle_timeout);
         let mut idle = self.0.idle.borrow_mut();
         let lines = idle.entry(target).or_default();

@@ -21,10 +21,16 @@ impl TargetKey {
     }
 }
 
+/// Names connections to a target that were made in one and the same way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct LinesKey(TargetKey);
+
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct Target {
     account: Arc<Account>,
+    /// Names the connections to it that can be used again.
+    lines: LinesKey,
     /// Its place among the targets of its upstream.
     index: usize,
     /// Its address as it was configured.
@@ -128,9 +134,11 @@ impl Target {
     /// The target that `target` describes, with the account of the one that it is the same server
     /// as, if there was one.
     pub(super) fn new(index: usize, stable: u64, target: &model::Target, before: Option<&Self>) -> Self {
+        let account =
+            before.map_or_else(|| Arc::new(Account::new(target)), |before| Arc::clone(&before.account));
         Self {
-            account: before
-                .map_or_else(|| Arc::new(Account::new(target)), |before| Arc::clone(&before.account)),
+            lines: before.map_or(LinesKey(account.key), |before| before.lines),
+            account,
             index,
             text: target.address.value.to_string().into(),
             stable,
@@ -142,6 +150,17 @@ impl Target {
     /// Whether `target` describes the same server.
     pub(super) fn is(&self, target: &model::Target) -> bool {
         self.uses_tls == target.tls && *self.text == *target.address.value.to_string()
+    }
+
+    /// The same, but connections that were made before are not used again: they rest on other
+    /// certificates.
+    pub(super) fn with_new_lines(self) -> Self {
+        Self { lines: LinesKey(TargetKey::next()), ..self }
+    }
+
+    /// Names the connections to it that can be used again.
+    pub(super) fn lines(&self) -> LinesKey {
+        self.lines
     }
 
     pub(super) fn account(&self) -> &Account {

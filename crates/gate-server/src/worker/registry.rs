@@ -55,7 +55,8 @@ impl Order {
 #[derive(Debug, Default)]
 pub(crate) struct Words {
     pub(crate) order: Option<Box<Order>>,
-    pub(crate) question: Option<Question>,
+    /// One for each list that is being made at the moment.
+    pub(crate) questions: Vec<Question>,
 }
 
 #[derive(Debug, Default)]
@@ -120,8 +121,7 @@ impl Registry {
     /// Asks the session of that id.
     pub(crate) fn ask(&self, key: SessionKey, id: SessionId, question: impl FnOnce() -> Question) {
         if let Some(entry) = self.entries.borrow_mut().get_mut(key.0).filter(|entry| entry.is(id)) {
-            // Who asked before and has no answer yet gets none.
-            entry.words.question = Some(question());
+            entry.words.questions.push(question());
             entry.wake();
         }
     }

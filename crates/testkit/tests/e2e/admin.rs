@@ -352,7 +352,9 @@ fn what_concerns_the_process_is_asked_of_its_owner() {
         }
     }
     assert_eq!(operator.post("/v1/drain", r#"{"spread": "3"}"#).status(), 400);
-    assert_eq!(operator.post("/v1/drain", r#"{"spraed": "3s"}"#).status(), 400);
+    for body in [r#"{"spraed": "3s"}"#, "[]", " []", "\n", "null"] {
+        assert_eq!(operator.post("/v1/drain", body).status(), 400, "{body}");
+    }
     rig.requests().close();
     assert_eq!(operator.post("/v1/reload", "").status(), 501);
     let records = rig.finish();
@@ -390,6 +392,16 @@ fn thousands_of_connections_are_told_of_at_once_and_none_twice() {
     ids.sort_unstable();
     ids.dedup();
     assert_eq!((connections.len(), ids.len()), (SESSIONS, SESSIONS));
+    thread::scope(|scope| {
+        let asking: Vec<_> = (0..8).map(|_| scope.spawn(|| list(&operator, "limit=10000").len())).collect();
+        for told in asking {
+            assert_eq!(
+                told.join().expect("an answer"),
+                SESSIONS,
+                "who asks beside others is told of all too"
+            );
+        }
+    });
     let reply = operator.post("/v1/connections/close", r#"{"all": true, "code": 1001}"#);
     assert_eq!(reply.json(), json!({"closing": SESSIONS}));
     for mut session in sessions {

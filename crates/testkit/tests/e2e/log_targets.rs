@@ -276,6 +276,38 @@ fn the_access_log_is_rotated_and_reopened_in_the_same_ways() {
 }
 
 #[test]
+fn a_reload_that_fails_leaves_the_rotation_as_it_was() {
+    let folder = Folder::new();
+    let path = folder.file("ws.log");
+    let text = |rotation: &str, other: &str| {
+        format!(
+            r#"
+            routes {{ route "all" {{ upstream "u"; websocket {{ frame-log "frames" }} }} }}
+            upstreams {{ upstream "u" {{ target "$0" }} }}
+            frame-logs {{
+                frame-log "frames" {{ path "{}"; frame "{}"; flush-interval-ms 1; {rotation} }}
+                {other}
+            }}"#,
+            path.display(),
+            "x".repeat(3000)
+        )
+    };
+    let mut rig = Rig::from_kdl([Backend::default()], &text("", ""));
+    let mut session = rig.open();
+    let nowhere = folder.file("none/other.log").display().to_string();
+    let other = format!(r#"frame-log "other" {{ path "{nowhere}"; frame }}"#);
+    let objections = rig.reload(&text(r#"rotate { size "4KB" }"#, &other)).unwrap_err();
+    assert!(objections[0].message.contains(&nowhere), "{objections:?}");
+    for count in 1..4 {
+        pass(&mut session, 1);
+        eventually("there is a line", || (lines(&path).len() == count).then_some(()));
+    }
+    assert!(!folder.file("ws.log.1").exists());
+    drop(session);
+    rig.finish();
+}
+
+#[test]
 fn what_cannot_be_written_to_is_an_objection() {
     let folder = Folder::new();
     let directory = folder.path().display();

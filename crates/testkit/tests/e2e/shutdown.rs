@@ -160,6 +160,21 @@ fn nobody_gets_in_once_the_gateway_drains() {
 }
 
 #[test]
+fn who_has_connected_is_answered_though_there_is_no_session_to_wait_for() {
+    let rig = Rig::default();
+    let address = rig.address();
+    let request = Message::upgrade("/late").to_bytes();
+    let mut late = rig.send(&request[..1]);
+    rig.await_metric("framegate_connections_accepted_total", 1.0);
+    let records = stop_while(rig, || {
+        eventually("nobody listens any more", || TcpStream::connect(address).err());
+        late.send(&request[1..]);
+        assert_eq!(late.read_head().status(), 503);
+    });
+    assert_eq!(records.reasons("refused")["draining"], 1);
+}
+
+#[test]
 fn a_session_that_opens_while_the_gateway_drains_is_told_as_well() {
     let rig = Rig::default();
     let mut first = rig.open();

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
+use gate_config::model::{At, Config, LogTarget};
 use gate_server::succession::{Predecessor, SuccessionError};
 use gate_server::{Gateway, Inherited, Options};
 use testkit::backend::Backend;
@@ -46,6 +47,11 @@ impl Site {
     }
 
     fn start(&self, workers: usize, inherited: Inherited) -> Gateway {
+        let options = Options { inherited, ..Options::default() };
+        Gateway::start(self.config(workers), options).expect("it starts")
+    }
+
+    fn config(&self, workers: usize) -> Config {
         let text = format!(
             r#"
             server {{ worker-threads {workers}; take-over "{}"; drain {{ spread "0s" }} }}
@@ -65,8 +71,7 @@ impl Site {
             self.backend,
             self.metrics
         );
-        let loaded = gate_config::parse("test.kdl", &text).expect("no mistakes");
-        Gateway::start(loaded.config, Options { inherited, ..Options::default() }).expect("it starts")
+        gate_config::parse("test.kdl", &text).expect("no mistakes").config
     }
 
     #[track_caller]
@@ -99,7 +104,7 @@ fn meet(site: &Site) -> Predecessor {
 fn take_over(site: &Site, old: Gateway, workers: usize) -> (Gateway, thread::JoinHandle<()>) {
     let old = await_successor(old);
     let mut predecessor = meet(site);
-    let new = site.start(workers, predecessor.sockets());
+    let mut new = site.start(workers, predecessor.sockets());
     new.take_over_from(predecessor).expect("the older one goes");
     (new, old)
 }
@@ -228,6 +233,29 @@ fn a_newer_one_that_dies_leaves_the_older_one_as_it_was() {
     old.join().unwrap();
     site.open(Peer::connect(site.front)).close();
     new.shut_down();
+}
+
+#[test]
+fn a_newer_one_that_cannot_start_leaves_the_files_of_sockets_where_they_are() {
+    let site = Site::new();
+    let mut old = site.start(1, Inherited::default());
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut config = site.config(2);
+            config.observability.logging.error = At::nowhere(LogTarget::File("/nowhere/at/all.log".into()));
+            let mut predecessor = meet(&site);
+            let options = Options { inherited: predecessor.sockets(), ..Options::default() };
+            Gateway::start(config, options).expect_err("there is no such folder");
+        });
+        let stream = successor(&old);
+        old.hand_over(stream).expect_err("nobody gets ready");
+    });
+    for path in [site.unix(), site.socket()] {
+        assert!(path.exists(), "{}", path.display());
+    }
+    site.open(Peer::connect_unix(&site.unix())).close();
+    old.shut_down();
+    assert!(!site.unix().exists());
 }
 
 #[test]

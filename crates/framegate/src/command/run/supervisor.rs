@@ -69,7 +69,7 @@ impl Supervisor {
         loop {
             match self.next(&mut ears).await {
                 Next::Alive => self.service.alive(),
-                Next::Stop { spread } => return self.stop(gateway, spread).await,
+                Next::Stop { spread } => return self.stop(gateway, spread, ears).await,
                 Next::ReopenLogs(request) => {
                     gateway.reopen_logs();
                     if let Some(request) = request {
@@ -82,7 +82,7 @@ impl Supervisor {
                     let work = move |gateway: &mut Gateway| read_again(gateway, &file);
                     let (back, reading) = match self.work(gateway, work, &mut ears, || {}).await? {
                         Worked::Done(gateway, reading) => (gateway, reading),
-                        Worked::Stopped(gateway) => return self.stop(gateway, None).await,
+                        Worked::Stopped(gateway) => return self.stop(gateway, None, ears).await,
                     };
                     gateway = back;
                     self.reloaded(&gateway, &reading, requests);
@@ -97,8 +97,10 @@ impl Supervisor {
                     let cut = move || drop(cut.shutdown(Shutdown::Both));
                     gateway = match self.work(gateway, work, &mut ears, cut).await? {
                         Worked::Done(gateway, Err(_told)) => gateway,
-                        Worked::Done(gateway, Ok(_)) | Worked::Stopped(gateway) => {
-                            return self.stop(gateway, None).await;
+                        Worked::Done(gateway, Ok(_)) => return self.stop(gateway, None, ears).await,
+                        Worked::Stopped(mut gateway) => {
+                            gateway.leave_files();
+                            return self.stop(gateway, None, ears).await;
                         }
                     };
                 }
@@ -164,7 +166,9 @@ impl Supervisor {
         }
     }
 
-    async fn stop(mut self, gateway: Gateway, spread: Option<Duration>) -> Result<(), Failure> {
+    async fn stop(mut self, gateway: Gateway, spread: Option<Duration>, ears: Ears) -> Result<(), Failure> {
+        // A newer process must not wait in a queue that nobody looks at.
+        drop(ears);
         self.service.stopping();
         let mut ticks = self.service.ticks();
         let service = self.service;
@@ -231,8 +235,8 @@ impl Ears {
         }
         self.watch = match before {
             _ if !is_wanted => None,
-            Some(before) if *before.files() == files => Some(before),
-            before => Watch::begin(files, before.is_some())
+            Some(before) if before.is_on(&files) => Some(before),
+            before => Watch::begin(files, before.as_ref())
                 .inspect_err(|error| {
                     command::tell(&format!("the files of the configuration cannot be watched: {error}"));
                 })

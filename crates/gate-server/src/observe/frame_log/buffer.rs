@@ -1,7 +1,8 @@
 //! The lines of one worker that wait for others: one buffer for each log. It goes to the log's
 //! writer when it is full, or when its first line has waited for long enough.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
 use std::future::pending;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -21,6 +22,8 @@ use crate::observe::sink::{Lines, Sink};
 #[derive(Debug, Default)]
 pub(crate) struct Buffers {
     open: RefCell<Vec<Rc<Buffer>>>,
+    /// By the names of the logs, whose sessions and settings come and go.
+    samples: RefCell<HashMap<Arc<str>, Rc<Samples>>>,
     /// Told when something begins to wait.
     waiting: Rc<Notify>,
     pub(super) stamps: Stamps,
@@ -32,7 +35,15 @@ pub(super) struct Buffer {
     pub(super) log: Arc<FrameLog>,
     sink: Arc<Sink>,
     state: RefCell<State>,
+    samples: Rc<Samples>,
     waiting: Rc<Notify>,
+}
+
+/// Frames and messages that could have had a line since the last that has.
+#[derive(Debug, Default)]
+struct Samples {
+    frames: Cell<u32>,
+    messages: Cell<u32>,
 }
 
 #[derive(Debug, Default)]
@@ -45,9 +56,6 @@ struct State {
     dropped: u64,
     /// The same, of those that the buffer begins with telling of.
     telling: u64,
-    /// Frames and messages that could have had a line.
-    frames: u32,
-    messages: u32,
 }
 
 impl Buffers {
@@ -64,6 +72,7 @@ impl Buffers {
             log: Arc::clone(log),
             sink: Arc::clone(sink),
             state: RefCell::default(),
+            samples: Rc::clone(self.samples.borrow_mut().entry(Arc::clone(&log.settings.id)).or_default()),
             waiting: Rc::clone(&self.waiting),
         });
         open.push(Rc::clone(&buffer));
@@ -122,15 +131,14 @@ impl Buffer {
         if sample <= 1 {
             return true;
         }
-        let mut state = self.state.borrow_mut();
-        let count = match kind {
-            Kind::Frame => &mut state.frames,
-            Kind::Message => &mut state.messages,
+        let passed = match kind {
+            Kind::Frame => &self.samples.frames,
+            Kind::Message => &self.samples.messages,
             Kind::Open | Kind::Close => return true,
         };
-        let is_taken = *count == 0;
-        *count = (*count + 1) % sample;
-        is_taken
+        let number = passed.get();
+        passed.set((number + 1) % sample);
+        number == 0
     }
 
     fn due(&self) -> Option<Instant> {

@@ -90,8 +90,12 @@ fn a_sample_is_the_first_of_so_many_frames_and_of_so_many_messages() {
     let path = path("sample");
     let sinks = Sinks::default();
     let log = log(&sinks, &path, 3);
-    let buffer = Buffers::default().of(&log).unwrap();
-    let taken = |kind| (0..7).map(|_| buffer.takes_sample(kind)).collect::<Vec<_>>();
+    let buffers = Buffers::default();
+    // As sessions that come one after the other have it, none of which is left.
+    let taken = |kind| {
+        let takes = |_| buffers.of(&log).unwrap().takes_sample(kind);
+        (0..7).map(takes).collect::<Vec<_>>()
+    };
     let expected = [true, false, false, true, false, false, true];
     assert_eq!(taken(Kind::Frame), expected);
     assert_eq!(taken(Kind::Message), expected);

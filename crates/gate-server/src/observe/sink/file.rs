@@ -22,7 +22,7 @@ pub(super) struct LogFile {
 
 /// A file by its device and number, as it may have several names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct FileId(u64, u64);
+struct FileId(u64, u64);
 
 impl LogFile {
     pub(super) fn open(path: PathBuf, rotation: Option<Rotation>) -> io::Result<Self> {
@@ -42,12 +42,24 @@ impl LogFile {
         }
     }
 
-    pub(super) fn id(&self) -> Option<FileId> {
+    /// Whether it is what stands at this path. It is asked each time: of a file that is gone
+    /// another one may get the number.
+    pub(super) fn is_at(&self, path: &Path) -> bool {
+        let there = fs::metadata(path).ok().map(|there| FileId::of(&there));
+        there.is_some() && there == self.id()
+    }
+
+    fn id(&self) -> Option<FileId> {
         self.file.metadata().ok().map(|metadata| FileId::of(&metadata))
     }
 
     pub(super) fn set_rotation(&mut self, rotation: Option<Rotation>) {
         self.rotation = rotation;
+    }
+
+    /// Bytes after which it is rotated.
+    pub(super) fn size_max(&self) -> usize {
+        self.rotation.and_then(|rotation| usize::try_from(rotation.size).ok()).unwrap_or(usize::MAX)
     }
 
     /// Writes whole lines. Behind a line that is not whole they begin on one of their own.
@@ -70,8 +82,10 @@ impl LogFile {
 
     /// Opens the path again; the old file stays in use where that fails.
     pub(super) fn reopen(&mut self) -> io::Result<()> {
+        let before = self.id();
         self.file = append(&self.path)?;
-        self.is_torn = false;
+        // It may be the same one, where nobody has moved it.
+        self.is_torn &= self.id() == before;
         Ok(())
     }
 

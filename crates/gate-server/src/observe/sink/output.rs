@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use gate_config::model::{LogTarget, Rotation, SyslogServer};
 
-use super::file::{FileId, LogFile};
+use super::file::LogFile;
 use super::syslog::SyslogSocket;
 
 /// See the module.
@@ -50,11 +50,11 @@ impl Output {
         }
     }
 
-    /// Which file it is.
-    pub(super) fn file_id(&self) -> Option<FileId> {
-        match self {
-            Self::File(file) => file.id(),
-            Self::Stream(_) | Self::Syslog(_) | Self::Nowhere => None,
+    /// Whether it is the file that a target names.
+    pub(super) fn is_file_of(&self, target: &LogTarget) -> bool {
+        match (self, target) {
+            (Self::File(file), LogTarget::File(path)) => file.is_at(path),
+            (Self::File(_) | Self::Stream(_) | Self::Syslog(_) | Self::Nowhere, _) => false,
         }
     }
 
@@ -80,6 +80,14 @@ impl Output {
         match self {
             Self::File(file) => file.rotate_before(bytes),
             Self::Stream(_) | Self::Syslog(_) | Self::Nowhere => Ok(()),
+        }
+    }
+
+    /// The most bytes for which room can be made.
+    pub(super) fn room_max(&self) -> usize {
+        match self {
+            Self::File(file) => file.size_max(),
+            Self::Stream(_) | Self::Syslog(_) | Self::Nowhere => usize::MAX,
         }
     }
 

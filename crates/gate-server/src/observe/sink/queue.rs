@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use super::Stats;
 use super::output::Settings;
@@ -46,6 +47,8 @@ struct State {
     bytes: usize,
     spare: Vec<Vec<u8>>,
     is_closed: bool,
+    /// It will be closed before long.
+    is_ending: bool,
 }
 
 impl State {
@@ -66,10 +69,15 @@ impl Queue {
         Ok(())
     }
 
-    pub(super) fn push_waiting(&self, lines: Lines) -> Result<(), Lines> {
+    /// The same, but waits for room. Once the queue is to end, a writer that has taken nothing
+    /// for as long as `patience` will take nothing more: then it is closed.
+    pub(super) fn push_waiting(&self, lines: Lines, patience: Duration) -> Result<(), Lines> {
         let mut state = self.lock();
         while !state.is_closed && !state.has_room(&lines) {
-            state = self.emptied.wait(state).unwrap_or_else(PoisonError::into_inner);
+            let waited = self.emptied.wait_timeout(state, patience);
+            let (woken, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
+            state = woken;
+            state.is_closed |= timeout.timed_out() && state.is_ending && !state.has_room(&lines);
         }
         if state.is_closed {
             return Err(lines);
@@ -130,6 +138,11 @@ impl Queue {
         self.emptied.notify_all();
     }
 
+    /// It will be closed before long.
+    pub(super) fn end_soon(&self) {
+        self.lock().is_ending = true;
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -140,6 +153,8 @@ mod tests {
     use std::thread;
 
     use super::*;
+
+    const PATIENCE: Duration = Duration::from_millis(1);
 
     fn lines(length: usize) -> Lines {
         Lines { bytes: vec![b'x'; length], stats: Arc::default() }
@@ -169,7 +184,7 @@ mod tests {
         let queue = Queue::default();
         queue.push(lines(BYTES_MAX)).unwrap();
         thread::scope(|scope| {
-            let waiting = scope.spawn(|| queue.push_waiting(lines(7)));
+            let waiting = scope.spawn(|| queue.push_waiting(lines(7), PATIENCE));
             let mut taken = VecDeque::new();
             let mut sizes = Vec::new();
             while sizes.len() < 2 {
@@ -184,7 +199,7 @@ mod tests {
         });
         queue.push(lines(BYTES_MAX)).unwrap();
         thread::scope(|scope| {
-            let waiting = scope.spawn(|| queue.push_waiting(lines(7)));
+            let waiting = scope.spawn(|| queue.push_waiting(lines(7), PATIENCE));
             queue.close();
             waiting.join().unwrap().unwrap_err();
         });
@@ -192,6 +207,20 @@ mod tests {
         assert!(queue.take(&mut taken), "what waits is still written");
         taken.clear();
         assert!(!queue.take(&mut taken));
+    }
+
+    #[test]
+    fn at_the_end_nobody_waits_for_a_writer_that_takes_nothing() {
+        let queue = Queue::default();
+        queue.push(lines(BYTES_MAX)).unwrap();
+        thread::scope(|scope| {
+            let waiting = scope.spawn(|| queue.push_waiting(lines(7), PATIENCE));
+            queue.end_soon();
+            waiting.join().unwrap().unwrap_err();
+        });
+        queue.push(lines(0)).unwrap_err();
+        let mut taken = VecDeque::new();
+        assert!(queue.take(&mut taken), "what waits is still written");
     }
 
     #[test]

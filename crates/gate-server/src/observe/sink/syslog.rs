@@ -40,6 +40,7 @@ impl SyslogSocket {
             self.datagram.clear();
             self.datagram.extend_from_slice(head.as_bytes());
             self.datagram.extend_from_slice(line.strip_suffix(b"\n").unwrap_or(line));
+            self.datagram.truncate(DATAGRAM_MAX);
             if self.socket.send(&self.datagram).is_err() {
                 let again = Socket::connect(&self.to.server).and_then(|socket| {
                     self.socket = socket;
@@ -93,8 +94,35 @@ impl Socket {
     }
 }
 
+/// Bytes of a datagram, which UDP has room for; of a longer line the end is not sent.
+const DATAGRAM_MAX: usize = 65_000;
+
 /// The first label of this host's name (RFC 3164 §4.1.2).
 fn hostname() -> String {
     let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
     name.split('.').next().unwrap_or_default().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_that_no_datagram_holds_is_cut_and_takes_no_other_with_it() {
+        let server = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let to = Syslog {
+            server: SyslogServer::Udp(server.local_addr().unwrap().to_string()),
+            facility: 23,
+            severity: 6,
+            tag: "ws".to_owned(),
+            has_hostname: false,
+        };
+        let mut socket = SyslogSocket::open(to).unwrap();
+        let long = "x".repeat(70_000);
+        socket.write(format!("{long}\nshort\n").as_bytes()).unwrap();
+        let mut datagram = vec![0; 70_000];
+        assert_eq!(server.recv(&mut datagram).unwrap(), DATAGRAM_MAX);
+        let length = server.recv(&mut datagram).unwrap();
+        assert!(datagram[..length].ends_with(b" ws: short"));
+    }
 }

@@ -105,7 +105,8 @@ fn lines_that_are_lost_are_counted_and_told_of_once_and_that_it_goes_on_as_well(
     let queue = Arc::new(Queue::default());
     let voice = complaint::Voice::new(&LogTarget::Stdout, &queue, &sinks.complaints);
     let output = Output::Stream(Box::new(disk));
-    let thread = thread::start("test", Arc::clone(&queue), output, voice).unwrap();
+    let running = sinks.lock().writers.0.clone();
+    let thread = thread::start("test", Arc::clone(&queue), output, (voice, running)).unwrap();
     let [first, second]: [Arc<Stats>; 2] = Default::default();
     let push = |text: &str, stats: &Arc<Stats>| {
         queue.push(Lines { bytes: text.into(), stats: Arc::clone(stats) }).unwrap();
@@ -140,6 +141,63 @@ fn behind_a_line_that_is_not_whole_the_next_one_begins_on_its_own() {
     file.tear();
     file.write(b"two\nthree\n").unwrap();
     assert_eq!(path.text(), "one\n\ntwo\nthree\n");
+    file.tear();
+    file.reopen().unwrap();
+    file.write(b"four\n").unwrap();
+    assert_eq!(path.text(), "one\n\ntwo\nthree\n\nfour\n", "it is the same file");
+    file.tear();
+    fs::remove_file(&path.0).unwrap();
+    file.reopen().unwrap();
+    file.write(b"five\n").unwrap();
+    assert_eq!(path.text(), "five\n", "it is another one");
+}
+
+#[test]
+fn a_file_that_has_the_number_of_one_that_is_gone_has_a_writer_of_its_own() {
+    let [path, moved, later] = ["first", "first.1", "later"].map(Path::new);
+    let sinks = Sinks::default();
+    let first = sinks.open("a", &path.target(), None).unwrap().unwrap();
+    fs::rename(&path.0, &moved.0).unwrap();
+    sinks.reopen();
+    first.offer(lines("1\n")).unwrap();
+    while fs::read_to_string(&path.0).unwrap_or_default().is_empty() {}
+    // Most file systems give its number to the next file.
+    fs::remove_file(&moved.0).unwrap();
+    let second = sinks.open("b", &later.target(), None).unwrap().unwrap();
+    assert!(!Arc::ptr_eq(&first, &second));
+    second.offer(lines("2\n")).unwrap();
+    sinks.finish();
+    assert_eq!((path.text(), later.text()), ("1\n".to_owned(), "2\n".to_owned()));
+}
+
+#[test]
+fn a_file_has_one_writer_whatever_its_names() {
+    let [path, other] = ["named", "named-otherwise"].map(Path::new);
+    let sinks = Sinks::default();
+    let first = sinks.open("a", &path.target(), None).unwrap().unwrap();
+    std::os::unix::fs::symlink(&path.0, &other.0).unwrap();
+    let second = sinks.open("b", &other.target(), None).unwrap().unwrap();
+    assert!(Arc::ptr_eq(&first, &second));
+    sinks.finish();
+}
+
+#[test]
+fn the_end_does_not_wait_for_ever_for_a_target_that_takes_nothing() {
+    let (mut unread, pipe) = io::pipe().unwrap();
+    let sinks = Sinks::default();
+    let queue = Arc::new(Queue::default());
+    let voice = complaint::Voice::new(&LogTarget::Stdout, &queue, &sinks.complaints);
+    let running = sinks.lock().writers.0.clone();
+    let output = Output::Stream(Box::new(pipe));
+    let thread = thread::start("test", Arc::clone(&queue), output, (voice, running)).unwrap();
+    // More than a pipe holds.
+    queue.push(Lines { bytes: vec![b'\n'; 1 << 20], stats: Arc::default() }).unwrap();
+    queue.close();
+    sinks.finish_within(Duration::from_millis(1));
+    assert!(!thread.is_finished());
+    // When it goes on all is written.
+    assert_eq!(io::copy(&mut unread, &mut io::sink()).unwrap(), 1 << 20);
+    thread.join().unwrap();
 }
 
 #[test]
@@ -154,6 +212,23 @@ fn many_lines_come_in_batches_and_none_is_missing() {
     let text = path.text();
     assert_eq!(text.lines().count(), 5000);
     assert!(text.lines().enumerate().all(|(at, line)| line.starts_with(&format!("{at} x"))));
+}
+
+#[test]
+fn however_much_waits_a_file_that_is_rotated_has_no_more_than_its_size() {
+    let paths = ["rotated", "rotated.1", "rotated.2", "rotated.3"].map(Path::new);
+    let sinks = Sinks::default();
+    let rotation = Some(Rotation { size: 4096, keep: 3 });
+    let queue = Arc::new(Queue::default());
+    for _ in 0..4 {
+        queue.push(lines(&format!("{}\n", "x".repeat(2999)))).unwrap();
+    }
+    queue.close();
+    let output = Output::open(&paths[0].target().value, rotation).unwrap();
+    let voice = complaint::Voice::new(&paths[0].target().value, &queue, &sinks.complaints);
+    let running = sinks.lock().writers.0.clone();
+    thread::start("test", queue, output, (voice, running)).unwrap().join().unwrap();
+    assert_eq!(paths.each_ref().map(|path| path.text().len()), [3000; 4]);
 }
 
 #[test]

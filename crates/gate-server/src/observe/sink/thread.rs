@@ -2,8 +2,10 @@
 //! back.
 
 use std::collections::VecDeque;
+use std::convert::Infallible;
 use std::io;
 use std::sync::Arc;
+use std::sync::mpsc::SyncSender;
 use std::thread::{self, JoinHandle};
 
 use super::Stats;
@@ -11,21 +13,25 @@ use super::complaint::Voice;
 use super::output::{Output, Unwritten};
 use super::queue::{Job, Lines, Queue};
 
-/// Bytes that are written at a time, but for the last lines of them.
+/// Bytes that are written at a time, unless more are handed over at once.
 const BATCH: usize = 64 * 1024;
 /// Bytes of room that are kept for the next batch.
 const BATCH_KEPT: usize = 4 * BATCH;
 
+/// Starts it; what is `running` is dropped when it ends.
 pub(super) fn start(
     log: &str,
     queue: Arc<Queue>,
     output: Output,
-    voice: Voice,
+    (voice, running): (Voice, SyncSender<Infallible>),
 ) -> io::Result<JoinHandle<()>> {
     // The system shows the first 15 bytes of it.
     let name: String = log.chars().filter(char::is_ascii_graphic).collect();
     let writer = Writer { queue, output, voice, batch: Vec::new(), parts: Vec::new() };
-    thread::Builder::new().name(name).spawn(move || writer.run())
+    thread::Builder::new().name(name).spawn(move || {
+        let _running = running;
+        writer.run();
+    })
 }
 
 pub(super) struct Writer {
@@ -45,12 +51,12 @@ impl Writer {
             for job in jobs.drain(..) {
                 match job {
                     Job::Write(Lines { bytes, stats }) => {
+                        if self.batch.len() + bytes.len() > self.output.room_max().min(BATCH) {
+                            self.write();
+                        }
                         self.batch.extend_from_slice(&bytes);
                         self.queue.give_spare(bytes);
                         self.parts.push((stats, self.batch.len()));
-                        if self.batch.len() >= BATCH {
-                            self.write();
-                        }
                     }
                     Job::Reopen => {
                         self.write();

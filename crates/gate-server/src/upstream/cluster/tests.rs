@@ -260,3 +260,20 @@ fn many_threads_leave_no_lease_behind() {
     assert_eq!(figures.iter().map(|figures| figures.attempts).sum::<u64>(), 8000);
     assert!(figures.iter().all(|figures| figures.in_flight == 0));
 }
+
+#[test]
+fn connections_that_rest_on_other_certificates_are_not_used_again() {
+    let mut before = upstream(&addresses(2));
+    before.targets[1].tls = true;
+    let first = Cluster::new(&before).unwrap();
+    let lines = |cluster: &Cluster| cluster.targets().iter().map(|target| target.lines()).collect::<Vec<_>>();
+    let more_retries = Upstream { retries: before.retries + 1, ..before.clone() };
+    let second = Cluster::after(Some(&first), &more_retries).unwrap();
+    assert_eq!(lines(&second), lines(&first));
+    let mut other_name = more_retries;
+    other_name.tls.sni = Some("other.example".to_owned());
+    let third = Cluster::after(Some(&second), &other_name).unwrap();
+    assert_eq!(lines(&third)[0], lines(&second)[0], "there are no certificates");
+    assert_ne!(lines(&third)[1], lines(&second)[1]);
+    assert_eq!(third.targets()[1].key(), second.targets()[1].key(), "it is the same server");
+}
