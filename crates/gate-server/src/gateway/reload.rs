@@ -2,7 +2,8 @@
 //! runs; only when nothing can go wrong any more is it put in the place of that one.
 
 use std::sync::Arc;
-use std::sync::mpsc::sync_channel;
+use std::sync::mpsc::{RecvTimeoutError, sync_channel};
+use std::time::Duration;
 
 use gate_config::Sources;
 use gate_config::model::{Config, Level, Objection, Place};
@@ -27,6 +28,9 @@ pub enum Reloaded {
         warnings: Vec<Objection>,
     },
 }
+
+/// Going over takes a worker no longer than the events that it is busy with.
+const GOING_OVER_MAX: Duration = Duration::from_secs(10);
 
 impl Gateway {
     /// Goes over to another configuration, which was read from `sources`. Sessions that are open keep the one that they began
@@ -75,7 +79,8 @@ impl Gateway {
         self.records.error("reload_failed", Level::Error, |line| line.text("detail", why));
     }
 
-    /// Returns when all workers have gone over.
+    /// Returns when all workers have gone over, but for one that a log with `when-full "block"` holds up:
+    /// it goes over once that takes its lines, and keeps nobody from ending the gateway until then.
     fn configure_workers(&mut self) {
         let (done, all_done) = sync_channel(1);
         let assignments = self.posts.assign(self.workers.len());
@@ -86,7 +91,12 @@ impl Gateway {
         }
         drop(done);
         // Nobody sends anything: the last of them to drop its end ends this.
-        let _hung_up = all_done.recv();
+        if let Err(RecvTimeoutError::Timeout) = all_done.recv_timeout(GOING_OVER_MAX) {
+            self.records.error("reload_waits", Level::Warn, |line| {
+                line.text("detail", "a worker is held up and goes over to the new configuration later");
+                line.text("help", "look for a log with when-full \"block\" whose target takes nothing");
+            });
+        }
     }
 
     /// What only a start can change.

@@ -280,7 +280,7 @@ fn objection(log: &str, target: &At<LogTarget>, error: &io::Error) -> Objection 
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// How long all targets have to take what is left at the end.
-const LAST_WRITES: Duration = Duration::from_secs(10);
+const LAST_WRITES: Duration = Duration::from_secs(5);
 
 #[cfg(test)]
 mod tests;

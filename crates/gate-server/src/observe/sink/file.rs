@@ -4,10 +4,12 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use gate_config::model::Rotation;
+use rustix::fs::OFlags;
+use rustix::io::Errno;
 
 use super::output::{Unwritten, write_all};
 
@@ -32,7 +34,7 @@ impl LogFile {
 
     /// Whether [`LogFile::open`] would do, as far as can be told without making the file.
     pub(super) fn check(path: &Path) -> io::Result<()> {
-        match OpenOptions::new().append(true).open(path) {
+        match open_at_once(OpenOptions::new().append(true), path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 let directory = path.parent().filter(|directory| !directory.as_os_str().is_empty());
                 let directory = directory.unwrap_or_else(|| Path::new("."));
@@ -124,7 +126,21 @@ impl FileId {
 }
 
 fn append(path: &Path) -> io::Result<File> {
-    OpenOptions::new().append(true).create(true).open(path)
+    open_at_once(OpenOptions::new().append(true).create(true), path)
+}
+
+/// Does not wait for somebody to read a named pipe, as open(2) would.
+fn open_at_once(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
+    let at_once = i32::try_from(OFlags::NONBLOCK.bits()).map_err(io::Error::other)?;
+    let file = match options.custom_flags(at_once).open(path) {
+        Err(error) if error.raw_os_error() == Some(Errno::NXIO.raw_os_error()) => {
+            return Err(io::Error::other("it is a pipe that nobody reads"));
+        }
+        opened => opened?,
+    };
+    // Writers do wait for whoever reads.
+    rustix::fs::fcntl_setfl(&file, rustix::fs::fcntl_getfl(&file)? - OFlags::NONBLOCK)?;
+    Ok(file)
 }
 
 fn writable(directory: &Path) -> io::Result<()> {

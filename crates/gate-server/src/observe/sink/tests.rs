@@ -241,3 +241,21 @@ fn names_in_messages_are_those_of_targets() {
     );
     assert_eq!(Sinks::check("a", &At::nowhere(LogTarget::Stderr)), None);
 }
+
+#[test]
+fn a_pipe_that_nobody_reads_is_told_of_and_not_waited_for() {
+    let pipe = Path::new("pipe");
+    let made = std::process::Command::new("mkfifo").arg(&pipe.0).status();
+    assert!(made.is_ok_and(|status| status.success()));
+    let sinks = Sinks::default();
+    for objection in [Sinks::check("a", &pipe.target()), sinks.open("a", &pipe.target(), None).err()] {
+        assert!(objection.unwrap().message.ends_with("it is a pipe that nobody reads"));
+    }
+    let read_and_written = fs::OpenOptions::new().read(true).write(true).open(&pipe.0).unwrap();
+    let log = sinks.open("a", &pipe.target(), None).unwrap().unwrap();
+    log.offer(lines("now\n")).unwrap();
+    sinks.finish();
+    let mut text = [0; 4];
+    io::Read::read_exact(&mut &read_and_written, &mut text).unwrap();
+    assert_eq!(&text, b"now\n");
+}
