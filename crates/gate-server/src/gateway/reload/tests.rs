@@ -40,7 +40,7 @@ fn a_thousand_reloads_leave_nothing_of_the_configurations_before() {
     }
     // The supporting thread may still be taking up the last change.
     let clusters_left = || before.iter().filter(|(_, cluster)| cluster.strong_count() > 0).count();
-    let deadline = crate::clock::now() + std::time::Duration::from_secs(20);
+    let deadline = crate::clock::now() + Duration::from_secs(20);
     while clusters_left() > 0 {
         assert!(crate::clock::now() < deadline, "{} clusters are left", clusters_left());
         std::thread::yield_now();
