@@ -21,14 +21,6 @@ pub struct Admin {
     pub hosts: Vec<String>,
 }
 
-impl Admin {
-    /// Whether something has to be shown.
-    #[must_use]
-    pub fn wants_token(&self) -> bool {
-        self.token.is_some() || self.token_file.is_some()
-    }
-}
-
 /// A text that nobody prints by accident.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(Box<str>);

@@ -1,4 +1,4 @@
-//! What a peer's connection would not take yet.
+//! What a peer's connection would not take yet, or, as `unread` has it, may not go yet.
 //!
 //! A backlog holds what is left of one read and the Close frame that may follow, because
 //! the other side is not read while there is one: at most 64 KiB and a few bytes.

@@ -53,7 +53,7 @@ impl<T: Transport> Pipe<T> {
         pool: &BufferPool,
     ) -> Poll<io::Result<usize>> {
         if let Some(unread) = &mut self.unread {
-            let count = unread.lend(space);
+            let count = unread.lend(space, pool);
             if count > 0 {
                 return Poll::Ready(Ok(count));
             }

@@ -86,13 +86,15 @@ pub(crate) async fn answer(
     admit(websocket, &mut handshake, &head.headers)?;
     let admission = &asked.snapshot.admission;
     let listener = conversation.client.listener().map_or("", |listener| &listener.id);
-    let seats = match admission.admit(listener, id, asked.client.address(), clock::now()) {
+    let now = clock::now();
+    let seats = match admission.admit(listener, id, asked.client.address(), now) {
         Ok(seats) => seats,
         Err(full) => return no_seat(conversation, websocket, &handshake, full, told),
     };
-    let meters = admission.meters(id, &asked.ask(&head), clock::now());
+    let ask = asked.ask(&head);
+    let meters = admission.meters(id, &ask, now);
     let cluster = asked.snapshot.cluster(upstream).ok_or(RequestError::NoRoute)?;
-    let wish = cluster.wish(&asked.ask(&head));
+    let wish = cluster.wish(&ask);
     let target = asked.target(&head.uri)?;
     let logged = Logged::of(asked, &head);
     let mut headers = head.headers;
