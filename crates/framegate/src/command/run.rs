@@ -14,6 +14,7 @@ use super::{configuration, gateway};
 use crate::cli::config::RunArgs;
 use crate::failure::Failure;
 use crate::signals::{Orders, Signals};
+use reading::{Files, Read};
 use service::Service;
 use supervisor::Supervisor;
 
@@ -25,6 +26,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<(), Failure> {
     // Before there is anything else, as the descriptors have fixed numbers.
     let inherited = Inherited::from_environment();
     let loaded = configuration::load(&args.file)?;
+    let read = Read::at_this_moment(Files::of(&loaded));
     super::runtime()?.block_on(async {
         let signals = Signals::new().map_err(Failure::Runtime)?;
         let orders = Orders::new().map_err(Failure::Runtime)?;
@@ -36,7 +38,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<(), Failure> {
         service.ready(args.take_over);
         let supervisor =
             Supervisor { file: args.file.clone(), signals, orders, requests, controls, service, held: None };
-        supervisor.run(gateway, &loaded).await
+        supervisor.run(gateway, read).await
     })
 }
 

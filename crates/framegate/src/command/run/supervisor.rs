@@ -7,14 +7,13 @@ use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use gate_config::Loaded;
 use gate_server::Gateway;
 use gate_server::control::{Action, Controls, Request, Requests, Source};
 use tokio::net::UnixListener;
 use tokio::sync::oneshot;
 use tokio::time::Interval;
 
-use super::reading::{Files, Reading, read_again};
+use super::reading::{Read, Reading, read_again};
 use super::service::Service;
 use super::watching::{self, Watch};
 use crate::command::{self, gateway::end_over};
@@ -57,14 +56,13 @@ enum Worked<R> {
 }
 
 impl Supervisor {
-    /// Sees to `gateway`, which runs what was `loaded`, until its end.
+    /// Sees to `gateway`, which runs what was `read`, until its end.
     ///
     /// # Errors
     /// When a second Ctrl-C cut the end short.
-    pub(super) async fn run(mut self, mut gateway: Gateway, loaded: &Loaded) -> Result<(), Failure> {
+    pub(super) async fn run(mut self, mut gateway: Gateway, read: Read) -> Result<(), Failure> {
         let mut ears = Ears { watch: None, successors: None, ticks: self.service.ticks() };
-        let is_watched = loaded.config.server.auto_reload;
-        ears.follow(is_watched, Files::of(loaded), true);
+        ears.follow(gateway.auto_reloads(), read, true);
         ears.listen(&gateway);
         loop {
             match self.next(&mut ears).await {
@@ -87,7 +85,7 @@ impl Supervisor {
                     gateway = back;
                     self.reloaded(&gateway, &reading, requests);
                     let is_whole = reading.outcome.is_ok();
-                    ears.follow(gateway.auto_reloads(), reading.files, is_whole);
+                    ears.follow(gateway.auto_reloads(), reading.read, is_whole);
                     ears.listen(&gateway);
                 }
                 Next::HandOver(stream) => {
@@ -228,15 +226,15 @@ impl Ears {
 
     /// Watches the files of the configuration. With mistakes in them they may not have named all
     /// others, so those of before are watched on.
-    fn follow(&mut self, is_wanted: bool, mut files: Files, is_whole: bool) {
+    fn follow(&mut self, is_wanted: bool, mut read: Read, is_whole: bool) {
         let before = self.watch.take().filter(|_| is_wanted);
         if let (Some(before), false) = (&before, is_whole) {
-            files.add(before.files());
+            read.files.add(before.files());
         }
         self.watch = match before {
             _ if !is_wanted => None,
-            Some(before) if before.is_on(&files) => Some(before),
-            before => Watch::begin(files, before.as_ref())
+            Some(before) if before.is_on(&read.files) => Some(before),
+            before => Watch::begin(read, before.as_ref())
                 .inspect_err(|error| {
                     command::tell(&format!("the files of the configuration cannot be watched: {error}"));
                 })

@@ -12,12 +12,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use gate_config::model::{Fingerprint, fingerprint};
+use gate_config::model::Fingerprint;
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
 
-use super::reading::Files;
+use super::reading::{Files, Read};
 
 /// See the module.
 pub(super) struct Watch {
@@ -39,12 +39,13 @@ const QUIET: Duration = Duration::from_millis(200);
 const PATIENCE: Duration = Duration::from_secs(2);
 
 impl Watch {
-    /// Watches `files`, of which what stands in them at the moment has been read. In the place of
-    /// another watch they are looked at once more, as that one may not have seen all.
+    /// Watches the files that were `read`. They are looked at once more, as something may have been
+    /// written since, or been missed by the watch that this one takes the place of.
     ///
     /// # Errors
     /// When the system does not let it, for its limits as a rule.
-    pub(super) fn begin(files: Files, before: Option<&Self>) -> Result<Self, notify::Error> {
+    pub(super) fn begin(read: Read, before: Option<&Self>) -> Result<Self, notify::Error> {
+        let Read { files, content } = read;
         let stirred = Arc::new(Notify::new());
         let ways = Ways::of(&files);
         let (told, known) = (Arc::clone(&stirred), ways.clone());
@@ -70,10 +71,10 @@ impl Watch {
             }
         }
         let content = match before {
-            None => Some(content(&files)),
+            None => Some(content),
             Some(before) => before.content.filter(|_| before.files == files),
         };
-        Ok(Self { files, ways, content, stirred, is_stirred: before.is_some(), _watcher: watcher })
+        Ok(Self { files, ways, content, stirred, is_stirred: true, _watcher: watcher })
     }
 
     /// What is watched.
@@ -97,7 +98,7 @@ impl Watch {
             let until_quiet = async { while timeout(QUIET, self.stirred.notified()).await.is_ok() {} };
             let _never_quiet = timeout(PATIENCE, until_quiet).await;
             self.is_stirred = false;
-            let content = Some(content(&self.files));
+            let content = Some(self.files.content());
             if content != self.content {
                 // Taken before they are read: what is written meanwhile is told of again.
                 self.content = content;
@@ -207,17 +208,6 @@ fn absolute(path: &Path) -> PathBuf {
     std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
 
-/// What stands in the files, and which files there are in the folders.
-fn content(files: &Files) -> Fingerprint {
-    let mut names: Vec<PathBuf> = Vec::new();
-    for folder in &files.folders {
-        let entries = fs::read_dir(folder).into_iter().flatten();
-        names.extend(entries.filter_map(Result::ok).map(|entry| entry.path()));
-    }
-    names.sort_unstable();
-    fingerprint(&names, files.files.iter().map(|file| &**file))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -250,8 +240,17 @@ mod tests {
         }
     }
 
-    fn only(file: &Path) -> Files {
-        Files { files: vec![file.to_owned()], folders: Vec::new() }
+    fn only(file: &Path) -> Read {
+        Read::at_this_moment(Files { files: vec![file.to_owned()], folders: Vec::new() })
+    }
+
+    #[test]
+    fn what_is_written_between_the_reading_and_the_watch_is_noticed() {
+        let folder = Folder::new("between");
+        let file = folder.write("a.kdl", "1");
+        let read = only(&file);
+        folder.write("a.kdl", "2");
+        run(Watch::begin(read, None).unwrap().changed());
     }
 
     #[test]
@@ -304,8 +303,11 @@ mod tests {
         let folder = Folder::new("more");
         let file = folder.write("a.kdl", "1");
         fs::create_dir_all(folder.0.join("conf.d")).unwrap();
-        let mut watch =
-            Watch::begin(Files { files: vec![file], folders: vec![folder.0.join("conf.d")] }, None).unwrap();
+        let mut watch = Watch::begin(
+            Read::at_this_moment(Files { files: vec![file], folders: vec![folder.0.join("conf.d")] }),
+            None,
+        )
+        .unwrap();
         folder.write("conf.d/b.kdl", "");
         run(watch.changed());
     }
@@ -343,9 +345,9 @@ mod tests {
         let mut watch = Watch::begin(files.clone(), None).unwrap();
         link("2");
         run(watch.changed());
-        assert!(!watch.is_on(&files));
+        assert!(!watch.is_on(&files.files));
         let mut watch = Watch::begin(files.clone(), Some(&watch)).unwrap();
-        assert!(watch.is_on(&files));
+        assert!(watch.is_on(&files.files));
         run(async {
             // What was looked at already is not told of again.
             assert!(timeout(QUIET * 3, watch.changed()).await.is_err());
