@@ -14,6 +14,7 @@ mod leg;
 mod meters;
 mod pings;
 mod tally;
+mod verdict;
 mod watch;
 
 use std::borrow::Cow;
@@ -29,6 +30,7 @@ use leg::{CloseOrder, Leg, Receiving, Sending, Then};
 pub use leg::{Closes, Traffic};
 pub use pings::PingPayload;
 use tally::{Dropped, Tally};
+pub use verdict::Verdict;
 use watch::Watch;
 
 use crate::policy::Policy;

@@ -1,0 +1,1 @@
+//! What is blackened in messages that go on, and in excerpts.
