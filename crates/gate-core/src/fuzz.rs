@@ -19,7 +19,7 @@ pub use pair::{Observed, Pair};
 pub use path::fuzz_path;
 pub use wire::{Appetite, Ending, Wire};
 
-use crate::policy::{Age, Keepalive, PingTo, Policy, Timeouts};
+use crate::policy::{Age, Inspection, Keepalive, PingTo, Policy, Timeouts};
 use crate::rate::{Bucket, Meter, Metered, OnExceed, Rate};
 use crate::side::Side;
 
@@ -56,6 +56,7 @@ fn policy(flags: u8) -> Policy {
         timeouts: Timeouts { frame, idle: watched(40), ..Timeouts::default() },
         age: Age { max: watched(300), ..Age::default() },
         keepalive: Keepalive { interval: watched(5), timeout: watched(10), to: PingTo::Both },
+        inspection: Inspection::default(),
     }
 }
 

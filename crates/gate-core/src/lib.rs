@@ -15,7 +15,7 @@ pub mod side;
 pub mod template;
 
 pub use ids::SessionId;
-pub use policy::{Age, Keepalive, PingTo, Policy, Timeouts};
+pub use policy::{Age, Inspection, Keepalive, PingTo, Policy, Timeouts};
 pub use session::{Observe, Output, Session, Start, Step};
 pub use side::Side;
 pub use ws_proto::walk::Limits;

@@ -20,6 +20,56 @@ pub struct Policy {
     pub age: Age,
     /// How peers are asked whether they are there.
     pub keepalive: Keepalive,
+    /// Whose messages are looked into before they go on.
+    pub inspection: Inspection,
+}
+
+/// Whose messages are put together and judged before a byte of them goes on, and how much of
+/// them may wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Inspection {
+    /// Those of clients.
+    pub client: bool,
+    /// Those of upstreams.
+    pub upstream: bool,
+    /// Bytes of a message once it is inflated; more is 1009. 0: no limit. Default 1 MiB.
+    pub inflated_size_max: u64,
+    /// How much larger a message may be inflated than it came, above the first 64 KiB; more is
+    /// 1009. 0: no limit. Default 200.
+    pub inflate_ratio_max: u32,
+    /// Messages of one direction that may wait for a verdict; more are not read. Default 32.
+    pub in_flight_max: u32,
+    /// Bytes of those; at least one message may always wait. Default 256 KiB.
+    pub in_flight_bytes_max: u64,
+    /// Uncompressed messages above this many bytes go on piece by piece, each judged by itself
+    /// with the end of the one before; `None`: none do.
+    pub stream_above: Option<u64>,
+}
+
+impl Inspection {
+    /// Whether what `from` sends is looked into.
+    #[must_use]
+    pub const fn includes(&self, from: Side) -> bool {
+        match from {
+            Side::Client => self.client,
+            Side::Upstream => self.upstream,
+        }
+    }
+}
+
+impl Default for Inspection {
+    /// Nobody's.
+    fn default() -> Self {
+        Self {
+            client: false,
+            upstream: false,
+            inflated_size_max: 1 << 20,
+            inflate_ratio_max: 200,
+            in_flight_max: 32,
+            in_flight_bytes_max: 256 << 10,
+            stream_above: None,
+        }
+    }
 }
 
 /// How long things may take once the session is open. Zero means no limit.

@@ -30,10 +30,10 @@ use leg::{CloseOrder, Leg, Receiving, Sending, Then};
 pub use leg::{Closes, Traffic};
 pub use pings::PingPayload;
 use tally::{Dropped, Tally};
-pub use verdict::Verdict;
+pub use verdict::{Judged, Part, Ruling, Verdict, Whole};
 use watch::Watch;
 
-use crate::policy::Policy;
+use crate::policy::{Inspection, Policy};
 use crate::rate::Meter;
 use crate::side::Side;
 
@@ -48,6 +48,25 @@ pub trait Observe {
     fn close(&mut self, from: Side, code: Option<CloseCode>, reason: &str);
     /// A frame from that side goes nowhere, or not at once.
     fn withheld(&mut self, from: Side, what: Withheld);
+
+    /// What becomes of a message of an inspected direction, before any of it goes on.
+    fn judge(&mut self, _from: Side, _message: &Whole<'_>) -> Judged {
+        Judged::Now(Ruling::ALLOW)
+    }
+
+    /// Inflates a whole message of an inspected direction into `out`, within the policy.
+    ///
+    /// # Errors
+    /// It is no DEFLATE data, or too much of it.
+    fn inflate(
+        &mut self,
+        _from: Side,
+        _compressed: &[u8],
+        _policy: &Inspection,
+        _out: &mut Vec<u8>,
+    ) -> Result<(), FrameError> {
+        Err(FrameError::BadDeflate)
+    }
 }
 
 /// What does not pass, though it is legal.

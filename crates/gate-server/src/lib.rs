@@ -9,6 +9,7 @@ mod drive;
 pub mod files;
 mod front;
 mod gateway;
+mod inspect;
 mod observe;
 mod preparation;
 mod runtime;

@@ -62,6 +62,13 @@ pub enum FrameError {
     /// A message in more frames than `max-fragments`.
     #[error("a message has more fragments than the limit")]
     TooManyFragments,
+    /// A compressed message that is no DEFLATE data (RFC 7692 §7.2.2).
+    #[error("a compressed message cannot be inflated")]
+    BadDeflate,
+    /// A compressed message that would be above the limit once inflated, in bytes, as a multiple of
+    /// what came, or in the work that it takes.
+    #[error("a compressed message is too large once inflated")]
+    InflatedTooLarge,
 }
 
 impl FrameError {
@@ -82,8 +89,8 @@ impl FrameError {
             | Self::InterruptedMessage
             | Self::TruncatedCloseCode
             | Self::InvalidCloseCode(_) => CloseCode::PROTOCOL_ERROR,
-            Self::InvalidUtf8 | Self::InvalidCloseReason => CloseCode::INVALID_PAYLOAD,
-            Self::FrameTooLarge | Self::MessageTooLarge => CloseCode::TOO_BIG,
+            Self::InvalidUtf8 | Self::InvalidCloseReason | Self::BadDeflate => CloseCode::INVALID_PAYLOAD,
+            Self::FrameTooLarge | Self::MessageTooLarge | Self::InflatedTooLarge => CloseCode::TOO_BIG,
             Self::TooManyFragments => CloseCode::POLICY_VIOLATION,
         }
     }
@@ -110,6 +117,8 @@ impl FrameError {
             Self::FrameTooLarge => "frame_too_large",
             Self::MessageTooLarge => "message_too_large",
             Self::TooManyFragments => "too_many_fragments",
+            Self::BadDeflate => "bad_deflate",
+            Self::InflatedTooLarge => "inflated_too_large",
         }
     }
 }

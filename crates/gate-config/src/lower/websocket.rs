@@ -50,7 +50,7 @@ pub(super) fn read(route: &Fields<'_>, names: &Names<'_>, cx: &mut Context<'_>) 
 }
 
 fn policy(fields: &Fields<'_>, report: &mut crate::report::Report) -> Policy {
-    let Policy { limits, timeouts, .. } = Policy::default();
+    let Policy { limits, timeouts, inspection, .. } = Policy::default();
     let (idle, idle_counts_control) = lifetime::idle(fields, &timeouts, report);
     Policy {
         limits: Limits {
@@ -69,6 +69,7 @@ fn policy(fields: &Fields<'_>, report: &mut crate::report::Report) -> Policy {
         },
         age: lifetime::age(fields, report),
         keepalive: lifetime::keepalive(fields, report),
+        inspection,
     }
 }
 

@@ -51,6 +51,16 @@ pub enum Cause {
     FrameTimeout,
     /// A peer sent faster than it may.
     RateLimit,
+    /// A message of a peer met a rule, or broke its schema.
+    Finding,
+    /// An agent wants the session to end because of a message.
+    Agent,
+    /// A webhook wants that.
+    Webhook,
+    /// An agent that must judge a message could not.
+    AgentFailed,
+    /// A webhook that must judge a message could not.
+    WebhookFailed,
     /// A peer did not answer a ping of the gateway.
     PingTimeout,
     /// No data went either way for the idle timeout.
@@ -77,6 +87,11 @@ impl Cause {
             Self::SendTimeout => "send_timeout",
             Self::FrameTimeout => "frame_timeout",
             Self::RateLimit => "rate_limit",
+            Self::Finding => "finding",
+            Self::Agent => "agent",
+            Self::Webhook => "webhook",
+            Self::AgentFailed => "agent_failed",
+            Self::WebhookFailed => "webhook_failed",
             Self::PingTimeout => "ping_timeout",
             Self::IdleTimeout => "idle_timeout",
             Self::MaxAge => "max_age",

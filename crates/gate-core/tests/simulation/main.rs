@@ -279,7 +279,8 @@ fn policy(dice: &mut StdRng, meters: &[Meter]) -> Policy {
         timeout: seconds(dice, 0.8, 10),
         to: *[PingTo::Client, PingTo::Upstream, PingTo::Both].choose(dice).expect("one of three"),
     };
-    Policy { limits, timeouts, age: Age { max, jitter: max / 2, ..Age::default() }, keepalive }
+    let age = Age { max, jitter: max / 2, ..Age::default() };
+    Policy { limits, timeouts, age, keepalive, ..Policy::default() }
 }
 
 /// How fast the peers may send.
