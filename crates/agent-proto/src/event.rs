@@ -18,11 +18,11 @@ pub enum Event<'a> {
     /// A request has come.
     RequestHeaders(RequestHeaders),
     /// A piece of its body has come.
-    RequestBodyChunk(BodyChunk<'a>),
+    RequestBodyChunk(RequestBodyChunk<'a>),
     /// The upstream has answered.
     ResponseHeaders(ResponseHeaders),
     /// A piece of the answer's body has come.
-    ResponseBodyChunk(BodyChunk<'a>),
+    ResponseBodyChunk(ResponseBodyChunk<'a>),
     /// The request is over.
     RequestComplete(RequestComplete),
     /// A message, or a frame, of a WebSocket.
@@ -111,7 +111,8 @@ impl Event<'_> {
         match self {
             Self::Configure(event) => &event.correlation_id,
             Self::RequestHeaders(event) => &event.metadata.correlation_id,
-            Self::RequestBodyChunk(event) | Self::ResponseBodyChunk(event) => &event.correlation_id,
+            Self::RequestBodyChunk(event) => &event.correlation_id,
+            Self::ResponseBodyChunk(event) => &event.correlation_id,
             Self::ResponseHeaders(event) => &event.correlation_id,
             Self::RequestComplete(event) => &event.correlation_id,
             Self::WebSocketFrame(event) => &event.correlation_id,
@@ -194,9 +195,9 @@ pub struct Metadata {
     pub traceparent: Option<String>,
 }
 
-/// A piece of a request's or a response's body.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-pub struct BodyChunk<'a> {
+/// A piece of a request's body.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RequestBodyChunk<'a> {
     /// See [`Metadata::correlation_id`].
     #[serde(borrow)]
     pub correlation_id: Cow<'a, str>,
@@ -209,10 +210,29 @@ pub struct BodyChunk<'a> {
     /// Counted from 0.
     #[serde(default)]
     pub chunk_index: u32,
-    /// Bytes of the body so far, this piece included. On the wire `bytes_received` for requests and
-    /// `bytes_sent` for responses.
-    #[serde(default, alias = "bytes_received", alias = "bytes_sent")]
-    pub bytes_so_far: u64,
+    /// Bytes of the body so far, this piece included.
+    #[serde(default)]
+    pub bytes_received: u64,
+}
+
+/// A piece of a response's body.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ResponseBodyChunk<'a> {
+    /// See [`Metadata::correlation_id`].
+    #[serde(borrow)]
+    pub correlation_id: Cow<'a, str>,
+    /// Its bytes.
+    pub data: Payload<'a>,
+    /// There are no more.
+    pub is_last: bool,
+    /// Bytes of the whole body, if they are known.
+    pub total_size: Option<u64>,
+    /// Counted from 0.
+    #[serde(default)]
+    pub chunk_index: u32,
+    /// Bytes of the body so far, this piece included.
+    #[serde(default)]
+    pub bytes_sent: u64,
 }
 
 /// The upstream has answered.

@@ -50,16 +50,8 @@ pub enum Fault {
 
 impl Fault {
     /// All labels, for metrics that have a row for each.
-    pub const LABELS: [&'static str; 8] = [
-        "too-large",
-        "garbage",
-        "version",
-        "unexpected",
-        "uncorrelated",
-        "refused",
-        "encoding",
-        "truncated",
-    ];
+    pub const LABELS: [&'static str; 8] =
+        ["too-large", "garbage", "version", "unexpected", "uncorrelated", "refused", "encoding", "truncated"];
 
     /// The kind in one word, stable, for logs and metrics.
     #[must_use]

@@ -19,7 +19,6 @@ impl Json {
     /// # Errors
     /// It is not one JSON value.
     pub fn parse(text: &str) -> Result<Self, Fault> {
-        // From a slice that is known to be short-lived nothing can be borrowed.
         Ok(Self(serde_json::from_str::<Box<RawValue>>(text)?))
     }
 

@@ -23,8 +23,8 @@ pub mod v2;
 
 pub use answer::{Answer, Audit, BodyMutation, Decision, HeaderOp, WebSocketDecision};
 pub use event::{
-    BodyChunk, Configure, Event, EventKind, GuardrailInspect, InspectionType, Metadata, Opcode,
-    RequestComplete, RequestHeaders, ResponseHeaders, WebSocketFrame,
+    Configure, Event, EventKind, GuardrailInspect, InspectionType, Metadata, Opcode, RequestBodyChunk,
+    RequestComplete, RequestHeaders, ResponseBodyChunk, ResponseHeaders, WebSocketFrame,
 };
 pub use fault::Fault;
 pub use json::Json;

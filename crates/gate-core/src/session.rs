@@ -10,6 +10,8 @@
 
 mod clocks;
 mod death;
+mod inspect;
+mod lane;
 mod leg;
 mod meters;
 mod pings;
@@ -23,7 +25,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ws_proto::walk::{End, Extent, Held, Message};
-use ws_proto::{CloseCode, FrameError, FrameHeader};
+use ws_proto::{CloseCode, FrameError, FrameHeader, Opcode};
 
 pub use death::{Cause, Death, Party};
 use leg::{CloseOrder, Leg, Receiving, Sending, Then};
@@ -80,6 +82,8 @@ pub enum Withheld {
     Control,
     /// A frame, until a meter has something left.
     Delayed,
+    /// A message, or a ping or pong, by a verdict.
+    Judged,
 }
 
 impl Withheld {
@@ -134,6 +138,23 @@ pub enum Output {
         /// What it says.
         payload: PingPayload,
     },
+    /// Send that side these frames, which its peer has sent, behind all that was forwarded to it.
+    Send {
+        /// To whom.
+        to: Side,
+        /// Whole frames, or parts of one that is large.
+        bytes: Vec<u8>,
+    },
+    /// Send that side a message in the place of one that its peer has sent: one uncompressed frame,
+    /// masked as a Close.
+    SendMessage {
+        /// To whom.
+        to: Side,
+        /// [`Opcode::Text`] or [`Opcode::Binary`].
+        opcode: Opcode,
+        /// What it says.
+        payload: Vec<u8>,
+    },
     /// End the stream to that side with a FIN, behind all that goes before.
     Finish(Side),
     /// Cut that side off with an RST and forget what was still to go.
@@ -169,8 +190,8 @@ impl Session {
     #[must_use]
     pub fn new(policy: Arc<Policy>, start: Start) -> Self {
         Self {
-            client: Leg::new(Side::Client, start.deflate),
-            upstream: Leg::new(Side::Upstream, start.deflate),
+            client: Leg::new(Side::Client, start.deflate, &policy.inspection),
+            upstream: Leg::new(Side::Upstream, start.deflate, &policy.inspection),
             closing: Closing::No,
             death: None,
             watch: Watch::new(&policy, start),
@@ -193,6 +214,9 @@ impl Session {
         }
         if let Some(watch) = &mut self.watch {
             watch.heard(from, now);
+        }
+        if self.leg(from).lane.is_some() {
+            return self.inspect_bytes(from, bytes, now, observer);
         }
         let awaits_boundary = self.owes_ping(from.other());
         let Self { policy, client, upstream, watch, .. } = self;
@@ -371,7 +395,13 @@ impl Session {
     /// be kept until [`Session::wants_read`], and handed in before what is read then.
     #[must_use]
     pub fn is_delayed(&self, from: Side) -> bool {
-        self.delayed_until(from).is_some()
+        self.delayed_until(from).is_some() || self.is_stopped(from)
+    }
+
+    /// The next frame of a side waits for verdicts on those before it.
+    fn is_stopped(&self, from: Side) -> bool {
+        self.leg(from).lane.as_ref().is_some_and(|lane| lane.is_stopped)
+            && self.leg(from.other()).takes_frames()
     }
 
     /// Nothing more will happen: the session can be dropped.
@@ -450,14 +480,14 @@ impl Session {
     /// A side's frames are at fault.
     fn fail(&mut self, offender: Side, error: FrameError, now: Instant) {
         self.die(Cause::Violation(error), Party::Peer(offender));
-        self.refuse(offender, (error.close_code(), error.reason()), told_of(offender), now);
+        self.refuse(offender, (error.close_code(), error.reason().into()), told_of(offender), now);
     }
 
     /// A side sends faster than it may.
     fn exceed(&mut self, offender: Side, now: Instant) {
         self.die(Cause::RateLimit, Party::Peer(offender));
-        let told = (CloseCode::POLICY_VIOLATION, Cause::RateLimit.reason());
-        self.refuse(offender, told, told, now);
+        let told: Told = (CloseCode::POLICY_VIOLATION, Cause::RateLimit.reason().into());
+        self.refuse(offender, told.clone(), told, now);
     }
 
     /// Ends both sides because one of them did what it must not. The other side is `told`
@@ -472,7 +502,7 @@ impl Session {
         let leg = self.leg_mut(offender);
         leg.receiving = Receiving::Failed;
         leg.frame_since = None;
-        leg.order_close(CloseOrder { code, reason: Cow::Borrowed(reason), then: Then::Finish });
+        leg.order_close(CloseOrder { code, reason, then: Then::Finish });
         leg.hold_close(now + wait);
         self.close(offender.other(), told.0, told.1, now);
     }
@@ -496,13 +526,24 @@ impl Session {
     }
 
     fn output_for(&mut self, side: Side) -> Option<Output> {
+        if let Some(ready) = self.ready_for(side) {
+            return Some(ready);
+        }
+        if self.leg(side).sending == Sending::Open {
+            return self.ping(side);
+        }
+        let has_to_wait = self.awaits_verdict(side.other());
+        let at_boundary = self.is_at_boundary(side.other());
+        let can_reach_boundary = self.leg(side.other()).lane.is_none();
         let (leg, other) = self.legs(side);
         if other.receiving != Receiving::Open {
             leg.release_close();
         }
         match &mut leg.sending {
+            // Messages that came before wait for their verdicts.
+            Sending::CloseDue(_) | Sending::FinishDue if has_to_wait => None,
             Sending::CloseDue(order) => {
-                if other.walker.at_boundary() {
+                if at_boundary {
                     let (code, then) = (order.code, order.then);
                     let reason = std::mem::take(&mut order.reason);
                     leg.closes.sent = Some(Some(code));
@@ -513,9 +554,9 @@ impl Session {
                     return Some(Output::SendClose { to: side, code, reason });
                 }
                 match other.receiving {
-                    Receiving::Open => None,
+                    Receiving::Open if can_reach_boundary => None,
                     // The rest of the frame will never come, nor a boundary.
-                    Receiving::Closed | Receiving::Failed | Receiving::Ended => {
+                    Receiving::Open | Receiving::Closed | Receiving::Failed | Receiving::Ended => {
                         leg.order_abort();
                         self.output_for(side)
                     }
@@ -530,14 +571,17 @@ impl Session {
                 leg.blocked_since = None;
                 Some(Output::Abort(side))
             }
-            Sending::Open => self.ping(side),
-            Sending::CloseHeld(..) | Sending::CloseSent | Sending::Finished | Sending::Aborted => None,
+            Sending::Open
+            | Sending::CloseHeld(..)
+            | Sending::CloseSent
+            | Sending::Finished
+            | Sending::Aborted => None,
         }
     }
 
     /// The ping that is due to a side, once it can go.
     fn ping(&mut self, to: Side) -> Option<Output> {
-        let can_go = self.owes_ping(to) && self.leg(to.other()).walker.at_boundary();
+        let can_go = self.owes_ping(to) && self.is_at_boundary(to.other());
         let watch = self.watch.as_mut().filter(|_| can_go)?;
         let now = watch.now;
         let payload = watch.peer_mut(to).pings.as_mut()?.ask(now);
@@ -616,13 +660,13 @@ pub enum Progress {
 const ANSWERS_IN_FLIGHT: Duration = Duration::from_secs(1);
 
 /// A code and a reason of a Close.
-type Told = (CloseCode, &'static str);
+type Told = (CloseCode, Cow<'static, str>);
 
 /// What the side is told that is not to blame.
 fn told_of(offender: Side) -> Told {
     match offender {
-        Side::Client => (CloseCode::GOING_AWAY, ""),
-        Side::Upstream => (CloseCode::INTERNAL_ERROR, "upstream violated the protocol"),
+        Side::Client => (CloseCode::GOING_AWAY, "".into()),
+        Side::Upstream => (CloseCode::INTERNAL_ERROR, "upstream violated the protocol".into()),
     }
 }
 

@@ -68,20 +68,22 @@ pub trait Observer {
     fn frame(&mut self, header: &FrameHeader, message: Option<&Message>);
     /// The last byte of a message has passed.
     fn message(&mut self, message: &Message);
-    /// These bytes of a data frame's payload have passed, counted from its first.
-    fn payload(&mut self, _passed: Range<u64>) {}
+    /// Bytes of a data frame's payload have passed, masked as they came: those at `passed`, counted
+    /// from its first.
+    fn payload(&mut self, _header: &FrameHeader, _bytes: &[u8], _passed: Range<u64>) {}
     /// What the Close frame said that was the last one to pass.
     fn close(&mut self, code: Option<CloseCode>, reason: &str);
 
     /// What is to become of a frame of which nothing has passed yet; `message` as it would be
-    /// with this frame. Not asked for Close frames, nor for what follows on the first frame
-    /// of a message that goes nowhere.
+    /// with this frame. Not asked for what follows on the first frame of a message that goes
+    /// nowhere. A Close frame can wait; else it is seen whole.
     fn admit(&mut self, _header: &FrameHeader, _message: Option<&Message>) -> Admission {
         Admission::Pass
     }
 
     /// The same for a control frame that was to be seen whole, by its unmasked payload. It
-    /// cannot wait any more, nor be seen any better: that is as if it was to pass.
+    /// cannot wait any more, nor be seen any better: that is as if it was to pass. A valid Close
+    /// frame can only be refused.
     fn admit_whole(&mut self, _header: &FrameHeader, _payload: &[u8]) -> Admission {
         Admission::Pass
     }
@@ -112,6 +114,8 @@ pub enum Extent {
     All,
     /// To the first place where another frame may be inserted.
     Boundary,
+    /// To the end of the first frame that ends.
+    Frame,
 }
 
 /// What a walk found.
@@ -213,6 +217,12 @@ impl Walker {
         }
     }
 
+    /// The message that has begun and not ended, as far as it has come.
+    #[must_use]
+    pub fn message(&self) -> Option<&Message> {
+        self.message.as_ref()
+    }
+
     /// Whether what was forwarded last is of a data frame that has not ended.
     #[must_use]
     pub fn is_within_data(&self) -> bool {
@@ -240,6 +250,9 @@ impl Walker {
                 Phase::Ended { .. } => Step::Stop,
             };
             match step {
+                Step::On if extent == Extent::Frame && matches!(self.phase, Phase::Header(_)) => {
+                    return stride.finish(None);
+                }
                 Step::On => {}
                 Step::Stop => return stride.finish(None),
                 Step::Closed(code) => {
@@ -312,7 +325,12 @@ impl Walker {
     ) -> Result<Admission, FrameError> {
         let header = &head.header;
         match header.opcode {
-            Opcode::Close => Ok(Admission::Whole),
+            Opcode::Close => match observer.admit(header, None) {
+                Admission::Wait => Ok(Admission::Wait),
+                Admission::Pass | Admission::Skip | Admission::Whole | Admission::Refuse => {
+                    Ok(Admission::Whole)
+                }
+            },
             Opcode::Ping | Opcode::Pong => Ok(observer.admit(header, None)),
             Opcode::Continuation | Opcode::Text | Opcode::Binary => {
                 let message = self.message_with(header, limits)?;
@@ -388,7 +406,7 @@ impl Walker {
         let passed_before = header.payload_len - *remaining;
         *remaining -= u64::try_from(chunk.len()).unwrap_or(u64::MAX);
         if !header.opcode.is_control() {
-            observer.payload(passed_before..header.payload_len - *remaining);
+            observer.payload(header, chunk, passed_before..header.payload_len - *remaining);
         }
         if *remaining > 0 {
             return Step::Stop;
@@ -462,6 +480,9 @@ impl Walker {
         if header.opcode == Opcode::Close {
             return match close::parse_body(payload) {
                 Ok(CloseBody { code, reason }) => {
+                    if observer.admit_whole(&header, payload) == Admission::Refuse {
+                        return Step::Refused;
+                    }
                     stride.pass_header(missing, whole.held);
                     observer.frame(&header, None);
                     observer.close(code, reason);

@@ -332,6 +332,9 @@ impl Pair {
             match output {
                 Output::SendClose { to, code, reason } => self.send_close(to, code, &reason),
                 Output::SendPing { to, payload } => self.send_ping(to, payload),
+                Output::Send { .. } | Output::SendMessage { .. } => {
+                    unreachable!("nothing is looked into here")
+                }
                 Output::Finish(to) => self.peer_mut(to).wire.finish(),
                 Output::Abort(to) => self.peer_mut(to).wire.cut(Ending::Rst),
             }

@@ -105,7 +105,7 @@ impl Stream<'_> {
                 Some(Withheld::Message | Withheld::Control) => true,
                 // It is looked into once it is whole.
                 None => header.opcode == Opcode::Continuation || header.payload_len == 12,
-                Some(Withheld::OwnPong | Withheld::Delayed) => false,
+                Some(Withheld::OwnPong | Withheld::Delayed | Withheld::Judged) => false,
             };
             assert!(is_told, "{withheld:?} was told of a {:?}", header.opcode);
         }

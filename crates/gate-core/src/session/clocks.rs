@@ -26,7 +26,7 @@ impl Session {
             }
             if is_over(self.frame_deadline(side), now) {
                 self.die(Cause::FrameTimeout, Party::Peer(side));
-                let said = (CloseCode::POLICY_VIOLATION, Cause::FrameTimeout.reason());
+                let said = (CloseCode::POLICY_VIOLATION, Cause::FrameTimeout.reason().into());
                 self.refuse(side, said, told_of(side), now);
             }
         }

@@ -6,6 +6,8 @@ use std::time::Instant;
 use ws_proto::walk::Walker;
 use ws_proto::{CloseCode, Sender};
 
+use super::lane::Lane;
+use crate::policy::Inspection;
 use crate::side::Side;
 
 /// The state of one peer's connection.
@@ -13,6 +15,8 @@ use crate::side::Side;
 pub(super) struct Leg {
     /// The walk over what this peer sends.
     pub(super) walker: Walker,
+    /// Where its messages wait; `None`: they are not looked into.
+    pub(super) lane: Option<Box<Lane>>,
     pub(super) receiving: Receiving,
     pub(super) sending: Sending,
     /// What this peer sent and the gateway passed on.
@@ -113,13 +117,14 @@ pub struct Closes {
 }
 
 impl Leg {
-    pub(super) fn new(side: Side, deflate: bool) -> Self {
+    pub(super) fn new(side: Side, deflate: bool, inspection: &Inspection) -> Self {
         let sender = match side {
             Side::Client => Sender::Client,
             Side::Upstream => Sender::Server,
         };
         Self {
             walker: Walker::new(sender, deflate),
+            lane: inspection.includes(side).then(Box::default),
             receiving: Receiving::Open,
             sending: Sending::Open,
             traffic: Traffic::default(),

@@ -47,7 +47,7 @@ impl<O: Observe> Observer for Tally<'_, O> {
         self.observer.message(self.from, message);
     }
 
-    fn payload(&mut self, passed: Range<u64>) {
+    fn payload(&mut self, _header: &FrameHeader, _bytes: &[u8], passed: Range<u64>) {
         if let Some(watch) = &mut self.watch {
             watch.charge_rest(self.from, &passed);
         }
@@ -62,6 +62,7 @@ impl<O: Observe> Observer for Tally<'_, O> {
     fn admit(&mut self, header: &FrameHeader, _message: Option<&Message>) -> Admission {
         match &mut self.watch {
             None => Admission::Pass,
+            Some(_) if header.opcode == Opcode::Close => Admission::Pass,
             Some(watch) => {
                 let judged = watch.admit(self.from, header);
                 self.tell(judged)
@@ -72,6 +73,7 @@ impl<O: Observe> Observer for Tally<'_, O> {
     fn admit_whole(&mut self, header: &FrameHeader, payload: &[u8]) -> Admission {
         match &mut self.watch {
             None => Admission::Pass,
+            Some(_) if header.opcode == Opcode::Close => Admission::Pass,
             Some(watch) => {
                 let judged = watch.admit_whole(self.from, header, payload);
                 self.tell(judged)
