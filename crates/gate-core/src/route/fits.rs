@@ -78,7 +78,9 @@ impl Conditions {
 }
 
 impl HostPattern {
-    fn fits(&self, host: Option<&str>) -> bool {
+    /// Whether a host, without its port, is of this pattern.
+    #[must_use]
+    pub fn fits(&self, host: Option<&str>) -> bool {
         let Some(host) = host.map(without_dot) else { return false };
         match self {
             Self::Exact(name) => host.eq_ignore_ascii_case(without_dot(name)),

@@ -93,7 +93,8 @@ impl Session {
         let lane = other.lane.as_mut()?;
         loop {
             let ready = lane.pop_ready()?;
-            if leg.takes_frames() {
+            // A FIN that is due waits for it; behind a Close there is none.
+            if leg.takes_frames() || leg.sending == Sending::FinishDue {
                 return Some(match ready {
                     Ready::Raw(bytes) => Output::Send { to, bytes },
                     Ready::Rewritten(opcode, payload) => Output::SendMessage { to, opcode, payload },

@@ -1,0 +1,372 @@
+//! Messages that are looked into: nothing of them goes before their verdict, all of them go in
+//! their order, and what ends the session meanwhile waits for them or makes them void.
+
+use std::time::Duration;
+
+use gate_core::fuzz::frame;
+use gate_core::session::{Cause, Part, Ruling, Verdict, Withheld};
+use gate_core::{Inspection, Keepalive, Limits, Policy, Side};
+use ws_proto::{CloseCode, ControlFrame, FrameError, Opcode, message};
+
+use Side::{Client, Upstream};
+use table::{End, Table, close, mask, ruling};
+
+mod random;
+mod table;
+
+fn text(from: Side, text: &str) -> Vec<u8> {
+    frame(from, 0x81, text.as_bytes())
+}
+
+fn told(to: Side, code: CloseCode, reason: &str) -> Vec<u8> {
+    ControlFrame::close(code, reason, mask(to)).as_bytes().to_vec()
+}
+
+fn peers_close(from: Side, code: u16, reason: &str) -> Vec<u8> {
+    frame(from, 0x88, &[&code.to_be_bytes(), reason.as_bytes()].concat())
+}
+
+#[test]
+fn what_may_pass_goes_on_as_it_came() {
+    for from in Side::BOTH {
+        let mut table = Table::both();
+        let fragments = [frame(from, 0x01, b"two "), frame(from, 0x80, b"halves")].concat();
+        let sent = [text(from, "hello"), fragments, frame(from, 0x82, &[0xff; 300])].concat();
+        table.send(from, &sent);
+        assert_eq!(table.wire(from.other()), sent);
+        let seen: Vec<_> =
+            table.judge.seen.iter().map(|(_, opcode, _, said)| (*opcode, said.len())).collect();
+        assert_eq!(seen, [(Opcode::Text, 5), (Opcode::Text, 10), (Opcode::Binary, 300)]);
+    }
+}
+
+#[test]
+fn no_byte_of_a_message_goes_before_it_is_whole() {
+    let mut table = Table::both();
+    let sent = [frame(Client, 0x01, b"two "), frame(Client, 0x80, b"halves")].concat();
+    let (last, rest) = sent.split_last().unwrap();
+    for byte in rest {
+        table.send(Client, &[*byte]);
+        assert_eq!(table.wire(Upstream), b"");
+    }
+    table.send(Client, &[*last]);
+    assert_eq!(table.wire(Upstream), sent);
+}
+
+#[test]
+fn a_message_with_a_finding_goes_nowhere_and_both_peers_are_told() {
+    for from in Side::BOTH {
+        let mut table = Table::both();
+        let before = text(from, "before");
+        table.send(from, &[before.clone(), text(from, "close"), text(from, "after")].concat());
+        table.pass_time(Duration::from_secs(1));
+        let told_other = told(from.other(), CloseCode::POLICY_VIOLATION, "found");
+        assert_eq!(table.wire(from.other()), [before, told_other].concat());
+        assert_eq!(table.wire(from), told(from, CloseCode::POLICY_VIOLATION, "found"));
+        assert_eq!(table.session.death().unwrap().cause, Cause::Finding);
+    }
+}
+
+#[test]
+fn an_attack_in_fragments_compressed_or_binary_is_seen_whole() {
+    let fragments: Vec<u8> = b"close"
+        .iter()
+        .enumerate()
+        .flat_map(|(at, byte)| {
+            let first = match at {
+                0 => 0x01,
+                4 => 0x80,
+                _ => 0x00,
+            };
+            [frame(Client, first, &[*byte]), frame(Client, 0x89, b"ping")].concat()
+        })
+        .collect();
+    for sent in [fragments, frame(Client, 0xc1, b"zclose"), frame(Client, 0x82, b"close")] {
+        let mut table = Table::both();
+        table.send(Client, &sent);
+        assert_eq!(table.session.death().unwrap().cause, Cause::Finding);
+        assert!(!table.wire(Upstream).windows(5).any(|bytes| bytes == b"close"));
+    }
+}
+
+#[test]
+fn messages_are_dropped_and_rewritten_and_the_session_goes_on() {
+    let mut table = Table::both();
+    let (one, two) = (text(Client, "one"), text(Client, "two"));
+    table.send(Client, &[one.clone(), text(Client, "drop"), text(Client, "rewrite"), two.clone()].concat());
+    let rewritten = message::encode(Opcode::Text, b"rewritten", mask(Upstream));
+    assert_eq!(table.wire(Upstream), [one, rewritten, two].concat());
+    assert_eq!(table.judge.withheld, [(Client, Withheld::Judged)]);
+    assert_eq!(table.session.death(), None);
+}
+
+#[test]
+fn verdicts_that_come_late_let_messages_go_in_their_order() {
+    let mut table = Table::both();
+    let messages = ["later 0", "1", "later 2", "later 3"].map(|said| text(Client, said));
+    table.send(Client, &messages.concat());
+    table.rule(Client, 3, Ruling::ALLOW);
+    assert_eq!(table.wire(Upstream), b"");
+    table.rule(Client, 0, Ruling::ALLOW);
+    assert_eq!(table.wire(Upstream), messages[..2].concat());
+    table.rule(Client, 2, ruling(Verdict::Drop));
+    assert_eq!(table.wire(Upstream), [&messages[0][..], &messages[1], &messages[3]].concat());
+}
+
+#[test]
+fn a_verdict_counts_once_and_for_its_own_message_only() {
+    let mut table = Table::both();
+    table.send(Client, &text(Client, "later"));
+    table.rule(Client, 7, Ruling::ALLOW);
+    table.rule(Upstream, 0, Ruling::ALLOW);
+    assert_eq!(table.wire(Upstream), b"");
+    table.rule(Client, 0, ruling(Verdict::Drop));
+    table.rule(Client, 0, Ruling::ALLOW);
+    assert_eq!(table.wire(Upstream), b"");
+}
+
+#[test]
+fn row_50_pings_overtake_what_waits_and_are_sent_once() {
+    let mut table = Table::both();
+    let (waits, ping) = (text(Client, "later"), frame(Client, 0x89, b"ping"));
+    table.send(Client, &[waits.clone(), ping.clone()].concat());
+    assert_eq!(table.wire(Upstream), ping);
+    table.rule(Client, 0, Ruling::ALLOW);
+    assert_eq!(table.wire(Upstream), [ping, waits].concat());
+}
+
+#[test]
+fn row_38_pings_between_fragments_overtake_them() {
+    let mut table = Table::both();
+    let (first, ping, last) =
+        (frame(Client, 0x01, b"a"), frame(Client, 0x89, b"ping"), frame(Client, 0x80, b"b"));
+    table.send(Client, &[first.clone(), ping.clone(), last.clone()].concat());
+    assert_eq!(table.wire(Upstream), [ping, first, last].concat());
+}
+
+#[test]
+fn pings_and_reasons_are_looked_into() {
+    for (sent, opcode) in
+        [(frame(Client, 0x89, b"close"), Opcode::Ping), (peers_close(Client, 1000, "close"), Opcode::Close)]
+    {
+        let mut table = Table::both();
+        table.send(Client, &sent);
+        assert_eq!(table.judge.seen[0].1, opcode);
+        assert_eq!(table.session.death().unwrap().cause, Cause::Finding);
+        assert_eq!(table.wire(Upstream), told(Upstream, CloseCode::POLICY_VIOLATION, "found"));
+    }
+    let mut table = Table::both();
+    table.send(Client, &frame(Client, 0x8a, b"drop"));
+    assert_eq!((table.wire(Upstream), table.session.death()), (&b""[..], None));
+}
+
+#[test]
+fn a_close_waits_for_the_verdicts_of_the_messages_before_it() {
+    let mut table = Table::both();
+    let (waits, close) = (text(Client, "later"), peers_close(Client, 1000, "bye"));
+    table.send(Client, &[waits.clone(), close.clone()].concat());
+    assert_eq!(table.wire(Upstream), b"");
+    table.rule(Client, 0, Ruling::ALLOW);
+    assert_eq!(table.wire(Upstream), [waits, close].concat());
+    assert_eq!(table.session.death().unwrap().cause, Cause::Close(Some(CloseCode::NORMAL)));
+}
+
+#[test]
+fn a_fin_waits_for_the_verdicts_of_the_messages_before_it() {
+    let mut table = Table::both();
+    let waits = text(Client, "later");
+    table.send(Client, &[&waits[..], &frame(Client, 0x01, b"never ends")].concat());
+    table.fin(Client);
+    assert_eq!((table.wire(Upstream), table.ended), (&b""[..], [None; 2]));
+    table.rule(Client, 0, Ruling::ALLOW);
+    assert_eq!((table.wire(Upstream), table.ended), (&waits[..], [None, Some(End::Fin)]));
+}
+
+#[test]
+fn a_fault_behind_a_message_that_waits_does_not_lose_it() {
+    let mut table = Table::both();
+    let waits = text(Client, "later");
+    table.send(Client, &[&waits[..], &[0x83, 0x80, 0, 0, 0, 0]].concat());
+    assert_eq!(table.wire(Upstream), b"");
+    table.rule(Client, 0, Ruling::ALLOW);
+    assert_eq!(table.wire(Upstream), [waits, told(Upstream, CloseCode::GOING_AWAY, "")].concat());
+    assert_eq!(table.session.death().unwrap().cause, Cause::Violation(FrameError::ReservedOpcode(3)));
+}
+
+#[test]
+fn a_verdict_to_close_makes_all_behind_it_void() {
+    let mut table = Table::both();
+    table.send(Client, &["later 0", "later 1", "2"].map(|said| text(Client, said)).concat());
+    table.rule(Client, 1, Ruling::ALLOW);
+    table.rule(Client, 0, close(Cause::Agent, CloseCode::new(4000).unwrap(), "no"));
+    assert_eq!(table.wire(Upstream), told(Upstream, CloseCode::new(4000).unwrap(), "no"));
+    assert_eq!(table.session.death().unwrap().cause, Cause::Agent);
+}
+
+#[test]
+fn who_cannot_be_asked_ends_the_session_with_1011() {
+    let mut table = Table::both();
+    table.send(Client, &text(Client, "later"));
+    table.rule(Client, 0, close(Cause::AgentFailed, CloseCode::INTERNAL_ERROR, "agent failed"));
+    for side in Side::BOTH {
+        assert_eq!(table.wire(side), told(side, CloseCode::INTERNAL_ERROR, "agent failed"));
+    }
+}
+
+#[test]
+fn so_many_messages_wait_and_no_more_are_read() {
+    let policy = Inspection { client: true, in_flight_max: 2, ..Inspection::default() };
+    let mut table = Table::new(policy);
+    let messages = ["later 0", "later 1", "later 2", "later 3"].map(|said| text(Client, said));
+    table.send(Client, &messages.concat());
+    assert_eq!(table.judge.seen.len(), 2);
+    assert_eq!(table.unread(Client), messages[2..].concat().len());
+    assert!(!table.session.wants_read(Client) && table.session.wants_read(Upstream));
+    table.rule(Client, 0, Ruling::ALLOW);
+    assert_eq!((table.judge.seen.len(), table.wire(Upstream)), (3, &messages[0][..]));
+}
+
+#[test]
+fn so_many_bytes_wait_and_no_more_are_read_but_for_one_message() {
+    let policy = Inspection { client: true, in_flight_bytes_max: 100, ..Inspection::default() };
+    let mut table = Table::new(policy);
+    let large = text(Client, &format!("later {}", "x".repeat(1000)));
+    table.send(Client, &[large.clone(), text(Client, "next")].concat());
+    assert_eq!(table.judge.seen.len(), 1);
+    table.rule(Client, 0, Ruling::ALLOW);
+    assert_eq!(table.wire(Upstream), [large, text(Client, "next")].concat());
+}
+
+#[test]
+fn what_cannot_be_inflated_is_never_forwarded() {
+    let mut table = Table::both();
+    table.send(Client, &[text(Client, "fine"), frame(Client, 0xc1, b"bad")].concat());
+    table.pass_time(Duration::from_secs(1));
+    assert_eq!(table.session.death().unwrap().cause, Cause::Violation(FrameError::BadDeflate));
+    assert_eq!(
+        table.wire(Upstream),
+        [text(Client, "fine"), told(Upstream, CloseCode::GOING_AWAY, "")].concat()
+    );
+    assert_eq!(table.wire(Client), told(Client, CloseCode::INVALID_PAYLOAD, "bad_deflate"));
+}
+
+#[test]
+fn compressed_text_must_be_utf8_too() {
+    let mut table = Table::both();
+    table.send(Client, &frame(Client, 0xc2, b"z\xff"));
+    assert_eq!(table.session.death(), None);
+    table.send(Client, &frame(Client, 0xc1, b"z\xff"));
+    assert_eq!(table.session.death().unwrap().cause, Cause::Violation(FrameError::InvalidUtf8));
+}
+
+#[test]
+fn limits_hold_as_for_messages_that_are_not_looked_into() {
+    let limits = Limits { message_size_max: 10, ..Limits::default() };
+    let inspection = Inspection { client: true, ..Inspection::default() };
+    let mut table = Table::with_policy(Policy { limits, inspection, ..Policy::default() });
+    table.send(Client, &[frame(Client, 0x01, b"12345678"), frame(Client, 0x80, b"9 and more")].concat());
+    assert_eq!(table.session.death().unwrap().cause, Cause::Violation(FrameError::MessageTooLarge));
+    assert_eq!(table.wire(Upstream), told(Upstream, CloseCode::GOING_AWAY, ""));
+}
+
+#[test]
+fn pings_of_the_gateway_go_while_messages_wait() {
+    let keepalive = Keepalive { interval: Duration::from_secs(1), ..Keepalive::default() };
+    let inspection = Inspection { client: true, ..Inspection::default() };
+    let mut table = Table::with_policy(Policy { keepalive, inspection, ..Policy::default() });
+    table.send(Client, &[text(Client, "later"), frame(Client, 0x01, b"not whole")].concat());
+    table.pass_time(Duration::from_secs(1));
+    assert_eq!(table.wire(Upstream)[0], 0x89);
+    assert_eq!(table.wire(Client)[0], 0x89);
+}
+
+#[test]
+fn an_order_to_close_waits_for_verdicts_but_not_for_ever() {
+    let mut table = Table::both();
+    table.send(Client, &text(Client, "later"));
+    table.session.handle_order(Cause::Shutdown, CloseCode::GOING_AWAY, "", table.now);
+    table.carry_out();
+    assert_eq!(table.wire(Upstream), b"");
+    let mut other = Table::both();
+    other.send(Client, &text(Client, "later"));
+    other.session.handle_order(Cause::Shutdown, CloseCode::GOING_AWAY, "", other.now);
+    other.carry_out();
+    other.pass_time(Duration::from_secs(5));
+    assert_eq!(other.ended, [Some(End::Rst); 2]);
+    table.rule(Client, 0, Ruling::ALLOW);
+    assert_eq!(
+        table.wire(Upstream),
+        [text(Client, "later"), told(Upstream, CloseCode::GOING_AWAY, "")].concat()
+    );
+}
+
+#[test]
+fn a_message_that_is_not_whole_when_the_session_ends_goes_nowhere() {
+    let mut table = Table::both();
+    table.send(Client, &[frame(Client, 0x01, b"half"), peers_close(Client, 1000, "")].concat());
+    table.send(Upstream, &peers_close(Upstream, 1000, ""));
+    assert_eq!(table.wire(Upstream), peers_close(Client, 1000, ""));
+    assert_eq!(table.wire(Client), peers_close(Upstream, 1000, ""));
+}
+
+fn streaming() -> Table {
+    Table::new(Inspection { client: true, stream_above: Some(40_000), ..Inspection::default() })
+}
+
+#[test]
+fn a_large_message_goes_on_piece_by_piece() {
+    let mut table = streaming();
+    let sent = frame(Client, 0x82, &vec![b'x'; 200_000]);
+    for chunk in sent.chunks(10_000) {
+        table.send(Client, chunk);
+    }
+    assert_eq!(table.wire(Upstream), sent);
+    let pieces = table.judge.seen.iter().filter(|(_, _, part, _)| *part == Part::Piece).count();
+    assert!((4..=8).contains(&pieces), "{pieces}");
+    assert!(table.judge.seen.iter().all(|(.., said)| said.len() <= 60_000));
+    // The next message is looked at whole again.
+    table.send(Client, &text(Client, "close"));
+    assert_eq!(table.session.death().unwrap().cause, Cause::Finding);
+}
+
+#[test]
+fn what_lies_across_two_pieces_is_seen() {
+    for at in [39_990, 40_003, 72_000, 72_758, 72_762, 72_766, 100_000, 199_995] {
+        let mut table = streaming();
+        let mut payload = vec![b'x'; 200_000];
+        payload[at..at + 5].copy_from_slice(b"close");
+        for chunk in frame(Client, 0x82, &payload).chunks(9_999) {
+            table.send(Client, chunk);
+        }
+        assert_eq!(table.session.death().map(|death| death.cause), Some(Cause::Finding), "{at}");
+        assert!(!table.wire(Upstream).windows(5).any(|bytes| bytes == b"close"));
+    }
+}
+
+#[test]
+fn within_a_large_message_control_frames_keep_their_place() {
+    let mut table = streaming();
+    let sent = [
+        frame(Client, 0x02, &vec![b'x'; 100_000]),
+        frame(Client, 0x89, b"ping"),
+        frame(Client, 0x80, &vec![b'y'; 100_000]),
+    ]
+    .concat();
+    for chunk in sent.chunks(7_777) {
+        table.send(Client, chunk);
+    }
+    assert_eq!(table.wire(Upstream), sent);
+}
+
+#[test]
+fn a_side_is_cut_off_where_a_large_message_has_begun_and_cannot_end() {
+    let mut table = streaming();
+    let mut payload = vec![b'x'; 200_000];
+    payload[150_000..150_005].copy_from_slice(b"close");
+    for chunk in frame(Client, 0x82, &payload).chunks(10_000) {
+        table.send(Client, chunk);
+    }
+    assert_eq!(table.ended[1], Some(End::Rst));
+    table.pass_time(Duration::from_secs(1));
+    assert_eq!(table.wire(Client), told(Client, CloseCode::POLICY_VIOLATION, "found"));
+}
