@@ -3,8 +3,8 @@
     python run.py [--gateway PATH] [--work FOLDER] [--only TEXT] [--list]
 
 Needs the packages of requirements.txt (this Python) and package.json (under WORK/node), `curl`,
-`openssl`, `haproxy`, `logrotate` and, for the page, `chromium`; `./test --interop` installs them
-and runs this.
+`openssl`, `haproxy`, `nginx`, `logrotate` and, for the page, `chromium`, and the programs that are built into
+WORK/agents; `./test --interop` installs and builds them and runs this.
 """
 
 import argparse
@@ -52,6 +52,16 @@ from checks import (  # noqa: F401  importing registers the checks, and sets the
     takeover,
     drain,
     import_nginx,
+    inspected_peers,
+    page_tests,
+    real_agent,
+    agent_v2,
+    auth,
+    webhooks,
+    ws_proxy,
+    inspection_attacks,
+    inspection_load,
+    evasion,
 )
 from rig import Rig
 

@@ -185,6 +185,7 @@ impl Default for Frames {
 
 /// What a proxy says.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "most of what is said are events")]
 pub enum ToAgent<'a> {
     /// First of all.
     Handshake(HandshakeRequest),

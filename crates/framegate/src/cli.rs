@@ -10,10 +10,13 @@ use clap_complete::Shell;
 
 use crate::value::listen::listen;
 
+pub(crate) mod agent;
 pub(crate) mod config;
 pub(crate) mod ctl;
 pub(crate) mod import;
+pub(crate) mod inspect;
 pub(crate) mod relay;
+pub(crate) mod ws_proxy;
 
 /// A WebSocket gateway that understands the frames.
 ///
@@ -53,6 +56,12 @@ pub(crate) enum Command {
     /// Talks to the admin listener of a gateway: its statistics, its connections, reload, drain.
     #[command(after_help = ctl::EXAMPLES)]
     Ctl(ctl::CtlArgs),
+    /// Ask the rules about messages of a file, without a gateway
+    ///
+    /// Judges each message as a gateway would whose route has these rules, and says which would be blocked and
+    /// why.
+    #[command(after_help = inspect::EXAMPLES)]
+    Inspect(inspect::InspectArgs),
     /// Translate another server's configuration
     ///
     /// Reads the configuration of another server and prints one that does the same.
@@ -65,6 +74,17 @@ pub(crate) enum Command {
     /// backend's own.
     #[command(after_help = relay::EXAMPLES)]
     Relay(Box<relay::RelayArgs>),
+    /// Proxy WebSocket connections to where their headers say, as WsProxy does, without a file
+    ///
+    /// Accepts handshakes from proxies that are trusted, and takes each connection to the upstream that its
+    /// x-wsproxy-upstream names, past the webhooks that it names.
+    #[command(after_help = ws_proxy::EXAMPLES)]
+    WsProxy(Box<ws_proxy::WsProxyArgs>),
+    /// Be an agent that a proxy asks
+    ///
+    /// Runs an agent for a proxy that speaks Sentinel's agent protocol, Framegate or another.
+    #[command(subcommand)]
+    Agent(agent::AgentCommand),
     /// Run the demo's backend alone: an echo, and a chat room at /chat
     ///
     /// Echoes every message, of any size, on WebSockets at any path but /chat, which is a chat room. A

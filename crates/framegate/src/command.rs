@@ -8,10 +8,12 @@ use tokio::runtime::Runtime;
 
 pub(crate) use ctl::CtlError;
 pub(crate) use import::ImportError;
+pub(crate) use inspect::InspectError;
 
 use crate::cli::Command;
 use crate::failure::Failure;
 
+pub(crate) mod agent;
 mod check;
 mod completions;
 mod configuration;
@@ -20,8 +22,10 @@ mod demo;
 mod echo;
 mod gateway;
 mod import;
+mod inspect;
 mod relay;
 mod run;
+mod ws_proxy;
 
 /// Runs a command to its end.
 ///
@@ -33,8 +37,11 @@ pub(crate) fn run(command: Command) -> Result<(), Failure> {
         Command::Run(args) => run::run(&args),
         Command::Check(args) => check::run(args),
         Command::Ctl(args) => ctl::run(args),
+        Command::Inspect(args) => inspect::run(&args),
         Command::Import(import) => import::run(import),
         Command::Relay(args) => relay::run(*args),
+        Command::WsProxy(args) => ws_proxy::run(*args),
+        Command::Agent(command) => agent::run(command),
         Command::Echo(args) => echo::run(&args),
         Command::Completions(args) => completions::run(&args),
     }
@@ -57,9 +64,13 @@ fn tell(line: &str) {
 
 /// Writes to standard output. A reader that has gone away, as `head` does, is no failure.
 fn print(text: &str) -> Result<(), Failure> {
+    write(text).map_err(Failure::Output)
+}
+
+fn write(text: &str) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
     match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::Output(error)),
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),
         _ => Ok(()),
     }
 }

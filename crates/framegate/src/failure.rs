@@ -5,7 +5,8 @@ use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 
-use crate::command::{CtlError, ImportError};
+use crate::agent::AgentError;
+use crate::command::{CtlError, ImportError, InspectError};
 
 /// Why a command failed. Wrong command lines are clap's to refuse; these happen later.
 #[derive(Debug)]
@@ -26,6 +27,13 @@ pub(crate) enum Failure {
         /// How many.
         mistakes: usize,
     },
+    /// The value of a flag cannot be used.
+    Flag {
+        /// The flag.
+        flag: &'static str,
+        /// What is wrong, and what would be right.
+        why: String,
+    },
     /// No route answers the request that was to be explained.
     NoRoute,
     /// The runtime or the signal handlers could not be set up.
@@ -34,6 +42,10 @@ pub(crate) enum Failure {
     Output(io::Error),
     /// A gateway that runs could not be asked, or did not do what it was asked for.
     Ctl(CtlError),
+    /// An agent could not start.
+    Agent(AgentError),
+    /// Messages would be blocked, or could not be judged.
+    Inspect(InspectError),
     /// Another server's configuration could not be translated.
     Import(ImportError),
     /// The process that runs does not let go of its sockets.
@@ -44,6 +56,29 @@ pub(crate) enum Failure {
     Lost,
     /// A second Ctrl-C cut the shutdown short.
     EndedAtOnce,
+}
+
+impl Failure {
+    /// The exit status that tells it.
+    pub(crate) const fn exit_code(&self) -> u8 {
+        match self {
+            Self::Inspect(error) => error.exit_code(),
+            Self::Listen { .. }
+            | Self::Gateway(_)
+            | Self::Configuration { .. }
+            | Self::Flag { .. }
+            | Self::NoRoute
+            | Self::Runtime(_)
+            | Self::Output(_)
+            | Self::Ctl(_)
+            | Self::Agent(_)
+            | Self::Import(_)
+            | Self::TakeOver(_)
+            | Self::NoTakeOver
+            | Self::Lost
+            | Self::EndedAtOnce => 1,
+        }
+    }
 }
 
 impl fmt::Display for Failure {
@@ -58,9 +93,12 @@ impl fmt::Display for Failure {
             }
             Self::Configuration { mistakes: 1 } => f.write_str("the configuration has a mistake"),
             Self::Configuration { mistakes } => write!(f, "the configuration has {mistakes} mistakes"),
+            Self::Flag { flag, why } => write!(f, "{flag}: {why}"),
             Self::NoRoute => f.write_str("no route answers that request"),
             Self::Ctl(error) => write!(f, "{error}"),
+            Self::Agent(error) => write!(f, "{error}"),
             Self::Import(error) => write!(f, "{error}"),
+            Self::Inspect(error) => write!(f, "{error}"),
             Self::TakeOver(_) => f.write_str("the sockets of the process that runs cannot be taken over"),
             Self::NoTakeOver => f.write_str(
                 "the file has no take-over path; add server { take-over \"/run/framegate/take-over.sock\" }",
@@ -80,10 +118,13 @@ impl Error for Failure {
             Self::Gateway(source) => Some(source),
             Self::Runtime(source) | Self::Output(source) => Some(source),
             Self::Ctl(error) => error.source(),
+            Self::Agent(error) => error.source(),
             Self::Import(error) => error.source(),
+            Self::Inspect(error) => error.source(),
             Self::TakeOver(source) => Some(source),
             Self::Listen { .. }
             | Self::Configuration { .. }
+            | Self::Flag { .. }
             | Self::NoRoute
             | Self::NoTakeOver
             | Self::Lost

@@ -20,6 +20,7 @@ mod syntax;
 pub mod typed;
 mod value;
 mod words;
+pub mod ws_proxy;
 
 use std::path::Path;
 

@@ -3,6 +3,10 @@
 mod admin;
 mod agents;
 mod frame_logs;
+mod header_config;
+mod inspect;
+mod inspected;
+mod free;
 mod lifetime;
 mod limits;
 mod listeners;
@@ -13,6 +17,7 @@ mod server;
 mod targets;
 mod tls;
 mod upstreams;
+mod webhook;
 mod websocket;
 
 use std::collections::HashMap;
@@ -37,7 +42,7 @@ pub(crate) fn lower(nodes: &[Node], sources: &Sources, report: &mut Report) -> C
         upstreams: names_of(&upstreams, "upstream", cx.report),
         agents: names_of(&agents, "agent", cx.report),
     };
-    let agents: Vec<_> = agents.iter().map(|entry| agents::agent(entry, cx)).collect();
+    let agents: Vec<_> = agents.iter().map(|entry| Arc::new(agents::agent(entry, cx))).collect();
     let config = Config {
         server: server::server(&top, cx),
         limits: server::limits(&top, cx),

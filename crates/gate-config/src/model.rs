@@ -4,8 +4,11 @@
 //! Durations of zero and counts and sizes of 0 mean no limit.
 
 mod admin;
+mod agent;
 mod content;
 mod frame_log;
+mod header_config;
+mod inspect;
 mod listener;
 mod observability;
 mod place;
@@ -13,16 +16,19 @@ mod rate_limit;
 mod route;
 mod server;
 mod upstream;
+mod webhook;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use gate_core::ids::{AgentId, FrameLogId, RouteId, UpstreamId};
 use gate_core::route::Table;
 
 pub use admin::{Admin, Secret};
+pub use agent::{Agent, AgentEvents, AgentProtocol, CircuitBreaker, FailureMode};
 pub use content::{Fingerprint, fingerprint};
 pub use frame_log::{Formats, FrameFilter, FrameLog, Rotation, Syslog, SyslogServer, WhenFull};
+pub use header_config::{AllowedHost, AllowedOrigin, HeaderConfig, HeaderKey, OnUntrusted};
+pub use inspect::{Inspect, SchemaFile};
 pub use listener::{
     ClientAuth, Identity, ListenAddress, Listener, Peers, ServerTls, SniIdentity, TlsVersion,
 };
@@ -35,6 +41,7 @@ pub use upstream::{
     ClientTls, HashKey, HealthCheck, OnUnhealthy, Passive, Pool, Probe, SameSite, Sticky, Target,
     TargetAddress, Upstream, UpstreamTimeouts,
 };
+pub use webhook::{HookOpcodes, HookSettings, OnOther, Url, Webhook};
 
 /// A whole configuration.
 #[derive(Clone, Debug, Default)]
@@ -50,7 +57,7 @@ pub struct Config {
     /// Backends; a [`gate_core::ids::UpstreamId`] is an index here.
     pub upstreams: Vec<Upstream>,
     /// External inspectors; a [`gate_core::ids::AgentId`] is an index here.
-    pub agents: Vec<Agent>,
+    pub agents: Vec<Arc<Agent>>,
     /// Logs of frames; a [`gate_core::ids::FrameLogId`] is an index here.
     pub frame_logs: Vec<FrameLog>,
     /// Metrics and logs.
@@ -74,7 +81,7 @@ impl Config {
 
     /// The agent of that id.
     #[must_use]
-    pub fn agent(&self, id: AgentId) -> Option<&Agent> {
+    pub fn agent(&self, id: AgentId) -> Option<&Arc<Agent>> {
         at(&self.agents, id.0)
     }
 
@@ -93,25 +100,4 @@ impl Config {
 
 fn at<T>(items: &[T], index: u32) -> Option<&T> {
     usize::try_from(index).ok().and_then(|index| items.get(index))
-}
-
-/// An external inspector.
-#[derive(Clone, Debug)]
-pub struct Agent {
-    /// Its name.
-    pub id: Arc<str>,
-    /// What happens when it cannot be asked.
-    pub failure_mode: FailureMode,
-    /// For one answer.
-    pub timeout: Duration,
-}
-
-/// Whether what could not be inspected passes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub enum FailureMode {
-    /// It does not (the default).
-    #[default]
-    Closed,
-    /// It does, and is counted.
-    Open,
 }

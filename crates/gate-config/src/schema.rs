@@ -2,7 +2,10 @@
 //! refused, and the reference page is printed from them.
 
 mod admin;
+mod agents;
 mod frame_log;
+mod header_config;
+mod inspect;
 mod limits;
 mod listeners;
 mod rest;
@@ -10,14 +13,19 @@ mod routes;
 #[cfg(test)]
 mod tests;
 mod upstreams;
+mod webhook;
 
 pub(crate) use admin::ADMIN;
+pub(crate) use agents::{AGENT, AGENTS, TRANSPORT};
 pub(crate) use frame_log::{FRAME_LOGS, ROTATE};
+pub(crate) use header_config::{HEADER_CONFIG, HMAC_KEY_FILE};
+pub(crate) use inspect::{INSPECT, JSON_SCHEMA, PATTERN, REDACT};
 pub(crate) use limits::RATE_LIMIT;
 pub(crate) use listeners::{LISTENERS, SNI};
-pub(crate) use rest::{AGENT, LOG, TOP, TRANSPORT};
+pub(crate) use rest::{LOG, TOP};
 pub(crate) use routes::{MAX_AGE, ROUTES, WEBSOCKET};
 pub(crate) use upstreams::{HEALTH_CHECK, PROBE, TARGET, UPSTREAMS};
+pub(crate) use webhook::WEBHOOK;
 
 /// A block and the settings that it may hold.
 #[derive(Debug)]

@@ -4,8 +4,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::model::{At, ListenAddress, Target};
-use crate::value;
+use crate::model::{At, ListenAddress, Peers, Target, Url};
+use crate::value::{self, Schemes};
 
 /// A number of bytes: `65536`, `64KB`; all units are binary.
 ///
@@ -48,6 +48,37 @@ pub fn target(text: &str) -> Result<Target, String> {
 pub fn listen_address(text: &str) -> Result<ListenAddress, String> {
     value::listen_address(text, 0, |path| PathBuf::from(path))
         .map_err(|fault| format!("{}; {}", fault.why, fault.help))
+}
+
+/// A URL of http or https.
+///
+/// # Errors
+/// What is wrong, and what would be right.
+pub fn http_url(text: &str) -> Result<Url, String> {
+    value::url(text, Schemes::Http).map_err(|fault| format!("{}; {}", fault.why, fault.help))
+}
+
+/// A URL of ws or wss.
+///
+/// # Errors
+/// What is wrong, and what would be right.
+pub fn websocket_url(text: &str) -> Result<Url, String> {
+    value::url(text, Schemes::WebSocket).map_err(|fault| format!("{}; {}", fault.why, fault.help))
+}
+
+/// A network of peers: `10.0.0.0/8`, `::1`, `unix:`.
+///
+/// # Errors
+/// What is wrong, and what would be right.
+pub fn peers(texts: &[String]) -> Result<Peers, String> {
+    let mut peers = Peers::default();
+    for text in texts {
+        match value::network(text).map_err(|fault| format!("{text}: {}; {}", fault.why, fault.help))? {
+            Some(network) => peers.networks.push(network),
+            None => peers.unix = true,
+        }
+    }
+    Ok(peers)
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ mod name;
 mod quantity;
 mod rate;
 mod syslog;
+mod url;
 
 pub(crate) use address::{listen_address, metrics_address, network, target_address};
 pub(crate) use field::{
@@ -16,3 +17,4 @@ pub(crate) use name::{host_pattern, server_name, sni_name};
 pub(crate) use quantity::{DURATION_MAX, duration, mode, size};
 pub(crate) use rate::{count_rate, size_rate};
 pub(crate) use syslog::syslog;
+pub(crate) use url::{Schemes, allowed_origin, url};

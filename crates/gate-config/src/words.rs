@@ -1,13 +1,14 @@
 //! Settings that are one of a few words, and the words.
 
-use gate_core::PingTo;
+use gate_core::{PingTo, Side};
 use gate_core::balance::Algorithm;
 use gate_core::rate::OnExceed;
 use gate_core::template::Escape;
+use gate_inspect::{Mode, OnMatch};
 use ws_proto::Opcode;
 
 use crate::model::{
-    Compression, FailureMode, Handler, Level, LogFormat, OnLimit, OnUnhealthy, SameSite, Senders, TlsVersion,
+    AgentProtocol, Compression, FailureMode, Handler, Level, LogFormat, OnLimit, OnOther, OnUnhealthy, OnUntrusted, SameSite, Senders, TlsVersion,
     WhenFull,
 };
 
@@ -61,6 +62,57 @@ impl Words for Compression {
 impl Words for Senders {
     const WORDS: &'static [(&'static str, Self)] =
         &[("client", Self::Client), ("upstream", Self::Upstream), ("both", Self::Both)];
+}
+
+/// `mode` of `inspect`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct InspectMode(pub(crate) Mode);
+
+impl Words for InspectMode {
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("block", Self(Mode::Block)), ("detect", Self(Mode::Detect))];
+}
+
+/// `on-match` of `inspect`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Consequence(pub(crate) OnMatch);
+
+impl Words for Consequence {
+    const WORDS: &'static [(&'static str, Self)] = &[
+        ("close", Self(OnMatch::Close)),
+        ("drop", Self(OnMatch::Drop)),
+        ("redact", Self(OnMatch::Redact)),
+    ];
+}
+
+/// `opcodes` of a `webhook`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum HookOpcode {
+    Text,
+    Binary,
+}
+
+impl Words for HookOpcode {
+    const WORDS: &'static [(&'static str, Self)] = &[("text", Self::Text), ("binary", Self::Binary)];
+}
+
+impl Words for OnOther {
+    const WORDS: &'static [(&'static str, Self)] = &[("close", Self::Close), ("pass", Self::Pass)];
+}
+
+/// Whose messages a `webhook` is asked about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct HookDirection(pub(crate) Side);
+
+impl Words for HookDirection {
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("inbound", Self(Side::Client)), ("outbound", Self(Side::Upstream))];
+    const ALIASES: &'static [(&'static str, Self)] =
+        &[("client", Self(Side::Client)), ("upstream", Self(Side::Upstream))];
+}
+
+impl Words for OnUntrusted {
+    const WORDS: &'static [(&'static str, Self)] = &[("reject", Self::Reject), ("ignore", Self::Ignore)];
 }
 
 /// `escape` of a `frame-log`.
@@ -209,19 +261,28 @@ impl Words for Balancing {
 
 /// `events` of an agent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Event;
+pub(crate) enum Event {
+    RequestHeaders,
+    WebSocketFrame,
+}
 
 impl Words for Event {
-    const WORDS: &'static [(&'static str, Self)] = &[
-        ("request-headers", Self),
-        ("request-body", Self),
-        ("response-headers", Self),
-        ("response-body", Self),
-        ("request-complete", Self),
-        ("websocket-frame", Self),
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("request-headers", Self::RequestHeaders), ("websocket-frame", Self::WebSocketFrame)];
+    const ALIASES: &'static [(&'static str, Self)] = &[("web-socket-frame", Self::WebSocketFrame)];
+    const LATER: &'static [&'static str] = &[
+        "request-body",
+        "response-headers",
+        "response-body",
+        "request-complete",
+        "log",
+        "guardrail",
     ];
-    const ALIASES: &'static [(&'static str, Self)] =
-        &[("log", Self), ("web-socket-frame", Self), ("guardrail", Self)];
+}
+
+impl Words for AgentProtocol {
+    const WORDS: &'static [(&'static str, Self)] = &[("v1", Self::V1), ("v2", Self::V2)];
+    const ALIASES: &'static [(&'static str, Self)] = &[("1", Self::V1), ("2", Self::V2)];
 }
 
 /// The `transport` of an agent.

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use gate_config::model::{Action, FailureMode, Handler, ListenAddress, LogFormat, Probe};
+use gate_config::model::{Action, AgentEvents, AgentProtocol, FailureMode, Handler, ListenAddress, LogFormat, Probe};
 use gate_config::{Loaded, load};
 
 fn testdata(name: &str) -> PathBuf {
@@ -48,14 +48,12 @@ fn the_document_of_the_sentinel_page_means_what_it_says() {
     assert_eq!((metrics.address.value, &*metrics.path), ("0.0.0.0:9090".parse().unwrap(), "/metrics"));
     assert_eq!(config.observability.logging.format, LogFormat::Json);
 
-    assert_eq!(
-        warnings(&loaded),
-        [
-            "the agent `ws-inspector` counts as unavailable: requests pass and are counted",
-            "the agent `ws-inspector` counts as unavailable: requests pass and are counted",
-            "the agent `auth` counts as unavailable: requests are answered 503",
-        ]
-    );
+    assert_eq!(inspector.path, Path::new("/var/run/sentinel/ws-inspector.sock"));
+    let of_messages = AgentEvents { request_headers: false, websocket_frame: true };
+    assert_eq!((inspector.events, auth.events), (of_messages, AgentEvents::default()));
+    assert_eq!((inspector.protocol, inspector.timeout), (AgentProtocol::V1, Duration::from_millis(50)));
+
+    assert_eq!(warnings(&loaded), [""; 0]);
 }
 
 #[test]

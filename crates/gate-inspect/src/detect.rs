@@ -1,7 +1,11 @@
 //! Detectors: each looks at one decoded text at a time and says which rules it meets.
 
+mod bytes;
 mod command;
 mod nosql;
+mod pattern;
+mod search;
+mod shape;
 mod sqli;
 mod template;
 mod traversal;
@@ -11,8 +15,11 @@ mod xxe;
 use std::ops::Range;
 
 use crate::category::Category;
-use crate::decode::Views;
-use crate::settings::{Fault, Settings};
+
+pub(crate) use bytes::ByteSet;
+pub(crate) use pattern::compile as compile_pattern;
+pub(crate) use search::{Detectors, Found, Room};
+pub(crate) use shape::SCHEMA;
 
 /// A rule that is built in.
 #[derive(Debug, PartialEq, Eq)]
@@ -29,7 +36,7 @@ pub struct Rule {
 
 /// All rules that are built in.
 pub static RULES: &[&[Rule]] =
-    &[xss::RULES, sqli::RULES, command::RULES, traversal::RULES, nosql::RULES, template::RULES, xxe::RULES];
+    &[xss::RULES, sqli::RULES, command::RULES, traversal::RULES, nosql::RULES, template::RULES, xxe::RULES, shape::RULES];
 
 /// One text to look at: a string or key of the message, with all encodings taken off.
 #[derive(Clone, Copy, Debug)]
@@ -40,33 +47,6 @@ pub(crate) struct Text<'a> {
     pub(crate) lower: &'a [u8],
     /// Which bytes it has.
     pub(crate) bytes: ByteSet,
-}
-
-/// Which of the 256 bytes occur in a text.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct ByteSet([u64; 4]);
-
-impl ByteSet {
-    /// Those of `bytes`.
-    pub(crate) const fn of(bytes: &[u8]) -> Self {
-        let mut set = [0; 4];
-        let mut at = 0;
-        while at < bytes.len() {
-            #[expect(clippy::indexing_slicing, reason = "6 bits above 2 bits of a byte")]
-            #[expect(clippy::as_conversions, reason = "a byte becomes an index")]
-            {
-                set[(bytes[at] >> 6) as usize] |= 1 << (bytes[at] & 63);
-            }
-            at += 1;
-        }
-        Self(set)
-    }
-
-    /// Whether any of `others` is in it.
-    pub(crate) const fn has_any(self, others: Self) -> bool {
-        let ([a, b, c, d], [e, f, g, h]) = (self.0, others.0);
-        (a & e) | (b & f) | (c & g) | (d & h) != 0
-    }
 }
 
 /// Rules that a text has met.
@@ -91,23 +71,13 @@ impl Hits {
         }
     }
 
+    fn clear(&mut self) {
+        self.list.clear();
+    }
+
     /// What has been met.
     pub(crate) fn list(&self) -> &[Hit] {
         &self.list
-    }
-}
-
-/// The detectors of one inspection.
-#[derive(Debug)]
-pub(crate) struct Detectors {}
-
-impl Detectors {
-    pub(crate) fn compile(_settings: &Settings) -> Result<Self, Vec<Fault>> {
-        Ok(Self {})
-    }
-
-    pub(crate) fn search(&self, _views: &Views, hits: &mut Hits) {
-        hits.list.clear();
     }
 }
 

@@ -9,6 +9,7 @@
 mod category;
 mod decode;
 mod detect;
+mod excerpt;
 mod finding;
 mod inspection;
 mod redact;
@@ -16,7 +17,8 @@ mod schema;
 mod settings;
 
 pub use category::{Categories, Category};
-pub use detect::RULES;
+pub use decode::packet::socket_io_auth;
+pub use detect::{RULES, Rule};
 pub use finding::{Finding, RuleId};
 pub use inspection::{Inspection, Judgement, Kind, Scratch, Subject};
 pub use schema::{Schema, SchemaFault, Violation};

@@ -1,10 +1,12 @@
 //! The side of the gateway that clients see: sockets, HTTP, and opening handshakes.
 
+mod agents;
 pub(crate) mod arrival;
 pub(crate) mod body;
 mod builtin;
 mod client;
 pub(crate) mod conversation;
+pub(crate) mod course;
 pub(crate) mod fields;
 pub(crate) mod listener;
 mod logged;
@@ -12,4 +14,5 @@ mod proxy;
 mod refusal;
 mod request;
 mod request_line;
+mod token;
 mod upgrade;

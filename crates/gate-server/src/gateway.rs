@@ -109,6 +109,7 @@ impl Gateway {
         let sinks = Arc::new(Sinks::default());
         let prepared = prepare(config, count, (None, &posts), options.inherited, &sinks);
         let Prepared { snapshot, plan, outlets } = prepared.map_err(StartError::Objections)?;
+        snapshot.put_rules_in_place();
         let records = Records::new(sinks, outlets);
         posts.carry_out(plan);
         let counters: Vec<Arc<WorkerCounters>> = (0..count).map(|_| Arc::default()).collect();
@@ -230,7 +231,7 @@ impl Gateway {
     fn assign_duties(&self) {
         let path = self.snapshot.config.observability.metrics.as_ref().map(|metrics| metrics.path.clone());
         self.support.assign(Duties {
-            clusters: self.snapshot.clusters().to_vec(),
+            clusters: self.snapshot.all_clusters(),
             metrics: self.only_socket(&Role::Metrics).zip(path),
             admin: self.only_socket(&Role::Admin).zip(self.door()),
         });

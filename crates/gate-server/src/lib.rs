@@ -3,6 +3,7 @@
 
 mod admin;
 mod admission;
+mod by_header;
 mod clock;
 pub mod control;
 mod drive;
@@ -13,6 +14,7 @@ mod inspect;
 mod observe;
 mod preparation;
 mod runtime;
+mod signing;
 mod site;
 mod snapshot;
 mod sockets;
@@ -22,6 +24,7 @@ mod token_file;
 mod upstream;
 mod worker;
 
+pub use inspect::rules::of_route as rules_of;
 pub use gateway::{Changes, Gateway, Options, Reloaded, StartError, preflight};
 pub use preparation::Findings;
 pub use sockets::inherited::Inherited;

@@ -1,8 +1,11 @@
 //! What can be seen from outside: counters, records, and the page that Prometheus reads.
 
+pub(crate) mod agents;
 pub(crate) mod counters;
 pub(crate) mod exposition;
+pub(crate) mod findings;
 pub(crate) mod frame_log;
+pub(crate) mod latencies;
 pub(crate) mod lifetimes;
 pub(crate) mod line;
 pub(crate) mod page;
@@ -12,4 +15,5 @@ pub(crate) mod scrape;
 mod sentinel;
 pub(crate) mod sink;
 pub(crate) mod statistics;
+pub(crate) mod webhooks;
 pub(crate) mod writer;

@@ -104,7 +104,7 @@ fn build(config: Config, before: Option<&Snapshot>) -> Result<Snapshot, Vec<Obje
     let upstreams = config.upstreams.clone();
     match Snapshot::build(config, before) {
         Ok(snapshot) => {
-            let objections = resolve::resolve_all(snapshot.clusters());
+            let objections = resolve::resolve_all(&snapshot.all_clusters());
             if objections.is_empty() { Ok(snapshot) } else { Err(objections) }
         }
         Err(mut objections) => {

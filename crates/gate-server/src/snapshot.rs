@@ -9,7 +9,10 @@ use gate_core::route::Table;
 use gate_net::tls::server::Acceptor;
 
 use crate::admission::Admission;
+use crate::by_header::ByHeader;
 use crate::clock;
+use crate::inspect::rules::{RuleCell, Rules};
+use crate::inspect::webhook::Equipment;
 use crate::observe::exposition::{Configured, TargetFigures, Targets};
 use crate::observe::frame_log::FrameLog;
 use crate::token_file;
@@ -28,6 +31,12 @@ pub(crate) struct Snapshot {
     acceptors: Vec<Option<Acceptor>>,
     /// What stands in the `token-file` of `admin`.
     pub(crate) token: Option<Secret>,
+    /// What messages are judged by, by [`RouteId`].
+    rules: Rules,
+    /// The webhooks.
+    pub(crate) equipment: Equipment,
+    /// By [`RouteId`]: how requests tell where they go.
+    by_header: Vec<Option<Arc<ByHeader>>>,
     /// By [`FrameLogId`], once they are open.
     frame_logs: Vec<Arc<FrameLog>>,
 }
@@ -63,12 +72,25 @@ impl Snapshot {
             objections.push(found);
             None
         });
+        let rules = Rules::build(&config, before.map(|before| &before.rules)).unwrap_or_else(|found| {
+            objections.extend(found);
+            Rules::default()
+        });
+        let equipment = Equipment::build(&config, before.map(|before| &before.equipment));
+        let equipment = equipment.unwrap_or_else(|found| {
+            objections.extend(found);
+            Equipment::default()
+        });
+        let by_header = ByHeader::build_all(&config, equipment.origins()).unwrap_or_else(|found| {
+            objections.extend(found);
+            Vec::new()
+        });
         if !objections.is_empty() {
             return Err(objections);
         }
         let table = config.table();
         let admission = Admission::new(&config, before.map(|before| &before.admission), clock::now());
-        Ok(Self { config, fingerprint, table, admission, clusters, acceptors, token, frame_logs: Vec::new() })
+        Ok(Self { config, fingerprint, table, admission, clusters, acceptors, token, by_header, rules, equipment, frame_logs: Vec::new() })
     }
 
     /// What it says, told apart from all that others say.
@@ -89,6 +111,21 @@ impl Snapshot {
         self.config.route(id)
     }
 
+    /// What a route's messages are judged by, which may be no rules at the moment.
+    pub(crate) fn rules(&self, id: RouteId) -> Option<&Arc<RuleCell>> {
+        self.rules.get(index(id.0))
+    }
+
+    /// It runs from here on: live sessions follow its rules.
+    pub(crate) fn put_rules_in_place(&self) {
+        self.rules.put_in_place();
+    }
+
+    /// How requests of a route tell where they go; `None`: they do not.
+    pub(crate) fn by_header(&self, id: RouteId) -> Option<&Arc<ByHeader>> {
+        self.by_header.get(index(id.0))?.as_ref()
+    }
+
     /// A frame log that is open.
     pub(crate) fn frame_log(&self, id: FrameLogId) -> Option<&Arc<FrameLog>> {
         self.frame_logs.get(index(id.0))
@@ -99,7 +136,7 @@ impl Snapshot {
         self.frame_logs = logs;
     }
 
-    pub(crate) fn agent(&self, id: AgentId) -> Option<&Agent> {
+    pub(crate) fn agent(&self, id: AgentId) -> Option<&Arc<Agent>> {
         self.config.agent(id)
     }
 
@@ -109,6 +146,11 @@ impl Snapshot {
 
     pub(crate) fn clusters(&self) -> &[Arc<Cluster>] {
         &self.clusters
+    }
+
+    /// All whose names are to be resolved: the upstreams, and the servers of webhooks.
+    pub(crate) fn all_clusters(&self) -> Vec<Arc<Cluster>> {
+        self.clusters.iter().chain(self.equipment.clusters()).cloned().collect()
     }
 
     pub(crate) fn listener(&self, id: ListenerId) -> Option<(&Listener, Option<&Acceptor>)> {

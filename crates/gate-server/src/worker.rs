@@ -13,6 +13,9 @@ use std::sync::Arc;
 use gate_core::SessionId;
 use tokio::sync::{Notify, Semaphore};
 
+use crate::inspect::agent::Agents;
+use crate::inspect::desk::Desk;
+use crate::inspect::webhook::Webhooks;
 use crate::observe::counters::WorkerCounters;
 use crate::observe::exposition::Sources;
 use crate::observe::frame_log::Buffers;
@@ -37,6 +40,12 @@ pub(crate) struct Worker {
     /// Borrowed for the length of one poll.
     pub(crate) scratch: RefCell<Scratch>,
     pub(crate) pool: BufferPool,
+    /// Where messages are taken apart.
+    pub(crate) desk: Desk,
+    /// Who is asked about requests and messages.
+    pub(crate) agents: Agents,
+    /// Who is asked about messages over HTTP.
+    pub(crate) webhooks: Webhooks,
     /// Connections to upstreams that wait for the next plain request.
     pub(crate) http: HttpPool,
     pub(crate) registry: Rc<Registry>,
@@ -59,6 +68,8 @@ impl Worker {
         counters: Arc<WorkerCounters>,
         records: Records,
     ) -> Self {
+        let agents = Agents::new(Arc::clone(&counters), records.clone());
+        let webhooks = Webhooks::new(Arc::clone(&counters), records.clone());
         Self {
             index,
             snapshot: RefCell::new(snapshot),
@@ -68,6 +79,9 @@ impl Worker {
             frame_logs: Rc::default(),
             scratch: RefCell::new(Scratch::new()),
             pool: BufferPool::default(),
+            desk: Desk::default(),
+            agents,
+            webhooks,
             http: HttpPool::default(),
             registry: Rc::default(),
             handshakes: Arc::new(Semaphore::new(usize::try_from(HANDSHAKES_MAX).unwrap_or(usize::MAX))),

@@ -12,26 +12,42 @@ use std::path::{Path, PathBuf};
 const LINES_MAX: usize = 700;
 
 /// The crates, and what of the workspace each may depend on.
-const CRATES: [(&str, &[&str]); 9] = [
+const CRATES: [(&str, &[&str]); 11] = [
     ("ws-proto", &[]),
     ("gate-core", &["ws-proto"]),
-    ("gate-config", &["gate-core", "ws-proto"]),
+    ("agent-proto", &[]),
+    ("gate-inspect", &["gate-core", "ws-proto"]),
+    ("gate-config", &["gate-core", "gate-inspect", "ws-proto"]),
     ("gate-import", &["gate-config", "gate-core"]),
     ("gate-net", &["gate-config"]),
-    ("gate-server", &["gate-config", "gate-core", "gate-net", "ws-proto"]),
+    ("gate-server", &["agent-proto", "gate-config", "gate-core", "gate-inspect", "gate-net", "ws-proto"]),
     ("heap", &[]),
-    ("framegate", &["gate-config", "gate-core", "gate-import", "gate-server", "heap", "ws-proto"]),
+    (
+        "framegate",
+        &[
+            "agent-proto",
+            "gate-config",
+            "gate-core",
+            "gate-import",
+            "gate-inspect",
+            "gate-net",
+            "gate-server",
+            "heap",
+            "ws-proto",
+        ],
+    ),
     ("testkit", &["gate-config", "gate-core", "gate-server", "ws-proto"]),
 ];
 
 /// Crates that do no I/O, and all that they may depend on. Tests may have random numbers.
-const PURE: [(&str, &[&str]); 3] = [
+const PURE: [(&str, &[&str]); 4] = [
     ("ws-proto", &["base64", "http", "sha1", "simdutf8", "thiserror"]),
     (
         "gate-core",
         &["aho-corasick", "http", "regex", "regex-automata", "regex-syntax", "thiserror", "ws-proto"],
     ),
     ("gate-import", &["gate-core", "http", "miette", "regex"]),
+    ("agent-proto", &["base64", "serde", "serde_json", "thiserror"]),
 ];
 
 /// What only code that waits, or looks at the world, has a use for.

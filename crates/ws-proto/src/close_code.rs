@@ -13,6 +13,8 @@ impl CloseCode {
     pub const GOING_AWAY: Self = Self(1001);
     /// 1002: the peer violated the protocol.
     pub const PROTOCOL_ERROR: Self = Self(1002);
+    /// 1003: data of a type that is not accepted.
+    pub const UNSUPPORTED_DATA: Self = Self(1003);
     /// 1007: a payload is not what its type says.
     pub const INVALID_PAYLOAD: Self = Self(1007);
     /// 1008: a message violates a policy.

@@ -1,4 +1,5 @@
-//! permessage-deflate, RFC 7692: the parameters that two peers may agree on.
+//! permessage-deflate, RFC 7692: the parameters that two peers may agree on, and the way back from
+//! what they then send.
 //!
 //! Owns: typed offers and agreements, and their one canonical spelling, which is all that goes on
 //! to the other side.
@@ -6,6 +7,7 @@
 
 mod fuzz;
 mod independent;
+pub mod inflate;
 mod negotiate;
 
 pub use fuzz::fuzz_offers;

@@ -11,6 +11,7 @@ pub mod fuzz;
 pub mod handshake;
 pub mod header;
 pub mod mask;
+pub mod message;
 pub mod opcode;
 pub mod utf8;
 pub mod walk;

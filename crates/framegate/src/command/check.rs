@@ -89,6 +89,7 @@ fn explain(config: &Config, ask: &Ask, fields: Vec<(HeaderName, HeaderValue)>) -
 /// What the route does with requests.
 fn outcome(config: &Config, route: &gate_config::model::Route) -> String {
     let mut text = match route.action {
+        Action::ByHeader => "goes where its x-wsproxy-upstream says\n".to_owned(),
         Action::Builtin(handler) => format!("answered by the gateway: {handler:?}\n"),
         Action::Proxy(id) => config.upstream(id).map_or_else(String::new, |upstream| {
             let targets: Vec<String> =

@@ -40,8 +40,8 @@ pub(super) fn age(websocket: &Fields<'_>, report: &mut Report) -> Age {
     Age {
         max,
         jitter,
-        code: close_code(&fields, report).unwrap_or(defaults.code),
-        reason: close_reason(&fields, report).unwrap_or(defaults.reason),
+        code: close_code(&fields, "code", report).unwrap_or(defaults.code),
+        reason: close_reason(&fields, "reason", report).unwrap_or(defaults.reason),
     }
 }
 
@@ -84,11 +84,12 @@ fn refuse_without(fields: &Fields<'_>, name: &str, other: &str, report: &mut Rep
     }
 }
 
-fn close_code(fields: &Fields<'_>, report: &mut Report) -> Option<CloseCode> {
-    let number = fields.number("code", report)?;
+/// The code of a Close frame.
+pub(super) fn close_code(fields: &Fields<'_>, name: &str, report: &mut Report) -> Option<CloseCode> {
+    let number = fields.number(name, report)?;
     let code = CloseCode::new(number);
     if code.is_none() {
-        let place = fields.one("code").map_or(fields.place, |field| field.place());
+        let place = fields.one(name).map_or(fields.place, |field| field.place());
         report
             .error(Code::OutOfRange, place, format!("a Close frame cannot have the code {number}"))
             .label("reserved")
@@ -99,8 +100,9 @@ fn close_code(fields: &Fields<'_>, report: &mut Report) -> Option<CloseCode> {
     code
 }
 
-fn close_reason(fields: &Fields<'_>, report: &mut Report) -> Option<Arc<str>> {
-    let reason = fields.text("reason", report)?;
+/// The reason in a Close frame.
+pub(super) fn close_reason(fields: &Fields<'_>, name: &str, report: &mut Report) -> Option<Arc<str>> {
+    let reason = fields.text(name, report)?;
     if reason.value.len() > REASON_MAX {
         report
             .error(Code::OutOfRange, reason.place, format!("this reason has {} bytes", reason.value.len()))

@@ -104,7 +104,8 @@ pub(super) fn listen_on(
     }
 }
 
-fn peers(fields: &Fields<'_>, name: &str, cx: &mut Context<'_>) -> Peers {
+/// Networks of peers.
+pub(super) fn peers(fields: &Fields<'_>, name: &str, cx: &mut Context<'_>) -> Peers {
     let mut peers = Peers::default();
     for text in fields.texts(name, cx.report) {
         match network(text.value) {

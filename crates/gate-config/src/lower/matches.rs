@@ -142,7 +142,7 @@ fn header(field: Field<'_>, cx: &mut Context<'_>) -> Option<HeaderCondition> {
 }
 
 /// A name and perhaps a value: two arguments, or `name=` and `value=`.
-fn pair<'a>(field: Field<'a>, cx: &mut Context<'_>) -> Option<(At<&'a str>, Option<At<&'a str>>)> {
+pub(super) fn pair<'a>(field: Field<'a>, cx: &mut Context<'_>) -> Option<(At<&'a str>, Option<At<&'a str>>)> {
     let kind = &field.name.text;
     let help =
         format!("write {kind} \"name\", {kind} \"name\" \"value\", or {kind} name=\"name\" value=\"value\"");

@@ -1,12 +1,13 @@
 //! Reads `routes`: what answers each, and who is asked first.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use gate_core::ids::{AgentId, UpstreamId};
 
-use super::{Context, Names, arc, matches, names_of, refuse_unknown, websocket};
+use super::{Context, Names, arc, header_config, matches, names_of, refuse_unknown, websocket};
 use crate::fields::{Entry, Fields, get};
-use crate::model::{Action, Agent, At, FailureMode, Handler, Route};
+use crate::model::{Action, Agent, At, Handler, Route};
 use crate::report::Code;
 use crate::syntax::Scalar;
 use crate::words::{Priority, ServiceType};
@@ -14,7 +15,7 @@ use crate::words::{Priority, ServiceType};
 pub(super) fn read(
     top: &Fields<'_>,
     names: &Names<'_>,
-    agents: &[Agent],
+    agents: &[Arc<Agent>],
     cx: &mut Context<'_>,
 ) -> Vec<Route> {
     let Some(routes) = top.sub("routes", cx.report) else { return Vec::new() };
@@ -23,16 +24,24 @@ pub(super) fn read(
     entries.iter().filter_map(|entry| route(entry, names, agents, cx)).collect()
 }
 
-fn route(entry: &Entry<'_>, names: &Names<'_>, agents: &[Agent], cx: &mut Context<'_>) -> Option<Route> {
+fn route(entry: &Entry<'_>, names: &Names<'_>, agents: &[Arc<Agent>], cx: &mut Context<'_>) -> Option<Route> {
     let fields = &entry.fields;
     let action = action(entry, names, cx);
     let matches = fields.sub("matches", cx.report);
+    let asked = asked(fields, names, cx);
+    let frames = |id: &AgentId| {
+        let agent = usize::try_from(id.0).ok().and_then(|index| agents.get(index));
+        agent.is_some_and(|agent| agent.events.websocket_frame)
+    };
+    let websocket = websocket::read(fields, asked.iter().any(frames), names, cx);
+    let header_config = header_config::read(fields, &websocket, cx);
     let route = Route {
         id: arc(entry.id),
         conditions: matches.map(|fields| matches::conditions(&fields, cx)).unwrap_or_default(),
         priority: priority(fields, cx).unwrap_or(50),
-        agents: asked(fields, names, agents, cx),
-        websocket: websocket::read(fields, names, cx),
+        agents: asked,
+        websocket,
+        header_config,
         body_size_max: fields.size("max-body-size", cx.report),
         action: action?,
     };
@@ -55,12 +64,13 @@ fn action(entry: &Entry<'_>, names: &Names<'_>, cx: &mut Context<'_>) -> Option<
                 .help("keep one of them")
                 .also(first, "goes there");
         }
+        (false, false) if stands("header-config") => return Some(Action::ByHeader),
         (false, false) => {
             let message = format!("the route `{}` does not say what becomes of its requests", entry.id.value);
             cx.report
                 .error(Code::Incomplete, fields.place, message)
                 .label("goes nowhere")
-                .help("add upstream \"…\" or builtin-handler \"…\"");
+                .help("add upstream \"…\", builtin-handler \"…\" or header-config { … }");
         }
         (true, false) => {
             if let Some(At { value: ServiceType::Builtin, place }) = service {
@@ -70,7 +80,18 @@ fn action(entry: &Entry<'_>, names: &Names<'_>, cx: &mut Context<'_>) -> Option<
                     .help("remove it, or name a `builtin-handler` in place of the upstream");
             }
         }
-        (false, true) => {}
+        (false, true) => {
+            if let Some(field) = fields.one("header-config") {
+                cx.report
+                    .error(
+                        Code::Conflict,
+                        field.place(),
+                        "a route has both a `builtin-handler` and a `header-config`",
+                    )
+                    .label("has no upstream to tell")
+                    .help("keep one of them");
+            }
+        }
     }
     if let Some(handler) = handler {
         return Some(Action::Builtin(handler.value));
@@ -104,8 +125,8 @@ fn priority(fields: &Fields<'_>, cx: &mut Context<'_>) -> Option<u32> {
     }
 }
 
-/// `agents`: until they can be asked, each does what its failure mode says.
-fn asked(fields: &Fields<'_>, names: &Names<'_>, agents: &[Agent], cx: &mut Context<'_>) -> Vec<AgentId> {
+/// `agents`.
+fn asked(fields: &Fields<'_>, names: &Names<'_>, cx: &mut Context<'_>) -> Vec<AgentId> {
     let mut seen = HashSet::new();
     let mut asked = Vec::new();
     for name in fields.texts("agents", cx.report) {
@@ -120,19 +141,6 @@ fn asked(fields: &Fields<'_>, names: &Names<'_>, agents: &[Agent], cx: &mut Cont
                 .help("keep one of them");
             continue;
         }
-        let agent = usize::try_from(index).ok().and_then(|index| agents.get(index));
-        let consequence = match agent.map(|agent| agent.failure_mode) {
-            Some(FailureMode::Open) => "requests pass and are counted",
-            Some(FailureMode::Closed) | None => "requests are answered 503",
-        };
-        cx.report
-            .warn(
-                Code::AgentUnavailable,
-                name.place,
-                format!("the agent `{}` counts as unavailable: {consequence}", name.value),
-            )
-            .label("agents cannot be asked yet")
-            .help("its `failure-mode` decides");
         asked.push(AgentId(index));
     }
     asked

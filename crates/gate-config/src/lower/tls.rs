@@ -198,7 +198,8 @@ fn identity(fields: &Fields<'_>, cert: &str, key: &str, cx: &mut Context<'_>) ->
     Some(Identity { cert_file: cert_file?, key_file: key_file? })
 }
 
-fn file(fields: &Fields<'_>, name: &str, cx: &mut Context<'_>) -> Option<At<PathBuf>> {
+/// A path of which the file must be there.
+pub(super) fn file(fields: &Fields<'_>, name: &str, cx: &mut Context<'_>) -> Option<At<PathBuf>> {
     let path = fields.text(name, cx.report)?;
     if path.value.is_empty() {
         cx.report

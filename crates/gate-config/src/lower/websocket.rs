@@ -7,19 +7,40 @@ use gate_core::origin::{MissingOrigin, OriginPattern, Origins};
 use gate_core::{Limits, Policy, Timeouts};
 
 use super::matches::tokens;
-use super::{Context, Names, lifetime, limits, refuse_unknown};
+use super::inspected::Reading;
+use super::{Context, Names, inspect, lifetime, limits, refuse_unknown, webhook};
 use crate::fields::{Fields, get};
 use crate::model::WebSocket;
 use crate::report::Code;
 use crate::schema::WEBSOCKET;
 
-/// A block, a flag, or both in one: `websocket true { … }`.
-pub(super) fn read(route: &Fields<'_>, names: &Names<'_>, cx: &mut Context<'_>) -> WebSocket {
+/// A block, a flag, or both in one: `websocket true { … }`. `asks_agents`: the route's agents are
+/// asked about messages.
+pub(super) fn read(
+    route: &Fields<'_>,
+    asks_agents: bool,
+    names: &Names<'_>,
+    cx: &mut Context<'_>,
+) -> WebSocket {
+    let (mut settings, fields) = settings(route, names, cx);
+    Reading { route, websocket: &fields, asks_agents }.complete(&mut settings, cx);
+    settings
+}
+
+/// What stands there, by itself.
+fn settings<'a>(
+    route: &Fields<'a>,
+    names: &Names<'_>,
+    cx: &mut Context<'_>,
+) -> (WebSocket, Fields<'a>) {
     let defaults = WebSocket::default();
-    let Some(field) = route.one("websocket") else { return defaults };
+    let nothing = |cx: &mut Context<'_>| Fields::of(&WEBSOCKET, &[], cx.report);
+    let Some(field) = route.one("websocket") else { return (defaults, nothing(cx)) };
     let value = field.only_argument("write websocket true, or websocket { … }", cx.report);
     let flag = value.zip(WEBSOCKET.key("enabled")).and_then(|(value, key)| get::flag(key, value, cx.report));
-    let Some(node) = field.node else { return WebSocket { enabled: flag.unwrap_or(true), ..defaults } };
+    let Some(node) = field.node else {
+        return (WebSocket { enabled: flag.unwrap_or(true), ..defaults }, nothing(cx));
+    };
     if node.arguments.is_empty() && node.properties.is_empty() && node.children.is_none() {
         cx.report
             .error(Code::MissingValue, node.name.place, "`websocket` has no value")
@@ -35,18 +56,35 @@ pub(super) fn read(route: &Fields<'_>, names: &Names<'_>, cx: &mut Context<'_>) 
             .help("keep one of them")
             .also(node.head(), "for the first time");
     }
+    let policy = policy(&fields, cx.report);
+    let inspect = inspect::read(&fields, cx);
+    let webhooks = webhook::read(&fields, policy.limits.message_size_max, cx);
+    let token_subprotocol = token_subprotocol(&fields, cx);
     let report = &mut *cx.report;
-    WebSocket {
+    let websocket = WebSocket {
         enabled: enabled.or(flag).unwrap_or(true),
-        policy: Arc::new(policy(&fields, report)),
+        policy: Arc::new(policy),
         connections: limits::connections(&fields, defaults.connections, report),
         rate_limits: limits::rate_limits(&fields, report),
         on_limit: fields.word("on-limit", report).map_or(defaults.on_limit, |word| word.value),
+        token_subprotocol: token_subprotocol.unwrap_or(defaults.token_subprotocol),
         compression: fields.word("compression", report).map_or(defaults.compression, |word| word.value),
         origins: origins(&fields, cx),
         subprotocols: tokens(&fields, "subprotocols", cx),
         frame_logs: frame_logs(&fields, names, cx),
+        inspect,
+        webhooks,
+        context_takeover: defaults.context_takeover,
+    };
+    (websocket, fields)
+}
+
+/// A token, or nothing: then there is none.
+fn token_subprotocol(fields: &Fields<'_>, cx: &mut Context<'_>) -> Option<Option<Arc<str>>> {
+    if fields.text("token-subprotocol", cx.report)?.value.is_empty() {
+        return Some(None);
     }
+    tokens(fields, "token-subprotocol", cx).first().map(|name| Some(name.as_str().into()))
 }
 
 fn policy(fields: &Fields<'_>, report: &mut crate::report::Report) -> Policy {

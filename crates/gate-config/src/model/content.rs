@@ -7,10 +7,12 @@ use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;
 
-use super::{Config, Identity, Listener, Upstream};
+use http::{HeaderName, HeaderValue};
+
+use super::{ClientTls, Config, Identity, Inspect, Listener, Route, Upstream};
 
 /// Tells two contents apart. Equal ones have equal fingerprints in every process of one build.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Fingerprint(u64);
 
 impl fmt::Display for Fingerprint {
@@ -41,6 +43,9 @@ impl Config {
         // A secret does not print itself.
         let token = self.admin.as_ref().and_then(|admin| admin.token.as_ref());
         token.map(|token| token.value.reveal()).hash(&mut hasher);
+        for (name, value) in self.routes.iter().flat_map(Route::secret_headers) {
+            (name.as_str(), value.as_bytes()).hash(&mut hasher);
+        }
         Fingerprint(hasher.finish())
     }
 
@@ -50,6 +55,7 @@ impl Config {
         let mut files = Vec::new();
         files.extend(self.listeners.iter().flat_map(Listener::files));
         files.extend(self.upstreams.iter().flat_map(Upstream::files));
+        files.extend(self.routes.iter().flat_map(Route::files));
         files.extend(self.admin.iter().filter_map(|admin| Some(&*admin.token_file.as_ref()?.value)));
         files.sort_unstable();
         files.dedup();
@@ -75,8 +81,34 @@ impl Upstream {
     /// The files that are read for it: certificates and keys.
     #[must_use]
     pub fn files(&self) -> Vec<&Path> {
-        let mut files: Vec<&Path> = self.tls.ca_file.iter().map(|file| &*file.value).collect();
-        files.extend(self.tls.identity.iter().flat_map(of_identity));
+        self.tls.files()
+    }
+}
+
+impl Route {
+    /// The files that are read for it: schemas, keys and certificates of webhooks.
+    #[must_use]
+    pub fn files(&self) -> Vec<&Path> {
+        let mut files = Vec::new();
+        files.extend(self.websocket.inspect.iter().flat_map(Inspect::files));
+        files.extend(self.websocket.webhooks.iter().flat_map(|webhook| webhook.settings.files()));
+        files.extend(self.header_config.iter().flat_map(|config| config.files()));
+        files
+    }
+
+    /// Fields for webhooks, which do not print themselves.
+    fn secret_headers(&self) -> impl Iterator<Item = &(HeaderName, HeaderValue)> {
+        let of_hooks = self.websocket.webhooks.iter().flat_map(|webhook| &webhook.headers);
+        of_hooks.chain(self.header_config.iter().flat_map(|config| &config.hook_headers))
+    }
+}
+
+impl ClientTls {
+    /// The files that are read for it: certificates and keys.
+    #[must_use]
+    pub fn files(&self) -> Vec<&Path> {
+        let mut files: Vec<&Path> = self.ca_file.iter().map(|file| &*file.value).collect();
+        files.extend(self.identity.iter().flat_map(of_identity));
         files
     }
 }

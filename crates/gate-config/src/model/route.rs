@@ -3,12 +3,16 @@
 use std::sync::Arc;
 
 use gate_core::Policy;
+use gate_core::policy::Inspection;
 use gate_core::ids::{AgentId, FrameLogId, UpstreamId};
 use gate_core::origin::Origins;
 use gate_core::route::Conditions;
 
+use super::header_config::HeaderConfig;
+use super::inspect::Inspect;
 use super::rate_limit::RateLimit;
 use super::server::ConnectionLimits;
+use super::webhook::Webhook;
 
 /// One route.
 #[derive(Clone, Debug)]
@@ -19,8 +23,10 @@ pub struct Route {
     pub conditions: Conditions,
     /// `priority`: higher goes first. Default 50.
     pub priority: u32,
-    /// `upstream` or `builtin-handler`.
+    /// `upstream`, `builtin-handler` or `header-config`.
     pub action: Action,
+    /// `header-config`: requests may tell their upstream themselves.
+    pub header_config: Option<Arc<HeaderConfig>>,
     /// `agents`, in order.
     pub agents: Vec<AgentId>,
     /// `websocket`.
@@ -38,6 +44,7 @@ impl Route {
             conditions: Conditions::default(),
             priority: 50,
             action,
+            header_config: None,
             agents: Vec::new(),
             websocket: WebSocket::default(),
             body_size_max: None,
@@ -50,6 +57,8 @@ impl Route {
 pub enum Action {
     /// It goes to an upstream.
     Proxy(UpstreamId),
+    /// It goes where its `header-config` says, and nowhere if that says nothing.
+    ByHeader,
     /// The gateway answers it itself.
     Builtin(Handler),
 }
@@ -88,10 +97,19 @@ pub struct WebSocket {
     pub origins: Origins,
     /// `subprotocols`: those that may be negotiated; none of them offered is 403. Empty: all.
     pub subprotocols: Vec<String>,
+    /// `token-subprotocol`: behind this name a client may offer a token for agents, where those are
+    /// asked about requests. `None`: behind none.
+    pub token_subprotocol: Option<Arc<str>>,
     /// `compression`.
     pub compression: Compression,
     /// `frame-log`: which have lines of the route's sessions.
     pub frame_logs: Vec<FrameLogId>,
+    /// `inspect`: the rules that messages are judged by.
+    pub inspect: Option<Inspect>,
+    /// `webhook`: who is asked about messages, in this order.
+    pub webhooks: Vec<Arc<Webhook>>,
+    /// `context-takeover`: whether inspected messages may refer to those before them.
+    pub context_takeover: bool,
 }
 
 impl Default for WebSocket {
@@ -104,17 +122,24 @@ impl Default for WebSocket {
             on_limit: OnLimit::Close,
             origins: Origins::default(),
             subprotocols: Vec::new(),
+            token_subprotocol: Some("access_token".into()),
             compression: Compression::Pass,
             frame_logs: Vec::new(),
+            inspect: None,
+            webhooks: Vec::new(),
+            context_takeover: false,
         }
     }
 }
 
 impl WebSocket {
-    /// Whether each message must be readable without those before it, because one may go nowhere.
+    /// Whether each message must be readable without those before it: because one may go nowhere,
+    /// or because they are inspected and nothing else is wished for.
     #[must_use]
     pub fn needs_independent_messages(&self) -> bool {
-        self.rate_limits.iter().any(RateLimit::drops_messages)
+        let Inspection { client, upstream, .. } = self.policy.inspection;
+        let is_inspected = client || upstream;
+        self.rate_limits.iter().any(RateLimit::drops_messages) || (is_inspected && !self.context_takeover)
     }
 }
 

@@ -91,8 +91,6 @@ codes! {
     Useless = "useless",
     /// A setting that takes protection away.
     Insecure = "insecure",
-    /// An agent that cannot be asked.
-    AgentUnavailable = "agent_unavailable",
     /// A configuration that does nothing.
     Empty = "empty",
     /// Mistakes that are only counted.

@@ -1,11 +1,11 @@
 //! The top level, and the blocks that have no file of their own.
 
 use super::Form::{
-    Block as Sub, Count, Duration, Flag, Integer, Millis, Named, Other, Seconds, Size, Text, Texts, Word,
+    Block as Sub, Count, Duration, Flag, Integer, Other, Seconds, Size, Text, Texts, Word,
 };
 use super::limits::{CONNECTION_RATE, CONNECTION_RATE_PER_ADDRESS, CONNECTIONS_PER_ADDRESS};
-use super::{ADMIN, Block, FRAME_LOGS, LISTENERS, ROTATE, ROUTES, UPSTREAMS, key, later, optional};
-use crate::model::{FailureMode, Level, LogFormat};
+use super::{ADMIN, AGENTS, Block, FRAME_LOGS, LISTENERS, ROTATE, ROUTES, UPSTREAMS, key, later, optional};
+use crate::model::{Level, LogFormat};
 use crate::words::names;
 
 pub(crate) static TOP: Block = Block {
@@ -117,56 +117,6 @@ pub(crate) static LIMITS: Block = Block {
         later("max-total-connections", "`max-connections` of `server` limits the sessions"),
         later("max-in-flight-requests", ""),
     ],
-};
-
-pub(crate) static AGENTS: Block = Block {
-    name: "agents",
-    about: "External inspectors. They cannot be asked yet: where a route names one, `failure-mode` decides.",
-    keys: &[optional("agent", Named(&AGENT), "One agent.").often()],
-};
-
-pub(crate) static AGENT: Block = Block {
-    name: "agent",
-    about: "One agent. It needs a `transport` or a `unix-socket`.",
-    keys: &[
-        optional("transport", Other("`unix_socket`, then a block", Some(&TRANSPORT)), "How it is reached."),
-        optional(
-            "unix-socket",
-            Other("a path", Some(&TRANSPORT)),
-            "Short for `transport \"unix_socket\"`: `unix-socket path=\"/run/agent.sock\"`.",
-        ),
-        optional(
-            "events",
-            Other("words", None),
-            "What it is asked about; hyphens are as good as underscores.",
-        )
-        .or_else("`request_headers`"),
-        key("timeout-ms", Millis(1), "1000", "For one answer."),
-        key(
-            "failure-mode",
-            Word(names::<FailureMode>),
-            "closed",
-            "When it cannot be asked. `closed`: the request is answered 503. `open`: it passes and is counted.",
-        ),
-        optional("type", Text("word"), "Has no effect.").ignored(),
-        later("grpc", ""),
-        later("http", ""),
-        later("config", ""),
-        later("protocol-version", ""),
-        later("circuit-breaker", ""),
-        later("max-concurrent-calls", ""),
-        later("max-request-body-bytes", ""),
-        later("max-response-body-bytes", ""),
-        later("request-body-mode", ""),
-        later("response-body-mode", ""),
-        later("chunk-timeout-ms", ""),
-    ],
-};
-
-pub(crate) static TRANSPORT: Block = Block {
-    name: "transport",
-    about: "A unix socket.",
-    keys: &[optional("path", Text("path"), "The socket's file.")],
 };
 
 pub(crate) static OBSERVABILITY: Block = Block {

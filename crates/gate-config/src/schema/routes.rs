@@ -3,8 +3,9 @@
 use super::Form::{
     Block as Sub, Count, Duration, Flag, Integer, Millis, Named, Other, Seconds, Size, Text, Texts, Word,
 };
+use super::inspect::{CONTEXT_TAKEOVER, MAX_IN_FLIGHT, MAX_IN_FLIGHT_BYTES, MAX_INFLATE_RATIO, MAX_INFLATED_SIZE};
 use super::limits::{CONNECTION_RATE, CONNECTION_RATE_PER_ADDRESS, CONNECTIONS_PER_ADDRESS, RATE_LIMIT};
-use super::{Block, key, later, optional};
+use super::{Block, HEADER_CONFIG, INSPECT, WEBHOOK, key, later, optional};
 use crate::model::{Compression, Handler, OnLimit};
 use crate::words::{Pinged, ServiceType, names};
 
@@ -16,7 +17,7 @@ pub(crate) static ROUTES: Block = Block {
 
 pub(crate) static ROUTE: Block = Block {
     name: "route",
-    about: "One route. It needs either an `upstream` or a `builtin-handler`.",
+    about: "One route. It needs an `upstream`, a `builtin-handler` or a `header-config`.",
     keys: &[
         key(
             "priority",
@@ -37,6 +38,17 @@ pub(crate) static ROUTE: Block = Block {
             Other("a block, or a flag", Some(&WEBSOCKET)),
             "Upgrades to WebSocket. Without it they pass with the defaults; a flag alone is `enabled`.",
         ),
+        key(
+            "websocket-inspection",
+            Flag,
+            "false",
+            "`true`: messages are inspected by the agents of the route that have the event `websocket-frame`; where none has, by the rules that `websocket { inspect { } }` has by default.",
+        ),
+        optional(
+            "header-config",
+            Sub(&HEADER_CONFIG),
+            "Requests tell their upstream, webhooks and limits themselves, by fields whose names begin with `x-wsproxy-`. Requests without such fields go to the route's `upstream`; where there is none, they are answered 400.",
+        ),
         optional("max-body-size", Size(0, u64::MAX), "Bytes of a request's body; more is 413.")
             .or_else("as in `limits`"),
         optional(
@@ -45,8 +57,6 @@ pub(crate) static ROUTE: Block = Block {
             "Has no effect, but `builtin` needs a `builtin-handler`.",
         )
         .ignored(),
-        later("websocket-inspection", ""),
-        later("header-config", ""),
         later("static-files", ""),
         later("api-schema", ""),
         later("inference", ""),
@@ -90,19 +100,20 @@ pub(crate) static WEBSOCKET: Block = Block {
             "close",
             "How a client above a limit of connections is told, be it the route's, the listener's or the process's. `close`: 101, then a Close with 1013. `reject`: 503, or 429 for rates and limits per address, with Retry-After.",
         ),
-        key("max-frame-size", Size(0, u64::MAX), "0", "Payload of one frame; more is closed with 1009."),
-        key(
+        optional("max-frame-size", Size(0, u64::MAX), "Payload of one frame; more is closed with 1009.")
+            .or_else(UNLESS_INSPECTED),
+        optional(
             "max-message-size",
             Size(0, u64::MAX),
-            "0",
             "Payload of all frames of one message, as they are on the wire; more is closed with 1009.",
-        ),
-        key(
+        )
+        .or_else(UNLESS_INSPECTED),
+        optional(
             "max-fragments",
             Integer(0, 0xffff_ffff),
-            "0",
             "Frames of one message; more is closed with 1008.",
-        ),
+        )
+        .or_else("no limit; 1024 where messages are inspected"),
         key("validate-utf8", Flag, "true", "Uncompressed text that is not UTF-8 is closed with 1007."),
         key("send-timeout-ms", Millis(0), "60000", "A peer that takes no bytes for so long is cut off."),
         key(
@@ -133,6 +144,12 @@ pub(crate) static WEBSOCKET: Block = Block {
             "subprotocols",
             Texts("token"),
             "Those that may be negotiated; a client that offers none of them is answered 403. Without it, all.",
+        ),
+        key(
+            "token-subprotocol",
+            Text("token"),
+            "access_token",
+            "Where an agent is asked about requests: a client may offer this name and a token behind it as subprotocols. The agent sees both, the upstream neither; the name is agreed on unless the upstream chooses another. Empty: no name is special.",
         ),
         key(
             "compression",
@@ -171,12 +188,24 @@ pub(crate) static WEBSOCKET: Block = Block {
             "A peer that does not answer with a pong is cut off so long after the last byte that came from it, and the other closed with 1001. The time stands still while the gateway does not read it, or it takes nothing. 0: it may take as long as it likes, but is not asked again.",
         ),
         key("ping-to", Word(names::<Pinged>), "both", "Who is sent pings."),
-        later("inspect", ""),
-        later("webhook", ""),
+        optional("inspect", Sub(&INSPECT), "Which rules messages are judged by."),
+        MAX_INFLATED_SIZE,
+        MAX_INFLATE_RATIO,
+        MAX_IN_FLIGHT,
+        MAX_IN_FLIGHT_BYTES,
+        CONTEXT_TAKEOVER,
+        optional(
+            "webhook",
+            Other("`inbound` or `outbound`, then a block", Some(&WEBHOOK)),
+            "Who is asked over HTTP about each message: `inbound` of those from the client, `outbound` of those from the upstream. Of several for one direction the first that does not allow decides.",
+        )
+        .often(),
         optional("frame-log", Texts("name"), "Logs of frames that the route's sessions write to."),
         later("trace", ""),
     ],
 };
+
+const UNLESS_INSPECTED: &str = "no limit; 1MB where messages are inspected";
 
 pub(crate) static MAX_AGE: Block = Block {
     name: "max-age",

@@ -65,7 +65,6 @@ fn every_setting_has_an_effect() {
     let without_effect = [
         "schema-version",
         "service-type",
-        "events",
         "type \"waf\"",
         // `false` would leave the settings beside it without an effect; see the next test.
         "enabled true",
@@ -121,7 +120,7 @@ listeners {
     listener "socket" { address "unix:/a"; @listener@; proxy-protocol { from "::1" } }
     listener "tls" { address "127.0.0.1:1"; protocol "https"; tls { cert-file "a"; key-file "b"; @tls@ } }
 }
-routes { route "a" { upstream "u"; @route@; matches { path "/" }; websocket { max-age "1h" { @max-age@ }; rate-limit { messages 1; @rate-limit@ }; @websocket@ } } }
+routes { route "a" { upstream "u"; @route@; matches { path "/" }; websocket { max-age "1h" { @max-age@ }; rate-limit { messages 1; @rate-limit@ }; inspect { pattern "p" "x" { @pattern@ }; json-schema "s" { @json-schema@ }; decode { @decode@ }; @inspect@ }; @websocket@ } } }
 upstreams {
     upstream "u" {
         target "wss://127.0.0.1:1" { @target@ }
@@ -134,7 +133,7 @@ upstreams {
         connection-pool { @connection-pool@ }
     }
 }
-agents { agent "a" { unix-socket "/a"; @agent@ } }
+agents { agent "a" { unix-socket "/a"; @agent@; circuit-breaker { @circuit-breaker@ } } }
 frame-logs {
     frame-log "a" { path "a.log"; frame; @frame-log@; filter { @filter@ }; rotate { size "1MB"; @rotate@ } }
 }

@@ -124,18 +124,30 @@ impl Iterator for Tokens<'_> {
     }
 }
 
+/// Whether a text may be JSON, by its first byte that is not blank.
+pub(crate) fn is_like_json(text: &[u8]) -> bool {
+    let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text).trim_ascii();
+    match text.first() {
+        Some(b'{' | b'[') => true,
+        Some(b'"') => text.len() > 1 && text.ends_with(b"\""),
+        Some(_) | None => false,
+    }
+}
+
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 const fn ends_word(byte: u8) -> bool {
     byte.is_ascii_whitespace() || matches!(byte, b'{' | b'}' | b'[' | b']' | b':' | b',' | b'"')
 }
 
-/// Whether tokens make one JSON value, and which strings are keys.
+/// Whether tokens make one JSON value, and which strings are keys. What is broken is read on as
+/// well as it goes.
 #[derive(Debug)]
 pub(crate) struct Grammar<'a> {
     open: &'a mut Vec<Container>,
     next: Next,
     nesting_max: usize,
+    is_broken: bool,
     is_too_deep: bool,
 }
 
@@ -150,8 +162,6 @@ enum Next {
     CommaOrEnd,
     /// Nothing.
     Over,
-    /// Anything: what came before is no JSON.
-    Broken,
 }
 
 /// What a string is.
@@ -165,39 +175,49 @@ impl<'a> Grammar<'a> {
     /// `open` is room for the containers that are open.
     pub(crate) fn new(open: &'a mut Vec<Container>, nesting_max: usize) -> Self {
         open.clear();
-        Self { open, next: Next::Value, nesting_max, is_too_deep: false }
+        Self { open, next: Next::Value, nesting_max, is_broken: false, is_too_deep: false }
     }
 
     /// Takes the next token. Of a string: what it is; of others nothing is to be told.
     pub(crate) fn take(&mut self, kind: TokenKind) -> Role {
+        let is_right = match kind {
+            TokenKind::Open(_) | TokenKind::Scalar => matches!(self.next, Next::Value | Next::ValueOrEnd),
+            TokenKind::Close(container) => {
+                matches!(self.next, Next::KeyOrEnd | Next::ValueOrEnd | Next::CommaOrEnd)
+                    && self.open.last() == Some(&container)
+            }
+            TokenKind::Colon => self.next == Next::Colon,
+            TokenKind::Comma => self.next == Next::CommaOrEnd,
+            TokenKind::Text(quoted) => {
+                quoted != Quoted::Open && !matches!(self.next, Next::Colon | Next::CommaOrEnd | Next::Over)
+            }
+            TokenKind::Garbage => false,
+        };
+        self.is_broken |= !is_right;
         let mut role = Role::Value;
-        self.next = match (self.next, kind) {
-            (Next::Value | Next::ValueOrEnd, TokenKind::Open(container)) => self.enter(container),
-            (Next::Value | Next::ValueOrEnd, TokenKind::Scalar) => self.after_value(),
-            (Next::Value | Next::ValueOrEnd, TokenKind::Text(quoted)) if quoted != Quoted::Open => {
+        self.next = match kind {
+            TokenKind::Open(container) => self.enter(container),
+            TokenKind::Close(_) => {
+                self.open.pop();
                 self.after_value()
             }
-            (Next::Key | Next::KeyOrEnd, TokenKind::Text(quoted)) if quoted != Quoted::Open => {
+            TokenKind::Colon => Next::Value,
+            TokenKind::Comma => match self.open.last() {
+                Some(Container::Object) => Next::Key,
+                Some(Container::Array) | None => Next::Value,
+            },
+            TokenKind::Text(_) if self.is_before_key() => {
                 role = Role::Key;
                 Next::Colon
             }
-            (Next::Colon, TokenKind::Colon) => Next::Value,
-            (Next::CommaOrEnd, TokenKind::Comma) => match self.open.last() {
-                Some(Container::Object) => Next::Key,
-                Some(Container::Array) => Next::Value,
-                None => Next::Broken,
-            },
-            (Next::KeyOrEnd | Next::ValueOrEnd | Next::CommaOrEnd, TokenKind::Close(container)) => {
-                if self.open.pop() == Some(container) { self.after_value() } else { Next::Broken }
-            }
-            _ => Next::Broken,
+            TokenKind::Text(_) | TokenKind::Scalar | TokenKind::Garbage => self.after_value(),
         };
         role
     }
 
     /// Whether all that came is exactly one value.
     pub(crate) fn is_well_formed(&self) -> bool {
-        self.next == Next::Over
+        !self.is_broken && self.next == Next::Over
     }
 
     /// Whether containers were within each other beyond the limit; strings are found still.
@@ -205,11 +225,17 @@ impl<'a> Grammar<'a> {
         self.is_too_deep
     }
 
-    fn enter(&mut self, container: Container) -> Next {
-        if self.open.len() >= self.nesting_max {
-            self.is_too_deep = true;
-            return Next::Broken;
+    fn is_before_key(&self) -> bool {
+        match self.next {
+            Next::Key | Next::KeyOrEnd => true,
+            // A comma is missing.
+            Next::CommaOrEnd => self.open.last() == Some(&Container::Object),
+            Next::Value | Next::ValueOrEnd | Next::Colon | Next::Over => false,
         }
+    }
+
+    fn enter(&mut self, container: Container) -> Next {
+        self.is_too_deep |= self.open.len() >= self.nesting_max;
         self.open.push(container);
         match container {
             Container::Object => Next::KeyOrEnd,
@@ -344,19 +370,34 @@ mod tests {
     #[test]
     fn strings_of_broken_json_are_found_and_it_is_told() {
         let broken = [
-            (r#"{"a":NaN,"b":"c"}"#, &["a:", "b", "c"][..]),
+            (r#"{"a":NaN,"b":"c"}"#, &["a:", "b:", "c"][..]),
             (r#"{"a":"b"} "c""#, &["a:", "b", "c"]),
+            (r#"{"a":"b" "c":"d",}"#, &["a:", "b", "c:", "d"]),
+            (r#"{"a":"b"}{"c":"d"}"#, &["a:", "b", "c:", "d"]),
             (r#"["a","#, &["a"]),
             (r#"["a" "b"]"#, &["a", "b"]),
             (r#"{"a":"b"]"#, &["a:", "b"]),
             (r#"["a"#, &["a"]),
             (r#"["a\"#, &["a\\"]),
             (r#"{'a':"b"}"#, &["b"]),
-            (r#"[[[[["a"]]]]]"#, &["a"]),
             ("", &[]),
         ];
         for (text, strings) in broken {
             assert_eq!(read(text), (strings.iter().map(|text| (*text).to_owned()).collect(), false), "{text}");
+        }
+    }
+
+    #[test]
+    fn nesting_beyond_the_limit_is_told_and_strings_are_found_still() {
+        for (text, is_too_deep) in [(r#"[[[["a"]]]]"#, false), (r#"[[[[["a"]]]]]"#, true)] {
+            let mut open = Vec::new();
+            let mut grammar = Grammar::new(&mut open, 4);
+            let strings = Tokens::new(text.as_bytes()).filter(|token| {
+                grammar.take(token.kind);
+                matches!(token.kind, TokenKind::Text(_))
+            });
+            assert_eq!(strings.count(), 1);
+            assert_eq!(grammar.is_too_deep(), is_too_deep, "{text}");
         }
     }
 

@@ -1,7 +1,207 @@
 //! Script that a browser would run.
+//!
+//! A browser reads HTML so leniently that whoever parses it strictly is deceived. So nothing is
+//! parsed here: one walk over the text stops at the signs that script cannot do without (`<`, `=`,
+//! `:`, `(` and the backtick) and looks at what stands around them, knowing only whether a tag
+//! may be open. Tags alone are no attack, and neither is talk about them: what is found has code
+//! in it, or loads it.
 
-use super::{Hits, Rule, Text};
+mod attribute;
+mod call;
+mod code;
+mod scheme;
+mod tag;
 
-pub(super) static RULES: &[Rule] = &[];
+use std::ops::Range;
 
-pub(super) fn detect(_text: Text<'_>, _hits: &mut Hits) {}
+use memchr::memmem;
+
+use super::{ByteSet, Hits, Rule, Text};
+use crate::category::Category;
+
+pub(super) static RULES: &[Rule] = &[
+    rule("xss-script-tag", 5, "a script element with code or a source"),
+    rule("xss-event-handler", 5, "an attribute that is code for an event"),
+    rule("xss-javascript-uri", 5, "an address that is JavaScript"),
+    rule("xss-data-uri", 5, "an address that is a document or a script itself"),
+    rule("xss-vbscript-uri", 5, "an address that is VBScript"),
+    rule("xss-expression", 5, "code in a style"),
+    rule("xss-iframe", 5, "a frame with a source or a document"),
+    rule("xss-object-embed", 5, "an object, embed or applet element with content"),
+    rule("xss-base", 5, "a base element that leads elsewhere"),
+    rule("xss-meta", 5, "a meta element that leads elsewhere, sets cookies or changes the encoding"),
+    rule("xss-animation", 5, "an animation of an address or an event handler"),
+    rule("xss-clobbering", 5, "an element named like something of the document"),
+    rule("xss-dangling-markup", 5, "an address that takes what comes behind it along"),
+    rule("xss-include", 5, "an include for the server or an edge in front of it"),
+    rule("xss-import", 5, "a style or link that fetches code"),
+    rule("xss-utf7", 5, "a tag written in UTF-7"),
+    rule("xss-js-break-out", 5, "a call behind what ends a text of JavaScript"),
+    rule("xss-js-call", 5, "a call as they are made to show that script runs"),
+    rule("xss-js-exfiltration", 5, "cookies or storage on their way out"),
+    rule("xss-js-eval", 5, "evaluation of hidden code"),
+];
+
+const fn rule(id: &'static str, score: u16, what: &'static str) -> Rule {
+    Rule { id, category: Category::Xss, score, what }
+}
+
+pub(super) fn detect(text: Text<'_>, hits: &mut Hits) {
+    if text.bytes.has_any(SIGNS) {
+        Walk::new(text).run(hits);
+    }
+    if text.bytes.has_any(PLUS) && memmem::find(text.lower, b"+adw-").is_some() {
+        utf7(text.lower, hits);
+    }
+}
+
+/// Bytes, for a fast search.
+#[derive(Debug)]
+struct Bytes([bool; 256]);
+
+impl Bytes {
+    const fn of(bytes: &[u8]) -> Self {
+        let mut table = [false; 256];
+        let mut at = 0;
+        while at < bytes.len() {
+            #[expect(
+                clippy::indexing_slicing,
+                clippy::as_conversions,
+                reason = "a byte is an index below 256"
+            )]
+            {
+                table[bytes[at] as usize] = true;
+            }
+            at += 1;
+        }
+        Self(table)
+    }
+
+    #[expect(clippy::indexing_slicing, reason = "a byte is an index below 256")]
+    fn has(&self, byte: u8) -> bool {
+        self.0[usize::from(byte)]
+    }
+}
+
+/// Where the walk stops.
+static STOPS: Bytes = Bytes::of(b"<>\"'=:(`");
+
+/// What script cannot do without.
+const SIGNS: ByteSet = ByteSet::of(b"<=:(`");
+const PLUS: ByteSet = ByteSet::of(b"+");
+
+/// The walk over one text.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Walk<'a> {
+    raw: &'a [u8],
+    lower: &'a [u8],
+    open: Open,
+}
+
+/// The tag that may be open where the walk is.
+#[derive(Clone, Copy, Debug, Default)]
+struct Open {
+    /// Behind the `<` of the last tag, closed or not.
+    last: Option<usize>,
+    /// Behind the `<` of the tag that no `>` has closed yet.
+    here: Option<usize>,
+    /// The quote that an attribute's value in it is in.
+    quote: Option<u8>,
+    /// A script element has begun somewhere before.
+    has_script: bool,
+}
+
+impl<'a> Walk<'a> {
+    const fn new(text: Text<'a>) -> Self {
+        Self {
+            raw: text.raw,
+            lower: text.lower,
+            open: Open { last: None, here: None, quote: None, has_script: false },
+        }
+    }
+
+    fn run(mut self, hits: &mut Hits) {
+        let mut at = 0;
+        while let Some(step) = self.after(at).iter().position(|byte| STOPS.has(*byte)) {
+            let stop = at + step;
+            at = stop + 1;
+            self.stop(stop, hits);
+        }
+    }
+
+    fn stop(&mut self, at: usize, hits: &mut Hits) {
+        let found = match self.lower.get(at) {
+            Some(b'<') => self.tag(at),
+            Some(b'>') => {
+                // A browser reads on to the quote; who counts signs takes the tag for closed.
+                if self.open.quote.is_none() {
+                    self.open.here = None;
+                }
+                None
+            }
+            Some(quote @ (b'"' | b'\'')) => {
+                self.quote(*quote, at);
+                None
+            }
+            Some(b'=') => attribute::at(self, at),
+            Some(b':') => scheme::at(self, at),
+            Some(b'(' | b'`') => call::at(self, at),
+            _ => None,
+        };
+        if let Some((id, range)) = found {
+            meet(id, range, hits);
+        }
+    }
+
+    fn quote(&mut self, byte: u8, at: usize) {
+        if self.open.here.is_none() {
+            return;
+        }
+        match self.open.quote {
+            Some(quote) if quote == byte => self.open.quote = None,
+            Some(_) => {}
+            None if code::trim_end(self.before(at)).last() == Some(&b'=') => self.open.quote = Some(byte),
+            None => {}
+        }
+    }
+
+    fn tag(&mut self, at: usize) -> Found {
+        let found = tag::at(self, at);
+        if tag::may_open(self.after(at + 1)) {
+            self.open.last = Some(at + 1);
+            self.open.here = Some(at + 1);
+            self.open.quote = None;
+            self.open.has_script |= tag::name(self.after(at + 1)).ends_with(b"script");
+        }
+        found
+    }
+
+    fn after(&self, at: usize) -> &'a [u8] {
+        self.lower.get(at..).unwrap_or_default()
+    }
+
+    fn before(&self, at: usize) -> &'a [u8] {
+        self.lower.get(..at).unwrap_or_default()
+    }
+}
+
+/// A rule and where it is met.
+type Found = Option<(&'static str, Range<usize>)>;
+
+fn meet(id: &'static str, at: Range<usize>, hits: &mut Hits) {
+    if let Some(rule) = RULES.iter().find(|rule| rule.id == id) {
+        hits.add(rule, at);
+    }
+}
+
+/// `+ADw-` and `+AD4-` are `<` and `>` to what believes that a page is UTF-7.
+fn utf7(lower: &[u8], hits: &mut Hits) {
+    if let Some(at) = memmem::find(lower, b"+adw-")
+        && lower
+            .get(at + 5..)
+            .is_some_and(|rest| rest.first().is_some_and(|byte| byte.is_ascii_alphabetic() || *byte == b'/'))
+        && (memmem::find(lower, b"script").is_some() || memmem::find(lower, b"+ad4").is_some())
+    {
+        meet("xss-utf7", at..at + 5, hits);
+    }
+}

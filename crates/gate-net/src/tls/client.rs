@@ -17,7 +17,7 @@ use crate::tls::{TlsError, provider};
 use crate::transport::Plain;
 
 /// Does the handshakes with the targets of one upstream.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Connector {
     config: Arc<ClientConfig>,
     /// In place of the target's host.

@@ -2,11 +2,12 @@
 
 use std::time::Instant;
 
-use gate_core::session::Withheld;
-use gate_core::{Observe, Side};
+use gate_core::session::{Judged, Ruling, Whole, Withheld};
+use gate_core::{Inspection, Observe, Side};
 use ws_proto::walk::Message;
-use ws_proto::{CloseCode, FrameHeader};
+use ws_proto::{CloseCode, FrameError, FrameHeader};
 
+use crate::inspect::session::SessionInspection;
 use crate::observe::counters::Count;
 use crate::observe::frame_log::SessionLog;
 
@@ -14,6 +15,7 @@ use crate::observe::frame_log::SessionLog;
 pub(crate) struct Observer<'a> {
     pub(crate) count: Count<'a>,
     pub(crate) log: Option<&'a mut SessionLog>,
+    pub(crate) inspection: Option<&'a mut SessionInspection>,
     pub(crate) now: Instant,
 }
 
@@ -41,5 +43,25 @@ impl Observe for Observer<'_> {
 
     fn withheld(&mut self, from: Side, what: Withheld) {
         self.count.withheld(from, what);
+    }
+
+    fn judge(&mut self, from: Side, message: &Whole<'_>) -> Judged {
+        match &mut self.inspection {
+            Some(inspection) => inspection.judge(from, message),
+            None => Judged::Now(Ruling::ALLOW),
+        }
+    }
+
+    fn inflate(
+        &mut self,
+        from: Side,
+        compressed: &[u8],
+        policy: &Inspection,
+        out: &mut Vec<u8>,
+    ) -> Result<(), FrameError> {
+        match &mut self.inspection {
+            Some(inspection) => inspection.inflate(from, compressed, policy, out),
+            None => Err(FrameError::BadDeflate),
+        }
     }
 }

@@ -10,7 +10,7 @@ use std::time::Instant;
 use gate_core::session::{Cause, Death, Output, Party, Progress};
 use gate_core::{Session, Side};
 use gate_net::Transport;
-use ws_proto::ControlFrame;
+use ws_proto::{ControlFrame, message};
 use ws_proto::mask::MaskKey;
 
 use crate::admission::Seated;
@@ -18,6 +18,7 @@ use crate::clock;
 use crate::drive::observer::Observer;
 use crate::drive::pipe::{Pipe, Written};
 use crate::drive::timer::Timer;
+use crate::inspect::session::{Answered, SessionInspection};
 use crate::observe::counters::Count;
 use crate::observe::frame_log::SessionLog;
 use crate::observe::record::Opened;
@@ -40,6 +41,8 @@ pub(crate) struct SessionDriver<C: Transport, U: Transport> {
     opened: Rc<Opened>,
     /// `None`: the route has no frame logs.
     log: Option<Box<SessionLog>>,
+    /// `None`: nothing is looked into.
+    inspection: Option<Box<SessionInspection>>,
     place: Place,
     _seats: Seated,
     lease: Lease,
@@ -65,6 +68,7 @@ pub(crate) struct Parts<C, U> {
     pub(crate) upstream: U,
     pub(crate) opened: Rc<Opened>,
     pub(crate) log: Option<Box<SessionLog>>,
+    pub(crate) inspection: Option<Box<SessionInspection>>,
     pub(crate) place: Place,
     pub(crate) seats: Seated,
     pub(crate) lease: Lease,
@@ -72,7 +76,7 @@ pub(crate) struct Parts<C, U> {
 
 impl<C: Transport, U: Transport> SessionDriver<C, U> {
     pub(crate) fn new(worker: Rc<Worker>, parts: Parts<C, U>) -> Self {
-        let Parts { session, client, upstream, opened, log, place, seats, lease } = parts;
+        let Parts { session, client, upstream, opened, log, inspection, place, seats, lease } = parts;
         worker.counters.session_opened(&opened.route);
         Self {
             worker,
@@ -82,6 +86,7 @@ impl<C: Transport, U: Transport> SessionDriver<C, U> {
             timer: Timer::default(),
             opened,
             log,
+            inspection,
             place,
             _seats: seats,
             lease,
@@ -123,6 +128,7 @@ impl<C: Transport, U: Transport> SessionDriver<C, U> {
             self.flush(side, wake);
         }
         self.carry_out(wake);
+        self.hear_answers(wake);
         let worker = Rc::clone(&self.worker);
         let mut scratch = worker.scratch.borrow_mut();
         let mut turns = Side::BOTH.map(|side| self.read(side, &mut scratch, wake));
@@ -130,6 +136,10 @@ impl<C: Transport, U: Transport> SessionDriver<C, U> {
         if self.timer.poll(wake.cx).is_ready() && self.session.poll_timeout().is_some_and(|at| at <= now) {
             self.session.handle_timeout(now);
             self.carry_out(wake);
+            turns = Side::BOTH.map(|side| self.read(side, &mut scratch, wake));
+        }
+        // What has been asked for now is on its way only once it is polled.
+        while self.hear_answers(wake) {
             turns = Side::BOTH.map(|side| self.read(side, &mut scratch, wake));
         }
         if self.session.is_over() {
@@ -140,6 +150,25 @@ impl<C: Transport, U: Transport> SessionDriver<C, U> {
             wake.cx.waker().wake_by_ref();
         }
         Poll::Pending
+    }
+
+    /// Lets go what has been judged outside; whether there was anything.
+    fn hear_answers(&mut self, wake: &mut Wake<'_, '_>) -> bool {
+        let mut has_heard = false;
+        while let Some(inspection) = &mut self.inspection
+            && let Some(Answered { from, index, ruling }) = inspection.poll_answer(wake.cx)
+        {
+            let mut observer = Observer {
+                count: Count(&self.worker.counters),
+                log: self.log.as_deref_mut(),
+                inspection: None,
+                now: wake.now,
+            };
+            self.session.handle_ruling(from, index, ruling, wake.now, &mut observer);
+            self.carry_out(wake);
+            has_heard = true;
+        }
+        has_heard
     }
 
     /// What an operator is told of it.
@@ -190,8 +219,12 @@ impl<C: Transport, U: Transport> SessionDriver<C, U> {
         let mut start = 0;
         while start < count {
             let input = scratch.bytes(start..count);
-            let mut observer =
-                Observer { count: Count(&self.worker.counters), log: self.log.as_deref_mut(), now: wake.now };
+            let mut observer = Observer {
+                count: Count(&self.worker.counters),
+                log: self.log.as_deref_mut(),
+                inspection: self.inspection.as_deref_mut(),
+                now: wake.now,
+            };
             let step = self.session.handle_bytes(from, input, wake.now, &mut observer);
             let forward = start + step.forward.start..start + step.forward.end;
             let held = step.held.as_bytes();
@@ -203,9 +236,7 @@ impl<C: Transport, U: Transport> SessionDriver<C, U> {
                 scratch.bytes_behind(held, forward.end)
             };
             if !bytes.is_empty() {
-                let passed = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-                self.worker.counters.direction(from).bytes.add(passed);
-                self.write(to, bytes, wake);
+                self.pass(to, bytes, wake);
             }
             self.carry_out(wake);
             start += step.consumed;
@@ -237,6 +268,10 @@ impl<C: Transport, U: Transport> SessionDriver<C, U> {
                     }
                     self.write(to, ControlFrame::close(code, &reason, mask(to)).as_bytes(), wake);
                 }
+                Output::Send { to, bytes } => self.pass(to, &bytes, wake),
+                Output::SendMessage { to, opcode, payload } => {
+                    self.pass(to, &message::encode(opcode, &payload, mask(to)), wake);
+                }
                 Output::SendPing { to, payload } => {
                     self.worker.counters.direction(to).pings.add(1);
                     self.write(to, ControlFrame::ping(&payload, mask(to)).as_bytes(), wake);
@@ -256,6 +291,13 @@ impl<C: Transport, U: Transport> SessionDriver<C, U> {
                 },
             }
         }
+    }
+
+    /// Sends what a peer has sent.
+    fn pass(&mut self, to: Side, bytes: &[u8], wake: &mut Wake<'_, '_>) {
+        let passed = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        self.worker.counters.direction(to.other()).bytes.add(passed);
+        self.write(to, bytes, wake);
     }
 
     fn write(&mut self, to: Side, bytes: &[u8], wake: &mut Wake<'_, '_>) {

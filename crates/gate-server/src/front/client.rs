@@ -211,7 +211,7 @@ pub(crate) fn is_claim(name: &str) -> bool {
     let spelt_with_hyphens = name.contains('_').then(|| name.replace('_', "-"));
     let name = spelt_with_hyphens.as_deref().unwrap_or(name);
     name.starts_with("x-forwarded-")
-        || name.starts_with("x-wsproxy-")
+        || name.starts_with("x-wsproxy")
         || matches!(name, "forwarded" | "x-forwarded" | "x-real-ip" | "x-request-id")
 }
 

@@ -9,8 +9,10 @@ use gate_core::template::Facts;
 use gate_net::Stream;
 use http::{HeaderMap, Method, Version, header, request};
 
+use crate::front::agents;
 use crate::front::conversation::Conversation;
 use crate::front::request::Asked;
+use crate::front::token;
 use crate::observe::frame_log::{FrameLog, SessionLog};
 use crate::observe::record::Opened;
 
@@ -48,7 +50,7 @@ impl Logged {
             method: head.method.clone(),
             target: head.uri.to_string(),
             version: head.version,
-            headers: head.headers.clone(),
+            headers: told(asked, head),
             host: asked.host.clone(),
             scheme: client.scheme().name(),
             remote: (address, client.port()),
@@ -100,6 +102,20 @@ impl Logged {
         };
         SessionLog::open(&self.logs, &conversation.worker.frame_logs, &facts, opened.at)
     }
+}
+
+/// The headers without tokens that the client has sent for agents: in the offer of subprotocols, and
+/// where agents are asked, in cookies, of which nobody here knows which one it is.
+fn told(asked: &Asked, head: &request::Parts) -> HeaderMap {
+    let mut headers = head.headers.clone();
+    let name = asked.route().and_then(|(_, route)| route.websocket.token_subprotocol.as_deref());
+    if let Some(name) = name {
+        token::hide(&mut headers, name);
+    }
+    if agents::of(asked).next().is_some() {
+        token::hide_cookies(&mut headers);
+    }
+    headers
 }
 
 /// The user of basic authentication (RFC 7617 §2).

@@ -30,6 +30,7 @@ pub(crate) async fn answer(
     fields::remove_hop_by_hop(&mut head.headers, Kind::Request);
     asked.client.put(&mut head.headers, &conversation.client.extras());
     cluster.adapt(&mut head.headers);
+    asked.changes.apply(&mut head.headers);
     if !head.headers.contains_key(header::HOST) {
         head.headers.insert(header::HOST, host_for(cluster, asked));
     }

@@ -3,6 +3,7 @@
 //! failed, the record has the reason.
 
 use std::error::Error;
+use std::sync::Arc;
 
 use gate_core::origin::OriginFault;
 use gate_core::path::PathFault;
@@ -10,7 +11,9 @@ use http::{HeaderValue, Response, StatusCode, header};
 use ws_proto::handshake::refusal::Refusal;
 
 use crate::admission::Full;
+use crate::by_header::ByHeaderError;
 use crate::front::body::{AnyBody, full};
+use crate::inspect::agent::AgentError;
 use crate::upstream::exchange::ExchangeError;
 use crate::upstream::open::OpenError;
 
@@ -39,14 +42,16 @@ pub(crate) enum RequestError {
     Origin(#[from] OriginFault),
     #[error("none of the subprotocols that are allowed here is offered")]
     Subprotocol,
-    #[error("the agent {0} cannot be asked, and its failure-mode is closed")]
-    Agent(String),
+    #[error("the agent {0} could not be asked, and its failure-mode is closed")]
+    Agent(Arc<str>, #[source] AgentError),
     #[error("{0}")]
     Full(Full),
     #[error("the body is above {0} bytes")]
     BodyTooLarge(u64),
     #[error("the upstream's answer has a transfer coding other than chunked, or a length beside it")]
     AnswerFraming,
+    #[error(transparent)]
+    ByHeader(#[from] ByHeaderError),
     #[error(transparent)]
     Open(#[from] OpenError),
     #[error(transparent)]
@@ -64,9 +69,10 @@ impl RequestError {
             Self::NoRoute => StatusCode::NOT_FOUND,
             Self::WebSocketDisabled | Self::Origin(_) | Self::Subprotocol => StatusCode::FORBIDDEN,
             Self::Full(full) if !full.is_of_all() => StatusCode::TOO_MANY_REQUESTS,
-            Self::Draining | Self::Agent(_) | Self::Full(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Draining | Self::Agent(..) | Self::Full(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::BodyTooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::AnswerFraming => StatusCode::BAD_GATEWAY,
+            Self::ByHeader(error) => error.status(),
             Self::Open(error) => error.status(),
             Self::Exchange(error) => error.status(),
         }
@@ -86,10 +92,11 @@ impl RequestError {
             Self::WebSocketDisabled => "websocket_disabled",
             Self::Origin(fault) => fault.label(),
             Self::Subprotocol => "subprotocol_refused",
-            Self::Agent(_) => "agent_unavailable",
+            Self::Agent(..) => "agent_unavailable",
             Self::Full(full) => full.reason(),
             Self::BodyTooLarge(_) => "body_too_large",
             Self::AnswerFraming => "upstream_answer_malformed",
+            Self::ByHeader(error) => error.reason(),
             Self::Open(error) => error.reason(),
             Self::Exchange(error) => error.reason(),
         }
@@ -124,6 +131,10 @@ impl RequestError {
             Self::Full(full) => {
                 headers.insert(header::RETRY_AFTER, HeaderValue::from(full.retry_after()));
             }
+            Self::ByHeader(ByHeaderError::OnlyWebSocket) => {
+                headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+                headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
+            }
             Self::Draining => {
                 headers.insert(header::RETRY_AFTER, RETRY_AFTER);
             }
@@ -134,9 +145,10 @@ impl RequestError {
             | Self::WebSocketDisabled
             | Self::Origin(_)
             | Self::Subprotocol
-            | Self::Agent(_)
+            | Self::Agent(..)
             | Self::BodyTooLarge(_)
             | Self::AnswerFraming
+            | Self::ByHeader(_)
             | Self::Open(_)
             | Self::Exchange(_) => {}
         }
@@ -156,9 +168,10 @@ impl RequestError {
             | Self::WebSocketDisabled
             | Self::Origin(_)
             | Self::Subprotocol
-            | Self::BodyTooLarge(_) => true,
+            | Self::BodyTooLarge(_)
+            | Self::ByHeader(_) => true,
             Self::Draining
-            | Self::Agent(_)
+            | Self::Agent(..)
             | Self::Full(_)
             | Self::AnswerFraming
             | Self::Open(_)

@@ -4,7 +4,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
-use gate_config::model::{Action, FailureMode, Route};
+use gate_config::model::{Action, Route};
 use gate_core::ids::RouteId;
 use gate_core::path;
 use gate_core::route;
@@ -13,16 +13,20 @@ use hyper::body::Incoming;
 use ws_proto::handshake::refusal::Refusal;
 use ws_proto::handshake::request::{asks_for_websocket, check_host, check_target};
 
+use crate::by_header::ByHeaderError;
 use crate::clock;
+use crate::front::agents::{self, Admitted};
 use crate::front::arrival::Outcome;
 use crate::front::body::{AnyBody, Ending, Received, RequestBody, ResponseBody};
 use crate::front::builtin;
 use crate::front::client::{Client, Scheme, X_REQUEST_ID};
 use crate::front::conversation::Conversation;
+use crate::front::course::{self, Lead};
 use crate::front::fields;
 use crate::front::proxy;
 use crate::front::refusal::{RequestError, chain};
 use crate::front::upgrade;
+use crate::inspect::agent::Changes;
 use crate::observe::record::{Refused, Requested};
 use crate::snapshot::Snapshot;
 use crate::upstream::wish::Ask;
@@ -34,7 +38,7 @@ pub(crate) struct Asked {
     pub(crate) began: Instant,
     pub(crate) client: Client,
     pub(crate) method: Method,
-    version: Version,
+    pub(crate) version: Version,
     user_agent: Option<HeaderValue>,
     referer: Option<HeaderValue>,
     /// Normalised, once it has been.
@@ -43,6 +47,8 @@ pub(crate) struct Asked {
     pub(crate) host: String,
     pub(crate) route: Option<RouteId>,
     pub(crate) is_websocket: bool,
+    /// What agents change of a plain request.
+    pub(crate) changes: Changes,
 }
 
 impl Asked {
@@ -66,6 +72,8 @@ pub(crate) struct Told {
     pub(crate) received: Option<Rc<Received>>,
     /// Bytes of the answer's body.
     sent: u64,
+    /// What agents change of the answer.
+    pub(crate) changes: Changes,
     /// What keeps a draining worker waiting until the answer is over.
     pub(crate) place: Option<Place>,
 }
@@ -108,6 +116,7 @@ impl Exchange {
         self.told.status = Some(status);
         self.conversation.let_in();
         let (mut head, body) = response.into_parts();
+        self.told.changes.apply(&mut head.headers);
         if let Ok(id) = HeaderValue::from_str(self.asked.client.request_id()) {
             head.headers.insert(X_REQUEST_ID, id);
         }
@@ -237,6 +246,7 @@ impl Asked {
             host: host(request).to_owned(),
             route: None,
             is_websocket: asks_for_websocket(request.headers()),
+            changes: Changes::default(),
         }
     }
 }
@@ -276,44 +286,51 @@ fn judge<B>(
     match route.action {
         // The gateway itself speaks HTTP only: the wish for an upgrade is not taken up.
         Action::Builtin(_) => asked.is_websocket = false,
-        Action::Proxy(_) if conversation.worker.is_draining() => return Err(RequestError::Draining),
-        Action::Proxy(_) => {}
-    }
-    for agent in &route.agents {
-        let Some(agent) = snapshot.agent(*agent) else { continue };
-        match agent.failure_mode {
-            FailureMode::Closed => return Err(RequestError::Agent(agent.id.to_string())),
-            FailureMode::Open => conversation.worker.counters.fail_open.count(&agent.id),
+        Action::Proxy(_) | Action::ByHeader if conversation.worker.is_draining() => {
+            return Err(RequestError::Draining);
         }
+        Action::Proxy(_) | Action::ByHeader => {}
     }
     Ok(())
 }
 
 async fn dispatch(
     conversation: &Rc<Conversation>,
-    asked: &Asked,
-    request: Request<Incoming>,
+    asked: &mut Asked,
+    mut request: Request<Incoming>,
     told: &mut Told,
 ) -> Result<Response<AnyBody>, RequestError> {
-    let (_, route) = asked.route().ok_or(RequestError::NoRoute)?;
     if !asked.is_websocket {
         // An answer, or a body, may take as long as it likes; those behind it need not wait.
         conversation.let_in();
-    }
-    match route.action {
-        Action::Proxy(upstream) if asked.is_websocket => {
-            let (head, _body) = request.into_parts();
-            upgrade::answer(conversation, asked, upstream, head, told).await
+        match agents::ask(conversation, asked, request.uri(), request.headers(), told).await? {
+            Admitted::On(changes) => asked.changes = changes,
+            Admitted::Answered(response) => return Ok(response),
         }
-        Action::Proxy(upstream) => proxy::answer(conversation, asked, upstream, request, told).await,
-        Action::Builtin(handler) => {
+    }
+    let (_, route) = asked.route().ok_or(RequestError::NoRoute)?;
+    let wanted = course::wanted(conversation, asked, &mut request)?;
+    let lead = match (route.action, wanted) {
+        (Action::Proxy(_) | Action::ByHeader, Some(wanted)) => Lead::Request(wanted),
+        (Action::Proxy(upstream), None) if !asked.is_websocket => {
+            return proxy::answer(conversation, asked, upstream, request, told).await;
+        }
+        (Action::Proxy(upstream), None) => Lead::Route(upstream),
+        (Action::ByHeader, None) if !asked.is_websocket => return Err(ByHeaderError::OnlyWebSocket.into()),
+        (Action::ByHeader, None) => return Err(ByHeaderError::NO_UPSTREAM.into()),
+        (Action::Builtin(handler), _) => {
             let (head, body) = request.into_parts();
             let body = asked.take_body(&head.headers, body, told)?;
             let asked =
                 builtin::Asked { head: &head, path: &asked.path, request_id: asked.client.request_id() };
-            builtin::answer(handler, &asked, body, &conversation.worker, told)
+            return builtin::answer(handler, &asked, body, &conversation.worker, told);
         }
+    };
+    if !asked.is_websocket {
+        return Err(ByHeaderError::OnlyWebSocket.into());
     }
+    let (head, _body) = request.into_parts();
+    upgrade::answer(conversation, asked, lead, head, told).await
 }
 
 impl Asked {

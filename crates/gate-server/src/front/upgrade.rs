@@ -8,11 +8,10 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use gate_config::model::{Compression, OnLimit, WebSocket};
-use gate_core::ids::UpstreamId;
 use gate_core::rate::Meter;
-use gate_core::{Policy, Session, Start};
+use gate_core::{Policy, Session, SessionId, Side, Start};
 use gate_net::Stream;
-use http::{HeaderMap, Response, StatusCode, Version, header, request};
+use http::{HeaderMap, HeaderValue, Response, StatusCode, Version, header, request};
 use ws_proto::deflate::{Agreed, ask_for_independent_messages};
 use ws_proto::handshake::request::{self as ws_request, ClientHandshake};
 use ws_proto::handshake::response::Agreement;
@@ -21,13 +20,19 @@ use crate::admission::{Full, Seated};
 use crate::clock;
 use crate::drive::connection::Established;
 use crate::drive::session::{Parts, SessionDriver};
+use crate::front::agents::{self, Admitted};
 use crate::front::arrival::Outcome;
 use crate::front::body::{AnyBody, full};
 use crate::front::conversation::Conversation;
+use crate::front::course::{Course, Lead};
 use crate::front::fields::{self, Kind};
 use crate::front::logged::Logged;
 use crate::front::refusal::RequestError;
 use crate::front::request::{Asked, Told};
+use crate::front::token;
+use crate::inspect::chain::Chain;
+use crate::inspect::opinion::Speaker;
+use crate::inspect::session::{Means, SessionInspection};
 use crate::observe::record::{Negotiated, Opened, Refused};
 use crate::upstream::download::Download;
 use crate::upstream::lease::Lease;
@@ -44,6 +49,7 @@ pub(crate) struct Opening {
     meters: Box<[Meter]>,
     seats: Seated,
     lease: Lease,
+    means: Option<Means>,
     opened: Box<Opened>,
     host: Box<str>,
     began: Instant,
@@ -76,24 +82,29 @@ impl Opening {
 pub(crate) async fn answer(
     conversation: &Rc<Conversation>,
     asked: &Asked,
-    upstream: UpstreamId,
+    lead: Lead,
     head: request::Parts,
     told: &mut Told,
 ) -> Result<Response<AnyBody>, RequestError> {
     let (id, route) = asked.route().ok_or(RequestError::NoRoute)?;
-    let websocket = &route.websocket;
-    let mut handshake = ws_request::check(&head.method, head.version, &head.uri, &head.headers)?;
-    admit(websocket, &mut handshake, &head.headers)?;
+    let mut offer = Offer::of(asked, &route.websocket, &head)?;
+    admit(&route.websocket, &mut offer.handshake, &head.headers)?;
     let admission = &asked.snapshot.admission;
     let listener = conversation.client.listener().map_or("", |listener| &listener.id);
     let now = clock::now();
     let seats = match admission.admit(listener, id, asked.client.address(), now) {
         Ok(seats) => seats,
-        Err(full) => return no_seat(conversation, websocket, &handshake, full, told),
+        Err(full) => return no_seat(conversation, &route.websocket, &offer, full, told),
     };
     let ask = asked.ask(&head);
     let meters = admission.meters(id, &ask, now);
-    let cluster = asked.snapshot.cluster(upstream).ok_or(RequestError::NoRoute)?;
+    let changes = match agents::ask(conversation, asked, &head.uri, &head.headers, told).await? {
+        Admitted::On(changes) => changes,
+        Admitted::Answered(response) => return Ok(response),
+    };
+    let course = Course::find(asked, lead).await?;
+    let (cluster, websocket) = (&course.cluster, &course.websocket);
+    offer_deflate(websocket, &mut offer.handshake);
     let wish = cluster.wish(&ask);
     let target = asked.target(&head.uri)?;
     let logged = Logged::of(asked, &head);
@@ -101,9 +112,10 @@ pub(crate) async fn answer(
     fields::remove_hop_by_hop(&mut headers, Kind::Handshake);
     asked.client.put(&mut headers, &conversation.client.extras());
     cluster.adapt(&mut headers);
-    handshake.put(&mut headers);
+    changes.apply(&mut headers);
+    offer.handshake.put(&mut headers);
     let request = encode(&target, &headers);
-    let opened = open(cluster, wish, &request, &handshake).await?;
+    let opened = open(cluster, wish, &request, &offer.handshake).await?;
     told.upstream = Some(Arc::clone(&opened.address));
     match opened.answer {
         Answer::Refused(refused) => {
@@ -126,7 +138,12 @@ pub(crate) async fn answer(
                 let agreed = switched.agreement.deflate;
                 switched.agreement.deflate = agreed.map(Agreed::with_independent_messages);
             }
-            let response = switching(headers, &switched.agreement, &handshake);
+            let response = switching(headers, &switched.agreement, &offer);
+            if switched.agreement.subprotocol.is_none() {
+                switched.agreement.subprotocol = offer.echo.as_deref().map(Into::into);
+            }
+            let deflate = switched.agreement.deflate;
+            let id = conversation.worker.next_session_id();
             let opening = Opening {
                 switched,
                 policy: Arc::clone(&websocket.policy),
@@ -134,8 +151,9 @@ pub(crate) async fn answer(
                 meters,
                 seats,
                 lease,
+                means: means(conversation, asked, &course, id, deflate),
                 opened: Box::new(Opened {
-                    id: conversation.worker.next_session_id(),
+                    id,
                     client: asked.client.to_string().into(),
                     upstream: opened.address,
                     route: Arc::clone(&route.id),
@@ -150,6 +168,22 @@ pub(crate) async fn answer(
             conversation.lead_to(Outcome::Open(Box::new(opening)));
             Ok(response)
         }
+    }
+}
+
+/// What the client asks for, as it goes on.
+struct Offer {
+    handshake: ClientHandshake,
+    /// The name of a token's subprotocol, which is agreed on unless the upstream chooses another.
+    echo: Option<Arc<str>>,
+}
+
+impl Offer {
+    fn of(asked: &Asked, websocket: &WebSocket, head: &request::Parts) -> Result<Self, RequestError> {
+        let mut handshake = ws_request::check(&head.method, head.version, &head.uri, &head.headers)?;
+        let name = websocket.token_subprotocol.as_ref().filter(|_| agents::of(asked).next().is_some());
+        let echo = name.filter(|name| token::strip(&mut handshake.subprotocols, name)).map(Arc::clone);
+        Ok(Self { handshake, echo })
     }
 }
 
@@ -171,6 +205,11 @@ fn admit(
             return Err(RequestError::Subprotocol);
         }
     }
+    Ok(())
+}
+
+/// Offers the upstream what compression there may be.
+fn offer_deflate(websocket: &WebSocket, handshake: &mut ClientHandshake) {
     match websocket.compression {
         Compression::Pass if websocket.needs_independent_messages() => {
             ask_for_independent_messages(&mut handshake.deflate_offers);
@@ -178,7 +217,6 @@ fn admit(
         Compression::Pass => {}
         Compression::Off => handshake.deflate_offers.clear(),
     }
-    Ok(())
 }
 
 /// A limit of connections is told by 1013 behind a 101, which clients can read, or by the
@@ -186,7 +224,7 @@ fn admit(
 fn no_seat(
     conversation: &Conversation,
     websocket: &WebSocket,
-    handshake: &ClientHandshake,
+    offer: &Offer,
     full: Full,
     told: &mut Told,
 ) -> Result<Response<AnyBody>, RequestError> {
@@ -195,9 +233,9 @@ fn no_seat(
         OnLimit::Close => {
             told.fault = Some((full.reason(), format!("{full}; closed with 1013")));
             conversation.lead_to(Outcome::TurnAway);
-            let subprotocol = handshake.subprotocols.iter().next().map(Into::into);
+            let subprotocol = offer.handshake.subprotocols.iter().next().map(Into::into);
             let agreement = Agreement { subprotocol, deflate: None };
-            Ok(switching(HeaderMap::new(), &agreement, handshake))
+            Ok(switching(HeaderMap::new(), &agreement, offer))
         }
     }
 }
@@ -217,15 +255,49 @@ fn pass_refusal(refused: Response<Download>) -> Response<AnyBody> {
 fn switching(
     mut headers: HeaderMap,
     agreement: &Agreement,
-    handshake: &ClientHandshake,
+    offer: &Offer,
 ) -> Response<AnyBody> {
     fields::remove_hop_by_hop(&mut headers, Kind::Handshake);
     headers.remove(header::CONTENT_LENGTH);
-    agreement.put(handshake, &mut headers);
+    agreement.put(&offer.handshake, &mut headers);
+    if let Some(Ok(echo)) = offer.echo.as_deref().map(HeaderValue::from_str) {
+        // A browser that has offered subprotocols wants one of them.
+        headers.entry(header::SEC_WEBSOCKET_PROTOCOL).or_insert(echo);
+    }
     let mut response = Response::new(full(Bytes::new()));
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
     *response.headers_mut() = headers;
     response
+}
+
+/// What the session's messages are judged by; `None`: none is looked into.
+fn means(
+    conversation: &Conversation,
+    asked: &Asked,
+    course: &Course<'_>,
+    session: SessionId,
+    deflate: Option<Agreed>,
+) -> Option<Means> {
+    let (id, route) = asked.route()?;
+    let inspection = &course.websocket.policy.inspection;
+    if !Side::BOTH.into_iter().any(|side| inspection.includes(side)) {
+        return None;
+    }
+    let speaker = Speaker {
+        session: session.to_string().into(),
+        request_id: asked.client.request_id().into(),
+        route: Arc::clone(&route.id),
+        client: asked.client.address(),
+    };
+    let snapshot = &asked.snapshot;
+    let agents: Vec<_> =
+        route.agents.iter().filter_map(|agent| snapshot.agent(*agent)).map(Arc::clone).collect();
+    let chain = Chain::new(&conversation.worker, speaker, &agents, &course.webhooks);
+    Some(Means {
+        rules: snapshot.rules(id).map(Arc::clone),
+        chain: chain.map(Rc::new),
+        context_takeover: deflate.is_some_and(|agreed| !agreed.has_independent_messages()),
+    })
 }
 
 /// Everything is agreed and the 101 has gone.
@@ -235,7 +307,8 @@ pub(crate) fn establish(
     early: Bytes,
     opening: Opening,
 ) -> Established {
-    let Opening { switched, policy, place, meters, seats, lease, mut opened, host, began, logged } = opening;
+    let Opening { switched, policy, place, meters, seats, lease, means, mut opened, host, began, logged } =
+        opening;
     let Switched { stream, early: upstream_early, agreement, headers: _ } = switched;
     let worker = &conversation.worker;
     opened.at = clock::now();
@@ -250,7 +323,9 @@ pub(crate) fn establish(
     );
     let start = Start { deflate, now: opened.at, random: rand::random(), meters };
     let session = Session::new(policy, start);
-    let parts = Parts { session, client, upstream: stream, opened, log, place, seats, lease };
+    let inspection =
+        means.map(|means| Box::new(SessionInspection::new(Rc::clone(worker), Rc::clone(&opened), means)));
+    let parts = Parts { session, client, upstream: stream, opened, log, inspection, place, seats, lease };
     let driver = SessionDriver::new(Rc::clone(worker), parts);
     Established { driver, early: [early, upstream_early] }
 }

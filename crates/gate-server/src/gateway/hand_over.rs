@@ -140,7 +140,7 @@ impl Gateway {
         self.handed_over = Arc::new(handed_over);
         // Whoever asks for metrics, or orders, means the process that goes on.
         self.support.assign(Duties {
-            clusters: self.snapshot.clusters().to_vec(),
+            clusters: self.snapshot.all_clusters(),
             metrics: None,
             admin: None,
         });

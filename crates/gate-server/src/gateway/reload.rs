@@ -59,6 +59,7 @@ impl Gateway {
         let changes = self.parts.until(&parts);
         self.parts = parts;
         self.snapshot = snapshot;
+        self.snapshot.put_rules_in_place();
         self.records.install(outlets);
         // What is no longer listened on is let go of first, so that the workers close it.
         self.posts.carry_out(plan);

@@ -12,7 +12,10 @@ use http::StatusCode;
 use ws_proto::walk::Message;
 use ws_proto::{CloseCode, FrameHeader, Opcode};
 
+use crate::observe::agents::ByAgent;
+use crate::observe::findings::Findings;
 use crate::observe::lifetimes::Lifetimes;
+use crate::observe::webhooks::ByHook;
 
 /// A number that only grows, written by one thread.
 #[derive(Debug, Default)]
@@ -149,8 +152,14 @@ pub(crate) struct WorkerCounters {
     pub(crate) tls_handshake_failures: ByLabels,
     /// Plain requests that are over; opening handshakes are counted where they end.
     pub(crate) requests: ByRoute,
-    /// Requests that passed an agent which could not be asked, by agent.
+    /// Requests and messages that passed an agent which could not be asked, by agent.
     pub(crate) fail_open: ByName,
+    /// Calls to agents.
+    pub(crate) agents: ByAgent,
+    /// Findings, and messages that were stopped or changed.
+    pub(crate) findings: Findings,
+    /// Calls to webhooks.
+    pub(crate) webhooks: ByHook,
     pub(crate) sessions_opened: Counter,
     pub(crate) sessions_closed: Counter,
     /// Sessions that ended, by reason and by whose doing it was.

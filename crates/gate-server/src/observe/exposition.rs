@@ -12,11 +12,14 @@ use crate::clock;
 use crate::observe::counters::{
     ByLabels, CLASSES, Counter, DirectionCounters, Labels, Sessions, WorkerCounters,
 };
+use crate::observe::agents;
+use crate::observe::findings;
 use crate::observe::frame_log;
 use crate::observe::lifetimes::LifetimeSums;
 use crate::observe::page::Page;
 use crate::observe::reloads::Reloads;
 use crate::observe::sink::Stats;
+use crate::observe::webhooks;
 use crate::observe::writer::Records;
 
 /// Where the figures come from.
@@ -96,6 +99,9 @@ impl Sources {
         self.routes(&mut page);
         self.handshakes(&mut page);
         self.requests(&mut page);
+        agents::write(&mut page, self.workers.iter().map(|worker| &worker.agents));
+        findings::write(&mut page, self.workers.iter().map(|worker| &worker.findings));
+        webhooks::write(&mut page, self.workers.iter().map(|worker| &worker.webhooks));
         upstreams(&mut page, &(configured.targets)());
         self.traffic(&mut page);
         page.family("framegate_log_records_lost_total", "counter", "Log records dropped or not written.");
@@ -222,7 +228,7 @@ impl Sources {
         page.family(
             "framegate_fail_open_total",
             "counter",
-            "Requests that passed an agent which could not be asked, because its failure-mode is open.",
+            "Requests and messages that passed an agent which could not be asked, because its failure-mode is open.",
         );
         let mut sums = BTreeMap::new();
         for worker in &self.workers {

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::fmt::{Display, Write as _};
 
+use crate::observe::latencies::{self, LatencySums};
 use crate::observe::lifetimes::{BOUNDS, LifetimeSums};
 
 /// The content type of the page.
@@ -39,6 +40,24 @@ impl Page {
         }
         self.line("_sum", &[], sums.total.as_secs_f64());
         self.line("_count", &[], sums.count());
+    }
+
+    /// Histograms of seconds, each with the label that tells it from the others.
+    pub(crate) fn latencies<'a, const LABELS: usize>(
+        &mut self,
+        name: impl Into<Cow<'static, str>>,
+        help: &str,
+        histograms: impl Iterator<Item = ([(&'a str, &'a str); LABELS], &'a LatencySums)>,
+    ) {
+        self.family(name, "histogram", help);
+        for (labels, sums) in histograms {
+            let bounds = latencies::BOUNDS.iter().map(|(_, name)| *name).chain(["+Inf"]);
+            for (bound, count) in bounds.zip(sums.cumulative) {
+                self.line("_bucket", &[&labels[..], &[("le", bound)]].concat(), count);
+            }
+            self.line("_sum", &labels, sums.total.as_secs_f64());
+            self.line("_count", &labels, sums.count());
+        }
     }
 
     fn line(&mut self, ending: &str, labels: &[(&str, &str)], value: impl Display) {

@@ -103,7 +103,7 @@ pub(crate) struct Requested<'a> {
 }
 
 impl Opened {
-    fn fields(&self, line: &mut Line) {
+    pub(crate) fn fields(&self, line: &mut Line) {
         line.plain("session", self.id);
         line.text("client", &self.client);
         line.text("route", &self.route);

@@ -4,6 +4,7 @@
 use gate_core::Side;
 
 use crate::observe::exposition::Sources;
+use crate::observe::findings;
 use crate::observe::page::Page;
 
 impl Sources {
@@ -39,9 +40,8 @@ impl Sources {
         page.family(
             format!("{prefix}_agent_ws_blocked_total"),
             "counter",
-            "Frames and messages that an agent had blocked.",
+            "Messages that rules, agents or webhooks kept from going on.",
         );
-        // No agent is asked about frames, so none has blocked one.
-        page.sample(&[], 0);
+        page.sample(&[], findings::blocked(self.workers.iter().map(|worker| &worker.findings)));
     }
 }

@@ -94,6 +94,16 @@ impl Records {
         outlets.access.send(line);
     }
 
+    /// Writes the record of `event` to the access log, or to the error log where that is off: it is
+    /// to be found wherever anything is.
+    pub(crate) fn audit(&self, event: &'static str, fill: impl FnOnce(&mut Line)) {
+        if self.outlets.load().access.sink.is_some() {
+            self.access(event, fill);
+        } else {
+            self.error(event, Level::Warn, fill);
+        }
+    }
+
     /// Writes the record of `event` to the error log, unless it tells more than is asked for.
     pub(crate) fn error(&self, event: &'static str, level: Level, fill: impl FnOnce(&mut Line)) {
         let outlets = self.outlets.load();

@@ -2,6 +2,8 @@
 //! One for all workers. Its lock is held for the length of a choice or a verdict, never
 //! while anything waits.
 
+use std::fmt;
+use std::net::IpAddr;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Instant;
@@ -135,6 +137,37 @@ impl Cluster {
             judgement: Mutex::new(Judgement { balancer, health }),
             watch: OnceLock::new(),
         }))
+    }
+
+    /// The cluster of an upstream of one target that was found for one request, at these addresses
+    /// and no others. Nobody looks after it, and it ends with what it was found for.
+    pub(crate) fn pinned(
+        upstream: Upstream,
+        connector: Option<Connector>,
+        addresses: Vec<IpAddr>,
+    ) -> Arc<Self> {
+        let now = clock::now();
+        let target = |(index, target): (usize, &model::Target)| {
+            let target = Target::new(index, 0, target, None);
+            if let Some(named) = target.whereabouts().named() {
+                named.set(addresses.clone(), now);
+            }
+            Arc::new(target)
+        };
+        let targets: Vec<_> = upstream.targets.iter().enumerate().map(target).collect();
+        let weights = upstream.targets.iter().map(|target| (target.weight, 0));
+        let balancer = Balancer::new(upstream.algorithm, weights);
+        let health = vec![Health::default(); targets.len()];
+        Arc::new(Self {
+            content: Fingerprint::default(),
+            trust: Fingerprint::default(),
+            connector,
+            rules: rules(&upstream),
+            upstream,
+            targets,
+            judgement: Mutex::new(Judgement { balancer, health }),
+            watch: OnceLock::new(),
+        })
     }
 
     /// The upstream's name.
@@ -313,6 +346,12 @@ impl Cluster {
 
     fn judge(&self) -> MutexGuard<'_, Judgement> {
         self.judgement.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Cluster {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Cluster").field(&self.upstream.id).finish()
     }
 }
 

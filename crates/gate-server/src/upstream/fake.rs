@@ -22,15 +22,15 @@ use crate::upstream::news::{Event, News, Watch};
 use crate::upstream::wish::{Ask, Wish};
 
 /// Ends when dropped.
-pub(super) struct Fake {
-    pub(super) address: SocketAddr,
+pub(crate) struct Fake {
+    pub(crate) address: SocketAddr,
     accepted: Arc<AtomicUsize>,
     is_over: Arc<AtomicBool>,
 }
 
 impl Fake {
     /// A target that runs `script` with the number of each connection, counted from 0.
-    pub(super) fn start(script: impl Fn(usize, &mut TcpStream) + Send + Sync + 'static) -> Self {
+    pub(crate) fn start(script: impl Fn(usize, &mut TcpStream) + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let (accepted, is_over) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
@@ -61,7 +61,7 @@ impl Fake {
     }
 
     /// Connections so far.
-    pub(super) fn accepted(&self) -> usize {
+    pub(crate) fn accepted(&self) -> usize {
         self.accepted.load(Ordering::SeqCst)
     }
 }
@@ -132,7 +132,7 @@ impl Watch for Heard {
 }
 
 /// An address where nobody listens, nor will: it is taken for as long as the process lives.
-pub(super) fn nobody() -> SocketAddr {
+pub(crate) fn nobody() -> SocketAddr {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
     socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
     let address = socket.local_addr().unwrap().as_socket().unwrap();
@@ -165,7 +165,7 @@ pub(super) fn wish_with(cluster: &Cluster, headers: &HeaderMap) -> Wish {
 }
 
 /// Runs `work` as workers run theirs, and fails when it takes too long.
-pub(super) fn run<F: Future>(work: F) -> F::Output {
+pub(crate) fn run<F: Future>(work: F) -> F::Output {
     let runtime = Builder::new_current_thread().enable_all().build_local(LocalOptions::default()).unwrap();
     runtime.block_on(unconstrained(async {
         tokio::select! {

@@ -16,7 +16,7 @@ use crate::upstream::dial::Dialled;
 use crate::upstream::upload::Upload;
 
 /// See the module. Dropped, the connection ends at once, whatever is under way on it.
-pub(super) struct Line {
+pub(crate) struct Line {
     sender: SendRequest<Upload>,
     task: AbortHandle,
     /// Where it leads.
@@ -24,7 +24,7 @@ pub(super) struct Line {
 }
 
 /// Why a request got no answer on a line.
-pub(super) enum SendError {
+pub(crate) enum SendError {
     /// Nothing of it was sent: here it is again.
     Unsent(Box<Request<Upload>>, hyper::Error),
     /// It was sent, or some of it.
@@ -33,13 +33,13 @@ pub(super) enum SendError {
 
 impl Line {
     /// Takes a connection into use.
-    pub(super) async fn new(dialled: Dialled) -> Result<Self, hyper::Error> {
+    pub(crate) async fn new(dialled: Dialled) -> Result<Self, hyper::Error> {
         let Dialled { stream, address } = dialled;
         Self::over(Heard { stream: TokioIo::new(stream), takes_nothing: false }, address).await
     }
 
     /// The same of any bytes that go to `address` and come from there.
-    pub(super) async fn over<S>(io: S, address: Arc<str>) -> Result<Self, hyper::Error>
+    pub(crate) async fn over<S>(io: S, address: Arc<str>) -> Result<Self, hyper::Error>
     where
         S: Read + Write + Unpin + 'static,
     {
@@ -52,13 +52,13 @@ impl Line {
         Ok(Self { sender, task: task.abort_handle(), address })
     }
 
-    pub(super) fn address(&self) -> &Arc<str> {
+    pub(crate) fn address(&self) -> &Arc<str> {
         &self.address
     }
 
     /// Sends a request and waits for the head of the answer. To be given up by dropping it, and
     /// the line with it.
-    pub(super) async fn send(&mut self, request: Request<Upload>) -> Result<Response<Incoming>, SendError> {
+    pub(crate) async fn send(&mut self, request: Request<Upload>) -> Result<Response<Incoming>, SendError> {
         self.sender.try_send_request(request).await.map_err(|mut error| match error.take_message() {
             Some(request) => SendError::Unsent(Box::new(request), error.into_error()),
             None => SendError::Sent(error.into_error()),
@@ -66,17 +66,17 @@ impl Line {
     }
 
     /// The target has ended it, or something went wrong on it.
-    pub(super) fn is_closed(&self) -> bool {
+    pub(crate) fn is_closed(&self) -> bool {
         self.sender.is_closed()
     }
 
     /// The last exchange is wholly over, and another may begin.
-    pub(super) fn is_ready(&self) -> bool {
+    pub(crate) fn is_ready(&self) -> bool {
         self.sender.is_ready()
     }
 
     /// Waits for that.
-    pub(super) async fn ready(&mut self) -> Result<(), hyper::Error> {
+    pub(crate) async fn ready(&mut self) -> Result<(), hyper::Error> {
         self.sender.ready().await
     }
 }

@@ -144,6 +144,15 @@ pub(super) async fn follow(cluster: Arc<Cluster>, target: Arc<Target>) {
     }
 }
 
+/// The addresses of a name, of which there is at least one, and for how long they may be believed.
+///
+/// # Errors
+/// Why there are none.
+pub(crate) async fn look_up(host: &str) -> Result<(Vec<IpAddr>, Duration), String> {
+    let found = resolve(host).await.map_err(|error| error.to_string())?;
+    Ok((found.addresses, found.lasting))
+}
+
 /// Looks at the hosts file and the settings of the system as they are by now.
 async fn resolve(host: &str) -> Result<Found, ResolveError> {
     Resolver::from_system().map_err(ResolveError::Dns)?.resolve(host).await

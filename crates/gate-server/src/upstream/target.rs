@@ -255,7 +255,7 @@ impl Whereabouts {
 
     /// Whether a connection to `address` still leads to the target, whose name may stand for
     /// other addresses than when it was made.
-    pub(super) fn is_at(&self, address: &str) -> bool {
+    pub(crate) fn is_at(&self, address: &str) -> bool {
         match self {
             Self::Unix(_) | Self::Fixed(_) => true,
             Self::Named(named) => address.parse().is_ok_and(|address: SocketAddr| named.has(address.ip())),

@@ -14,7 +14,7 @@ use crate::clock;
 use crate::upstream::error::BodyError;
 
 /// See the module.
-pub(super) struct Upload {
+pub(crate) struct Upload {
     /// `None`: there is no body.
     inner: Option<Pin<Box<dyn Body<Data = Bytes, Error = BodyError>>>>,
     progress: Rc<Progress>,
@@ -22,7 +22,7 @@ pub(super) struct Upload {
 
 /// How a request comes along, seen from outside.
 #[derive(Debug)]
-pub(super) struct Progress {
+pub(crate) struct Progress {
     stage: Cell<Stage>,
     since: Cell<Instant>,
     /// Is woken when the stage changes.
@@ -31,7 +31,7 @@ pub(super) struct Progress {
 
 /// Who is waited for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Stage {
+pub(crate) enum Stage {
     /// The target, to take what there is of the request.
     Target,
     /// The client, to send more of it, which it may have failed to do.
@@ -42,7 +42,7 @@ pub(super) enum Stage {
 
 impl Upload {
     /// A body that comes from a client.
-    pub(super) fn of<B>(body: B, progress: &Rc<Progress>) -> Self
+    pub(crate) fn of<B>(body: B, progress: &Rc<Progress>) -> Self
     where
         B: Body<Data = Bytes> + 'static,
         B::Error: Into<BodyError>,
@@ -52,14 +52,14 @@ impl Upload {
     }
 
     /// No body.
-    pub(super) fn none(progress: &Rc<Progress>) -> Self {
+    pub(crate) fn none(progress: &Rc<Progress>) -> Self {
         Self { inner: None, progress: Rc::clone(progress) }
     }
 }
 
 impl Progress {
     /// A request that is about to be sent.
-    pub(super) fn new() -> Rc<Self> {
+    pub(crate) fn new() -> Rc<Self> {
         Rc::new(Self {
             stage: Cell::new(Stage::Target),
             since: Cell::new(clock::now()),
@@ -68,7 +68,7 @@ impl Progress {
     }
 
     /// There is progress, or all begins anew.
-    pub(super) fn enter(&self, stage: Stage) {
+    pub(crate) fn enter(&self, stage: Stage) {
         self.since.set(clock::now());
         if self.stage.replace(stage) != stage
             && let Some(watcher) = self.watcher.take()
@@ -78,18 +78,18 @@ impl Progress {
     }
 
     /// Who is waited for.
-    pub(super) fn stage(&self) -> Stage {
+    pub(crate) fn stage(&self) -> Stage {
         self.stage.get()
     }
 
     /// The stage, and whom to wake when there is another.
-    pub(super) fn watch(&self, watcher: &Waker) -> Stage {
+    pub(crate) fn watch(&self, watcher: &Waker) -> Stage {
         self.watcher.replace(Some(watcher.clone()));
         self.stage.get()
     }
 
     /// When that stage began, or last made progress.
-    pub(super) fn since(&self) -> Instant {
+    pub(crate) fn since(&self) -> Instant {
         self.since.get()
     }
 }

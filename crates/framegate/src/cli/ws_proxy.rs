@@ -1,0 +1,71 @@
+//! The flags of `framegate ws-proxy`, and the environment variables of WsProxy.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use clap::{Args, value_parser};
+use gate_config::model::LogTarget;
+use gate_config::typed::duration;
+
+use crate::cli::relay::LogFormat;
+use crate::value::listen::listen;
+use crate::value::log_target::log_target;
+
+/// The flags of `framegate ws-proxy`.
+#[derive(Debug, Args)]
+pub(crate) struct WsProxyArgs {
+    /// Port to accept clients at, on all addresses; 0 lets the system choose
+    #[arg(long, value_name = "PORT", env = "WSPROXY_PORT", default_value_t = 4000)]
+    pub(crate) port: u16,
+
+    /// Address to accept clients at, in place of the port alone
+    #[arg(long, value_name = "IP:PORT", value_parser = listen)]
+    pub(crate) listen: Option<SocketAddr>,
+
+    /// Connections to the scheme, host and port of a webhook, of all workers together
+    #[arg(long, value_name = "N", env = "WSPROXY_WEBHOOK_POOL_SIZE", default_value_t = 100,
+          value_parser = value_parser!(u32).range(1..=10_000))]
+    pub(crate) webhook_pool_size: u32,
+
+    /// A peer whose x-wsproxy fields are believed, like 10.0.0.0/8; may be given several times
+    ///
+    /// Peers are those at the other end of the connection; who stands in X-Forwarded-For is not asked. All
+    /// others are answered 403.
+    #[arg(long, value_name = "NETWORK", default_values = ["127.0.0.0/8", "::1"])]
+    pub(crate) trusted: Vec<String>,
+
+    /// Threads that carry connections; 0 = one per core
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = value_parser!(u16).range(..=1024))]
+    pub(crate) workers: u16,
+
+    /// Time for all connections to end at SIGTERM or Ctrl-C; then the rest are reset
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = duration)]
+    pub(crate) shutdown_grace: Duration,
+
+    /// Where records go: stderr, stdout, off, or a file
+    #[arg(long, value_name = "TARGET", default_value = "stderr", value_parser = log_target)]
+    pub(crate) log: LogTarget,
+
+    /// How records look
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t = LogFormat::Json)]
+    pub(crate) log_format: LogFormat,
+
+    /// Address at which Prometheus can scrape /metrics
+    #[arg(long, value_name = "IP:PORT", value_parser = listen)]
+    pub(crate) metrics: Option<SocketAddr>,
+}
+
+impl WsProxyArgs {
+    /// Where clients connect.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.listen.unwrap_or_else(|| SocketAddr::from((Ipv4Addr::UNSPECIFIED, self.port)))
+    }
+}
+
+pub(crate) const EXAMPLES: &str = "\
+Examples:
+  framegate ws-proxy
+      accepts at port 4000; proxies on this machine tell by x-wsproxy-upstream where a connection goes
+  WSPROXY_PORT=4001 framegate ws-proxy --trusted 10.0.0.0/8
+      as a container behind proxies in that network
+  docs/ws-proxy.md lists the fields, and what differs from WsProxy";

@@ -1,0 +1,113 @@
+//! The configuration of `framegate ws-proxy`: one listener, and requests that tell their upstream,
+//! webhooks and limits themselves, as WsProxy has it. No file.
+
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use ipnet::IpNet;
+
+use crate::model::{
+    Action, AllowedHost, AllowedOrigin, At, Config, HeaderConfig, HookSettings, ListenAddress, Listener,
+    LogFormat, LogTarget, Logging, Metrics, Observability, Peers, Route, Server, Shutdown,
+};
+
+/// See the module.
+#[derive(Clone, Debug)]
+pub struct WsProxy {
+    /// Where clients connect; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// Peers that are believed.
+    pub trusted: Peers,
+    /// Connections to each webhook's scheme, host and port.
+    pub pool_size: u32,
+    /// Worker threads; 0 is one per core.
+    pub workers: u16,
+    /// How it ends.
+    pub shutdown: Shutdown,
+    /// Where records go.
+    pub log: LogTarget,
+    /// How they look.
+    pub log_format: LogFormat,
+    /// Where Prometheus can scrape, if anywhere.
+    pub metrics: Option<SocketAddr>,
+}
+
+impl WsProxy {
+    /// One with the defaults of the original: believed is this machine alone.
+    #[must_use]
+    pub fn new(listen: SocketAddr) -> Self {
+        Self {
+            listen,
+            trusted: Peers { networks: loopback().to_vec(), unix: false },
+            pool_size: 100,
+            workers: 0,
+            shutdown: Shutdown::default(),
+            log: LogTarget::Stderr,
+            log_format: LogFormat::Json,
+            metrics: None,
+        }
+    }
+}
+
+/// The addresses of this machine.
+fn loopback() -> [IpNet; 2] {
+    let v4 = ipnet::Ipv4Net::new_assert(Ipv4Addr::new(127, 0, 0, 0), 8);
+    [IpNet::V4(v4), IpNet::from(std::net::IpAddr::V6(Ipv6Addr::LOCALHOST))]
+}
+
+/// Everything but special addresses, of which those of this machine are allowed.
+fn anywhere() -> Vec<AllowedOrigin> {
+    let of_machine = loopback().map(AllowedHost::Network);
+    let hosts = [AllowedHost::Any].into_iter().chain(of_machine);
+    let schemes = |host: AllowedHost| {
+        [false, true].map(|is_tls| AllowedOrigin { is_tls, host: host.clone(), port: None })
+    };
+    hosts.flat_map(schemes).collect()
+}
+
+impl From<WsProxy> for Config {
+    fn from(proxy: WsProxy) -> Self {
+        let hook = HookSettings {
+            timeout: HOOK_TIMEOUT,
+            connections_max: proxy.pool_size,
+            ..HookSettings::default()
+        };
+        let by_header = HeaderConfig {
+            trusted: proxy.trusted,
+            upstreams: anywhere(),
+            hooks: anywhere(),
+            hook,
+            ..HeaderConfig::new()
+        };
+        let route = Route {
+            header_config: Some(Arc::new(by_header)),
+            ..Route::new("ws-proxy", Action::ByHeader)
+        };
+        Self {
+            server: Server {
+                worker_threads: proxy.workers,
+                shutdown: proxy.shutdown,
+                ..Server::default()
+            },
+            listeners: vec![Listener::new("ws-proxy", ListenAddress::Tcp(proxy.listen))],
+            routes: vec![route],
+            observability: Observability {
+                metrics: proxy
+                    .metrics
+                    .map(|address| Metrics { address: At::nowhere(address), path: "/metrics".to_owned() }),
+                logging: Logging {
+                    format: proxy.log_format,
+                    access: Some(At::nowhere(proxy.log.clone())),
+                    error: At::nowhere(proxy.log),
+                    ..Logging::default()
+                },
+                ..Observability::default()
+            },
+            ..Self::default()
+        }
+    }
+}
+
+/// As long as the original waits for an answer.
+const HOOK_TIMEOUT: Duration = Duration::from_secs(15);

@@ -1,0 +1,219 @@
+//! Cuts a text into what a shell would take for commands.
+//!
+//! Lenient on purpose: quotes do not hide separators, because a payload often begins by closing the
+//! quote that the program opened. What attackers put inside words to disguise them (quotes,
+//! backslashes, carets, variables without a value) is taken off, and remembered.
+
+use std::ops::Range;
+
+use super::super::{ByteSet, Text};
+
+/// What stands before a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Before {
+    /// Nothing: it begins the text.
+    Start,
+    /// `;`, `&`, `&&`, `||`: it is a command of its own.
+    Mark,
+    /// `|`: it reads what the one before writes.
+    Pipe,
+    /// A line feed.
+    Line,
+    /// A backtick.
+    Tick,
+    /// `$(`, `<(` or `>(`.
+    Dollar,
+}
+
+/// A command with its words.
+#[derive(Debug)]
+pub(super) struct Statement {
+    pub(super) before: Before,
+    /// In the text, without what stands before.
+    pub(super) at: Range<usize>,
+    pub(super) words: Vec<Word>,
+}
+
+/// A word with disguises taken off, in lower case.
+#[derive(Debug, Default)]
+pub(super) struct Word {
+    pub(super) text: String,
+    /// Something was taken off that stood inside.
+    pub(super) disguised: bool,
+}
+
+/// Longer texts are read to here only; the patterns of `idioms` see them whole.
+const READ_MAX: usize = 16 * 1024;
+/// Names are shorter, with all disguises.
+const NAME_MAX: usize = 48;
+/// The rest of longer words is passed over.
+const WORD_MAX: usize = 128;
+const STATEMENTS_MAX: usize = 256;
+const WORDS_MAX: usize = 12;
+
+/// Whether a word where a command would stand may be one: `is_known` decides for words without
+/// disguise. Far cheaper than [`statements`], which it saves for nearly all texts.
+pub(super) fn may_run(text: Text<'_>, is_known: fn(&str) -> bool) -> bool {
+    let is_mark = |byte: &u8| matches!(byte, b';' | b'|' | b'&' | b'\n' | b'\r' | b'`' | b'(' | b'{');
+    let marked = text.bytes.has_any(const { ByteSet::of(b";|&\n\r`({") });
+    let mut rest = text.lower.get(..READ_MAX).unwrap_or(text.lower);
+    loop {
+        let start = rest.iter().take_while(|byte| matches!(byte, b' ' | b'\t' | b'"' | b'\'' | b'(' | b'{' | b'!')).count();
+        let word = rest.get(start..).unwrap_or_default();
+        let is_end = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\n' | b';' | b'|' | b'&' | b'<' | b'>' | b'`' | b')' | b',' | b'}');
+        let end = word.iter().take(NAME_MAX).position(is_end).unwrap_or(word.len().min(NAME_MAX));
+        if may_name(word.get(..end).unwrap_or_default(), is_known) {
+            return true;
+        }
+        let Some(mark) = Some(marked).filter(|marked| *marked).and_then(|_| rest.iter().position(is_mark)) else { return false };
+        rest = rest.get(mark + 1..).unwrap_or_default();
+    }
+}
+
+fn may_name(word: &[u8], is_known: fn(&str) -> bool) -> bool {
+    let quotes = word.iter().filter(|byte| matches!(byte, b'\'' | b'"')).count();
+    if quotes > 1 || word.iter().any(|byte| matches!(byte, b'\\' | b'$' | b'^' | b'?' | b'*')) {
+        return true;
+    }
+    let name = word.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
+    let name = name.strip_suffix(b".exe").unwrap_or(name).trim_ascii_end();
+    let end = name.iter().rposition(u8::is_ascii_alphanumeric).map_or(0, |last| last + 1);
+    name.get(..end).and_then(|name| std::str::from_utf8(name).ok()).is_some_and(is_known)
+}
+
+/// The commands of a text.
+pub(super) fn statements(text: &[u8]) -> Vec<Statement> {
+    let text = text.get(..READ_MAX).unwrap_or(text);
+    let mut found = Vec::new();
+    let mut before = Before::Start;
+    let mut start = 0;
+    let mut at = line_escape(text);
+    if at > 0 {
+        (before, start) = (Before::Line, at);
+    }
+    while at < text.len() && found.len() < STATEMENTS_MAX {
+        if let Some((next, length)) = separator(text, at) {
+            found.push(statement(text, before, start..at));
+            at += length;
+            (before, start) = (next, at);
+        } else {
+            at += 1;
+        }
+    }
+    found.push(statement(text, before, start..text.len()));
+    found
+}
+
+/// The length of `\n` or `\r\n`, written out, at the start of a text and behind its quotes.
+fn line_escape(text: &[u8]) -> usize {
+    let quotes = text.iter().take_while(|byte| matches!(byte, b'"' | b'\'' | b' ')).count();
+    let mut rest = text.get(quotes..).unwrap_or_default();
+    while let [b'\\', b'n' | b'r', after @ ..] = rest {
+        rest = after;
+    }
+    let length = text.len() - rest.len();
+    if length == quotes { 0 } else { length }
+}
+
+fn separator(text: &[u8], at: usize) -> Option<(Before, usize)> {
+    let rest = text.get(at..)?;
+    Some(match rest {
+        [b'\n' | b'\r', ..] => (Before::Line, 1),
+        [b'|', b'|', ..] | [b'&', b'&', ..] => (Before::Mark, 2),
+        [b'|', ..] => (Before::Pipe, 1),
+        // An ampersand behind `>` copies a descriptor.
+        [b'&', ..] if at.checked_sub(1).and_then(|at| text.get(at)) == Some(&b'>') => return None,
+        [b';' | b'&', ..] => (Before::Mark, 1),
+        // An empty substitution inside a word is a disguise of the word.
+        [b'`', b'`', ..] | [b'$', b'(', b')', ..] => return None,
+        [b'`', ..] if at.checked_sub(1).and_then(|at| text.get(at)) == Some(&b'`') => return None,
+        [b'`', ..] => (Before::Tick, 1),
+        [b'$', b'(', b'(', ..] => return None,
+        [b'$' | b'<' | b'>', b'(', ..] => (Before::Dollar, 2),
+        _ => return None,
+    })
+}
+
+fn statement(text: &[u8], before: Before, at: Range<usize>) -> Statement {
+    let piece = text.get(at.clone()).unwrap_or_default();
+    let braced = piece.trim_ascii().strip_prefix(b"{").filter(|rest| rest.contains(&b',') && !rest.contains(&b':'));
+    let words = match braced {
+        Some(rest) => words(rest.strip_suffix(b"}").unwrap_or(rest), b','),
+        None => words(piece, b' '),
+    };
+    Statement { before, at, words }
+}
+
+fn words(piece: &[u8], also: u8) -> Vec<Word> {
+    let mut words = vec![Word::default()];
+    let mut rest = piece;
+    let mut fresh = true;
+    while let Some((first, after)) = rest.split_first() {
+        let blank = blank_variable(rest);
+        // A line feed that is written out and ends the text.
+        let breaks = matches!(rest, [b'\\', b'n' | b'r'] | [b'\\', b'n' | b'r', b'\\' | b'"' | b'\'', ..]);
+        let breaks = breaks || first.is_ascii_whitespace() || *first == also || matches!(first, b'<' | b'>');
+        if breaks || blank > 0 {
+            if words.len() == WORDS_MAX {
+                break;
+            }
+            if words.last().is_some_and(|word| !word.text.is_empty()) {
+                words.push(Word::default());
+            }
+            if let (b'<' | b'>', Some(word)) = (first, words.last_mut()) {
+                word.text.push(char::from(*first));
+            }
+            let length = if *first == b'\\' { 2 } else { blank.max(1) };
+            rest = rest.get(length..).unwrap_or_default();
+            fresh = true;
+            continue;
+        }
+        let disguise = match (first, words.last()) {
+            (b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'.' | b'-' | 0x80.., _) => 0,
+            (b'\\', Some(word)) if fresh || word.text.contains([':', '\\', '%', '.']) => 0,
+            _ => disguise(rest, fresh),
+        };
+        if let Some(word) = words.last_mut().filter(|word| word.text.len() < WORD_MAX) {
+            if disguise > 0 {
+                let inside = !word.text.is_empty() && rest.get(disguise).is_some_and(u8::is_ascii_alphanumeric);
+                word.disguised |= inside;
+            } else {
+                word.text.push(char::from(first.to_ascii_lowercase()));
+            }
+        }
+        fresh = false;
+        rest = if disguise > 0 { rest.get(disguise..).unwrap_or_default() } else { after };
+    }
+    words.retain(|word| !word.text.is_empty());
+    words
+}
+
+/// The length of `$IFS`, `${IFS}` or `$IFS$9`, which a shell makes blanks of.
+fn blank_variable(rest: &[u8]) -> usize {
+    let lower = |range: Range<usize>| rest.get(range).unwrap_or_default().to_ascii_lowercase();
+    if rest.first() != Some(&b'$') {
+        0
+    } else if lower(1..4) == b"ifs" {
+        if rest.get(4) == Some(&b'$') && rest.get(5).is_some_and(u8::is_ascii_digit) { 6 } else { 4 }
+    } else if lower(1..5) == b"{ifs" {
+        rest.iter().take(16).position(|byte| *byte == b'}').map_or(5, |end| end + 1)
+    } else {
+        0
+    }
+}
+
+/// The length of what a shell takes off a word: quotes, escapes, variables without a value.
+fn disguise(rest: &[u8], path: bool) -> usize {
+    match rest {
+        [b'\'' | b'"' | b'^', ..] | [b'\\', b'a'..=b'z' | b'A'..=b'Z' | b'/', ..] if !is_windows(rest, path) => 1,
+        [b'`', b'`', ..] | [b'$', b'@' | b'*' | b'0'..=b'9' | b'#' | b'!', ..] => 2,
+        [b'$', b'(', b')', ..] => 3,
+        [b'$', b'{', ..] if !path => rest.iter().take(32).position(|byte| *byte == b'}').map_or(0, |end| end + 1),
+        _ => 0,
+    }
+}
+
+/// A backslash of a path rather than an escape: what follows is longer than the tail of a command's name.
+fn is_windows(rest: &[u8], path: bool) -> bool {
+    rest.first() == Some(&b'\\') && (path || rest.iter().skip(1).take_while(|byte| byte.is_ascii_alphanumeric()).count() > 6)
+}

@@ -1,0 +1,103 @@
+//! One path within a text: how far it climbs and where it leads.
+
+use super::canonical::{ODD, Unit, is_slash};
+
+/// What the segments of a path come to.
+#[derive(Debug, Default)]
+pub(super) struct Climb {
+    /// Segments `..`.
+    pub(super) ups: usize,
+    /// The most of them in a row.
+    pub(super) chain: usize,
+    /// Segments `.`.
+    pub(super) selves: usize,
+    /// The most segments of three dots or more in a row.
+    pub(super) dots: usize,
+    /// Whether one of these has four or more.
+    pub(super) long_dots: bool,
+    /// Segments of dots of which a dot was disguised, or a slash beside them more than once.
+    pub(super) disguised: usize,
+    /// Segments `..` beside a slash that was disguised once, as programs do to values in URLs.
+    pub(super) escaped: usize,
+    /// Slashes of both kinds stand beside each other.
+    pub(super) mixed: bool,
+    /// It begins at a root and climbs above it.
+    pub(super) above_root: bool,
+    /// All names behind the first segment of dots, with single slashes.
+    pub(super) tail: Vec<u8>,
+}
+
+/// What a segment is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Segment {
+    Empty,
+    Dots(usize),
+    Name,
+}
+
+impl Climb {
+    /// Walks along a path without blanks and quotes.
+    pub(super) fn of(path: &[Unit]) -> Self {
+        let mut climb = Self::default();
+        let rooted = path.first().is_some_and(|unit| is_slash(unit.byte));
+        let (mut level, mut chain, mut dots) = (0_i64, 0, 0);
+        let mut left: Option<&Unit> = None;
+        let mut rest = path;
+        loop {
+            let end = rest.iter().position(|unit| is_slash(unit.byte)).unwrap_or(rest.len());
+            let (segment, after) = rest.split_at_checked(end).unwrap_or_default();
+            let right = after.first();
+            climb.mixed |= segment.is_empty() && left.zip(right).is_some_and(|(a, b)| a.byte != b.byte);
+            let beside = [left, right].into_iter().flatten().map(|slash: &Unit| slash.disguise).max();
+            match (kind(segment), beside) {
+                (Segment::Dots(count), Some(slash)) => {
+                    climb.count(count, segment, slash);
+                    level -= i64::from(count == 2);
+                    chain += usize::from(count == 2);
+                    dots = if count > 2 { dots + 1 } else { 0 };
+                }
+                (Segment::Empty, _) => {}
+                (Segment::Name | Segment::Dots(_), _) => {
+                    (chain, dots) = (0, 0);
+                    level += 1;
+                    if climb.ups + climb.selves + climb.dots > 0 {
+                        climb.tail.push(b'/');
+                        climb.tail.extend(segment.iter().map(|unit| unit.byte));
+                    }
+                }
+            }
+            climb.chain = climb.chain.max(chain);
+            climb.dots = climb.dots.max(dots);
+            climb.above_root |= rooted && level < 0 && (right.is_some() || climb.ups > 1);
+            let Some((slash, next)) = after.split_first() else { break };
+            left = Some(slash);
+            rest = next;
+        }
+        climb
+    }
+
+    fn count(&mut self, count: usize, segment: &[Unit], slash: u8) {
+        self.ups += usize::from(count == 2);
+        self.selves += usize::from(count == 1);
+        self.long_dots |= count > 3;
+        let dot = segment.iter().filter(|unit| unit.byte == b'.').map(|unit| unit.disguise).max();
+        if dot > Some(0) || slash >= 2 || slash == ODD {
+            self.disguised += 1;
+        } else if slash == 1 && count == 2 {
+            self.escaped += 1;
+        }
+    }
+}
+
+/// Servers cut parameters off a segment (`..;x`), and a path may follow a scheme or a parameter (`file:..`).
+fn kind(segment: &[Unit]) -> Segment {
+    let is_mark = |unit: &Unit| matches!(unit.byte, b';' | b':');
+    let first = segment.split(is_mark).next().unwrap_or_default();
+    let last = segment.rsplit(is_mark).next().unwrap_or_default();
+    let is_dots = |part: &&[Unit]| !part.is_empty() && part.iter().all(|unit| unit.byte == b'.');
+    match [first, last].into_iter().find(is_dots) {
+        Some(part) => Segment::Dots(part.len()),
+        None if segment.is_empty() => Segment::Empty,
+        None => Segment::Name,
+    }
+}

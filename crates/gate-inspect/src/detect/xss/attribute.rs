@@ -1,0 +1,241 @@
+//! What stands around a `=`: handlers of events, and attributes that bring a document along.
+
+use super::code::{
+    acts, has, has_sink, head, is_sink, is_space, name_len, starts_code, tail, trim_end, trim_start,
+};
+use super::{Found, Walk, tag};
+
+/// How much of a value is looked at.
+const VALUE: usize = 512;
+
+/// Looks at the `=` at `at`.
+pub(super) fn at(walk: &Walk<'_>, at: usize) -> Found {
+    let before = trim_end(walk.before(at));
+    let name = attribute_name(before);
+    let value = value(walk.after(at + 1));
+    let start = before.len() - name.len();
+    let range = start..at + 1 + head(walk.after(at + 1), 32).len();
+    if name.len() >= 5 && name.starts_with(b"on") {
+        return is_handler(walk, start, name, value).then_some(("xss-event-handler", range));
+    }
+    let open = walk.open.here?;
+    if name.is_empty() {
+        return is_hidden_handler(before, value).then_some(("xss-event-handler", range));
+    }
+    content(tag::name(walk.after(open)), name, value).map(|id| (id, range))
+}
+
+/// The letters before a `=`.
+fn attribute_name(before: &[u8]) -> &[u8] {
+    let len = before.iter().rev().take(40).take_while(|byte| is_of_name(**byte)).count();
+    tail(before, len)
+}
+
+const fn is_of_name(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b':' | b'.' | b'$' | b'@')
+}
+
+/// A value without the quote before it, as far as is looked at.
+fn value(after: &[u8]) -> &[u8] {
+    let value = trim_start(after);
+    head(value, VALUE)
+}
+
+fn unquoted(value: &[u8]) -> &[u8] {
+    match value.first() {
+        Some(b'"' | b'\'' | b'`') => value.get(1..).unwrap_or_default(),
+        _ => value,
+    }
+}
+
+/// Whether the attribute at `start`, whose name begins with `on`, is a handler with code.
+fn is_handler(walk: &Walk<'_>, start: usize, name: &[u8], quoted: &[u8]) -> bool {
+    if !name.iter().skip(2).all(u8::is_ascii_alphabetic) || is_english(name) {
+        return false;
+    }
+    let value = unquoted(quoted);
+    let is_code = has_sink(head(value, 200)) || is_sink(head(value, name_len(value)));
+    let before = walk.before(start);
+    let boundary = before.last();
+    if matches!(boundary, Some(b'?' | b'&' | b'#')) {
+        return false;
+    }
+    if let Some(open) = walk.open.here {
+        let is_clean = before.get(open..).is_some_and(is_clean_tag);
+        if is_clean && !value.is_empty() && !is_component(walk, start, value) && !is_placeholder(value) {
+            return true;
+        }
+        return is_code;
+    }
+    if is_code && !is_assignment(before, value) {
+        return walk.open.last.is_some()
+            || boundary.is_none_or(|byte| !byte.is_ascii_alphanumeric())
+            || tail(before, 32).contains(&b'"');
+    }
+    // A quote that ends another attribute, and then a handler.
+    let is_behind_quote = matches!(trim_separators(before).last(), Some(b'"' | b'\'' | b'`'));
+    is_behind_quote && starts_code(value) && !is_function(value)
+}
+
+/// Words that begin like handlers.
+fn is_english(name: &[u8]) -> bool {
+    matches!(
+        name,
+        b"online"
+            | b"onlyif"
+            | b"onion"
+            | b"ongoing"
+            | b"onsale"
+            | b"onset"
+            | b"onward"
+            | b"onwards"
+            | b"onboard"
+            | b"onboarding"
+            | b"onhand"
+            | b"ontop"
+            | b"onto"
+            | b"ontology"
+            | b"onsite"
+            | b"onlyone"
+            | b"ondemand"
+            | b"onoff"
+            | b"onehot"
+            | b"ontario"
+            | b"onetime"
+            | b"oneof"
+            | b"onnx"
+            | b"onlytext"
+    )
+}
+
+/// Whether a tag's name ends as names do, so that attributes follow.
+fn is_clean_tag(inside: &[u8]) -> bool {
+    let len =
+        inside.iter().take_while(|byte| byte.is_ascii_alphanumeric() || b":-_/!?%".contains(byte)).count();
+    inside
+        .get(len)
+        .is_none_or(|byte| is_space(*byte) || matches!(byte, b'"' | b'\'' | b'`' | b'+' | b'&' | b'\\'))
+        || inside.contains(&b'/')
+}
+
+/// Components of frameworks take functions in braces, which a browser would not call.
+fn is_component(walk: &Walk<'_>, start: usize, value: &[u8]) -> bool {
+    let Some(inside) = value.strip_prefix(b"{") else { return false };
+    let is_camel = walk.raw.get(start + 2).is_some_and(u8::is_ascii_uppercase);
+    let inside = trim_start(inside);
+    let name = name_len(inside);
+    let is_name = name > 0 && trim_start(inside.get(name..).unwrap_or_default()).first() == Some(&b'}');
+    is_camel && (is_name || (is_function(inside) && !has_sink(head(inside, 200))))
+}
+
+/// Whether a value is a function that is made and not called.
+fn is_function(value: &[u8]) -> bool {
+    let value = trim_start(value);
+    let name = name_len(value);
+    let behind_name = trim_start(value.get(name..).unwrap_or_default());
+    let parameters = || {
+        value.first() == Some(&b'(')
+            && memchr::memchr(b')', head(value, 128))
+                .is_some_and(|end| trim_start(value.get(end + 1..).unwrap_or_default()).starts_with(b"=>"))
+    };
+    value.starts_with(b"function")
+        || value.starts_with(b"async")
+        || behind_name.starts_with(b"=>")
+        || parameters()
+}
+
+/// Dots, or a name for what is to be filled in.
+fn is_placeholder(value: &[u8]) -> bool {
+    value.starts_with(b"...")
+        || value.starts_with("…".as_bytes())
+        || value.starts_with(b"\"")
+        || value.starts_with(b"'")
+        || value.starts_with(b">")
+}
+
+/// Whether code of a program assigns a handler, as pages do for themselves.
+fn is_assignment(before: &[u8], value: &[u8]) -> bool {
+    let is_declared =
+        [&b"const "[..], b"let ", b"var ", b"function "].iter().any(|word| before.ends_with(word));
+    is_declared || (is_function(value) && !before.is_empty())
+}
+
+fn trim_separators(before: &[u8]) -> &[u8] {
+    let len = before.iter().rev().take(8).take_while(|byte| is_space(**byte) || **byte == b'/').count();
+    before.get(..before.len() - len).unwrap_or_default()
+}
+
+/// A handler whose name is followed by signs that some browsers skip: `onload!#$%=`.
+fn is_hidden_handler(before: &[u8], value: &[u8]) -> bool {
+    let near = tail(before, 64);
+    let signs = near.iter().rev().take_while(|byte| !byte.is_ascii_alphanumeric()).count();
+    let name = near.get(..near.len() - signs).unwrap_or_default();
+    let len = name.iter().rev().take_while(|byte| byte.is_ascii_alphabetic()).count();
+    let name = tail(name, len);
+    signs > 0 && name.len() >= 6 && name.starts_with(b"on") && has_sink(head(value, 200))
+}
+
+/// Attributes of some elements that bring documents or code along.
+fn content(element: &[u8], name: &[u8], value: &[u8]) -> Option<&'static str> {
+    let value = unquoted(value);
+    if value.is_empty() || is_placeholder(value) {
+        return None;
+    }
+    let name = name.rsplit(|byte| *byte == b':').next().unwrap_or(name);
+    let leads_out = value.starts_with(b"//")
+        || value.starts_with(b"\\\\")
+        || value.starts_with(b"http")
+        || value.starts_with(b"data:")
+        || value.starts_with(b"javascript:");
+    match (element, name) {
+        (b"script", b"src" | b"href") => Some("xss-script-tag"),
+        (_, b"srcdoc") if acts(value) || value.contains(&b'<') || value.contains(&b'&') => Some("xss-iframe"),
+        (b"iframe" | b"frame", b"src") => Some("xss-iframe"),
+        (b"object", b"data" | b"classid" | b"codebase") => Some("xss-object-embed"),
+        (b"object", b"type") if has(value, b"scriptlet") => Some("xss-object-embed"),
+        (b"embed", b"src" | b"code") | (b"applet", b"code" | b"archive" | b"object" | b"codebase") => {
+            Some("xss-object-embed")
+        }
+        (b"base", b"href") if leads_out => Some("xss-base"),
+        (b"use" | b"feimage", b"href")
+            if value.starts_with(b"data:") || value.starts_with(b"//") || value.starts_with(b"http") =>
+        {
+            Some("xss-data-uri")
+        }
+        (_, b"dataformatas") | (b"layer" | b"ilayer" | b"bgsound", b"src") => Some("xss-import"),
+        (b"xml", b"src") | (b"event-source", b"src") => Some("xss-import"),
+        (b"input" | b"button" | b"isindex", b"formaction" | b"action") if leads_out => {
+            Some("xss-javascript-uri")
+        }
+        (_, b"style") => is_active_style(value).then_some("xss-expression"),
+        (_, b"implementation") if has(value, b"#default#time") => Some("xss-expression"),
+        _ => None,
+    }
+}
+
+/// Styles that were code in browsers of old; escapes and comments between the letters do not count.
+fn is_active_style(value: &[u8]) -> bool {
+    let plain = plain_style(value);
+    has(&plain, b"expression(")
+        || has(&plain, b"behavior:url(")
+        || has(&plain, b"behaviour:url(")
+        || has(&plain, b"-moz-binding:url(")
+        || has(&plain, b"url(javascript:")
+        || has(&plain, b"-o-link:")
+}
+
+/// A style without comments, spaces, quotes, backslashes and controls.
+pub(super) fn plain_style(value: &[u8]) -> Vec<u8> {
+    let mut plain = Vec::with_capacity(value.len());
+    let mut rest = value;
+    while let Some((first, more)) = rest.split_first() {
+        rest = more;
+        if *first == b'/' && more.first() == Some(&b'*') {
+            let end = memchr::memmem::find(more, b"*/").map_or(more.len(), |at| at + 2);
+            rest = more.get(end..).unwrap_or_default();
+        } else if !is_space(*first) && !matches!(first, b'\\' | b'\'' | b'"') {
+            plain.push(*first);
+        }
+    }
+    plain
+}

@@ -1,0 +1,154 @@
+//! What stands around a `:`: addresses that are code.
+
+use super::code::{has, has_sink, head, is_name, is_space, starts_code, tail, trim_end, trim_start};
+use super::{Found, Walk};
+
+/// Looks at the `:` at `at`.
+pub(super) fn at(walk: &Walk<'_>, at: usize) -> Found {
+    let before = walk.before(at);
+    let last = *trim_controls(before).last()?;
+    let after = walk.after(at + 1);
+    let found = match last {
+        b't' => script(walk, before, after),
+        b'a' => data(walk, before, after).map(|start| ("xss-data-uri", start)),
+        b's' => {
+            scheme_start(before, b"vbs").filter(|_| is_code(after)).map(|start| ("xss-vbscript-uri", start))
+        }
+        b'n' | b'r' | b'g' | b'k' => style(walk, before, after).map(|start| ("xss-expression", start)),
+        _ => None,
+    };
+    let (id, start) = found?;
+    Some((id, start..at + 1 + head(after, 24).len()))
+}
+
+fn trim_controls(before: &[u8]) -> &[u8] {
+    let len = before.iter().rev().take(64).take_while(|byte| is_space(**byte)).count();
+    before.get(..before.len() - len).unwrap_or_default()
+}
+
+/// Where `scheme` begins that ends `before`, whatever spaces and controls are between its letters.
+fn scheme_start(before: &[u8], scheme: &[u8]) -> Option<usize> {
+    let mut wanted = scheme.iter().rev();
+    let mut next = wanted.next()?;
+    for (at, byte) in before.iter().enumerate().rev() {
+        if byte == next {
+            match wanted.next() {
+                Some(more) => next = more,
+                None => {
+                    let is_whole = at
+                        .checked_sub(1)
+                        .and_then(|at| before.get(at))
+                        .is_none_or(|byte| !is_name(*byte) && *byte != b'-' && *byte != b'.' && *byte < 0x80);
+                    return is_whole.then_some(at);
+                }
+            }
+        } else if !is_space(*byte) {
+            return None;
+        }
+    }
+    None
+}
+
+fn script(walk: &Walk<'_>, before: &[u8], after: &[u8]) -> Option<(&'static str, usize)> {
+    let (id, start) = match scheme_start(before, b"javascript") {
+        Some(start) => ("xss-javascript-uri", start),
+        None => match scheme_start(before, b"vbscript") {
+            Some(start) => ("xss-vbscript-uri", start),
+            None => ("xss-javascript-uri", scheme_start(before, b"livescript")?),
+        },
+    };
+    let is_cut = before.len() - start > 10;
+    let lead = trim_end(before.get(..start).unwrap_or_default());
+    let is_value = lead.last().is_none_or(|byte| b"='\"(`>;,:&[{".contains(byte));
+    let is_in_tag = walk.open.here.is_some() && is_value;
+    let spaced = after.first().is_some_and(|byte| is_space(*byte));
+    if is_harmless(after) {
+        return None;
+    }
+    let is_meant = if spaced {
+        // A headline may begin with the word and a colon.
+        let is_first = starts_code(after) && has_sink(head(after, 128));
+        is_first || (is_in_tag && starts_code(after))
+    } else {
+        is_code(after)
+            || (is_in_tag
+                && after.first().is_some_and(|byte| !is_space(*byte))
+                && (is_cut || lead.last() == Some(&b'=') || has_sink(head(after, 256))))
+    };
+    (is_meant || (is_cut && is_in_tag && starts_code(after))).then_some((id, start))
+}
+
+/// Code of an address: whatever acts, or a comment that hides what does.
+fn is_code(after: &[u8]) -> bool {
+    starts_code(after) || after.starts_with(b"//") || after.starts_with(b"/*") || has_sink(head(after, 64))
+}
+
+/// What links that do nothing have for an address.
+fn is_harmless(after: &[u8]) -> bool {
+    let after = trim_start(after);
+    let rest =
+        [&b"void(0)"[..], b"void 0", b"void(null)"].iter().find_map(|nothing| after.strip_prefix(*nothing));
+    let rest = rest.unwrap_or(after);
+    let rest = rest.strip_prefix(b";").unwrap_or(rest);
+    match rest.first() {
+        None | Some(b'>' | b')') => true,
+        Some(b'"' | b'\'' | b'`') => rest
+            .get(1)
+            .is_none_or(|byte| is_space(*byte) || matches!(byte, b'>' | b')' | b',' | b';' | b'/' | b'.')),
+        Some(byte) => is_space(*byte) && rest.len() < after.len(),
+    }
+}
+
+/// `data:` with a type that browsers show or run.
+fn data(walk: &Walk<'_>, before: &[u8], after: &[u8]) -> Option<usize> {
+    let start = scheme_start(before, b"data")?;
+    let after = trim_start(after);
+    let is_run = [
+        &b"text/html"[..],
+        b"text/javascript",
+        b"application/javascript",
+        b"application/x-javascript",
+        b"application/xhtml",
+        b"text/xml",
+        b"application/xml",
+        b"text/vbscript",
+        b"text/ecmascript",
+        b"application/ecmascript",
+        b"text/x-scriptlet",
+        b"text/css",
+    ]
+    .iter()
+    .any(|kind| {
+        let Some(rest) = after.strip_prefix(*kind) else { return false };
+        let rest = trim_start(rest);
+        matches!(rest.first(), Some(b',' | b';' | b'&' | b'+' | b'%')) || rest.starts_with(b"base64")
+    });
+    if is_run {
+        let is_css = after.starts_with(b"text/css");
+        return (!is_css || has(head(after, 256), b"script") || has(head(after, 256), b"expression"))
+            .then_some(start);
+    }
+    let lead = trim_end(before.get(..start).unwrap_or_default());
+    let is_value = lead.last().is_some_and(|byte| b"='\"`".contains(byte));
+    let is_untyped = matches!(after.first(), Some(b',' | b';')) && walk.open.here.is_some() && is_value;
+    let is_picture_of_code = after.starts_with(b"image/svg") && {
+        let near = head(after, 512);
+        has(near, b"script") || has(near, b"onload") || has(near, b"onerror")
+    };
+    (is_untyped || is_picture_of_code).then_some(start)
+}
+
+/// `behavior:`, `-moz-binding:` and `x:expression(`.
+fn style(walk: &Walk<'_>, before: &[u8], after: &[u8]) -> Option<usize> {
+    let name_len = tail(before, 24).iter().rev().take_while(|byte| is_name(**byte) || **byte == b'-').count();
+    let name = tail(before, name_len);
+    let value = trim_start(after);
+    let is_url = value.starts_with(b"url(") || value.starts_with(b"url (");
+    let is_active = match name {
+        b"behavior" | b"behaviour" => is_url,
+        b"-moz-binding" | b"moz-binding" => is_url,
+        b"-o-link" => walk.open.last.is_some() && has(head(value, 32), b"script"),
+        _ => false,
+    };
+    is_active.then(|| before.len() - name_len)
+}

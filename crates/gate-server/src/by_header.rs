@@ -1,0 +1,220 @@
+//! Requests that tell their upstream, their webhooks and their limits themselves, by fields whose
+//! names begin with `x-wsproxy-`: whether they are believed, what they may ask for, and where that is.
+//!
+//! Names are resolved once for a request; the addresses that are allowed are those that are
+//! connected to.
+
+mod allow;
+mod fault;
+mod fields;
+mod names;
+mod signature;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use gate_config::model::{
+    AllowedOrigin, At, Compression, Config, HeaderConfig, HookSettings, Objection, OnUntrusted, Passive,
+    Target, Upstream, Url, WebSocket, Webhook,
+};
+use gate_core::Side;
+use gate_net::tls::client::Connector;
+use http::{HeaderMap, HeaderValue, Method, Uri};
+
+pub(crate) use crate::by_header::fault::ByHeaderError;
+use crate::by_header::fault::What;
+use crate::by_header::fields::HookWish;
+pub(crate) use crate::by_header::fields::Wanted;
+use crate::by_header::names::Names;
+use crate::by_header::signature::Signed;
+use crate::clock;
+use crate::inspect::webhook::{Credentials, Kit, Origins};
+use crate::signing::Key;
+use crate::upstream::cluster::Cluster;
+
+/// What `header-config` of a route says, with all that it needs of the world.
+pub(crate) struct ByHeader {
+    config: Arc<HeaderConfig>,
+    /// By id.
+    keys: Vec<(Arc<str>, Key)>,
+    connector: Connector,
+    hook: Credentials,
+    origins: Arc<Origins>,
+    names: Names,
+}
+
+/// A request, as far as it is told where it goes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Asking<'a> {
+    /// The other end of the connection; `None` over a unix socket.
+    pub(crate) peer: Option<IpAddr>,
+    pub(crate) method: &'a Method,
+    pub(crate) uri: &'a Uri,
+    pub(crate) headers: &'a HeaderMap,
+}
+
+/// Where a session goes, and how it is held.
+pub(crate) struct Found {
+    /// Of one target.
+    pub(crate) cluster: Arc<Cluster>,
+    /// That of the route, within the limits of the request.
+    pub(crate) websocket: WebSocket,
+    /// In the order in which they are asked.
+    pub(crate) webhooks: Vec<Arc<Kit>>,
+}
+
+impl ByHeader {
+    /// Those of all routes, by [`gate_core::ids::RouteId`].
+    ///
+    /// # Errors
+    /// All that the world has against them.
+    pub(crate) fn build_all(
+        config: &Config,
+        origins: &Arc<Origins>,
+    ) -> Result<Vec<Option<Arc<Self>>>, Vec<Objection>> {
+        let mut objections = Vec::new();
+        let mut all = Vec::new();
+        for route in &config.routes {
+            let built = route.header_config.as_ref().map(|config| Self::build(config, origins)).transpose();
+            all.push(built.unwrap_or_else(|found| {
+                objections.extend(found);
+                None
+            }));
+        }
+        if objections.is_empty() { Ok(all) } else { Err(objections) }
+    }
+
+    fn build(config: &Arc<HeaderConfig>, origins: &Arc<Origins>) -> Result<Arc<Self>, Vec<Objection>> {
+        let mut objections = Vec::new();
+        let mut keys = Vec::new();
+        for key in &config.keys {
+            match Key::read(&key.file) {
+                Ok(read) => keys.push((Arc::clone(&key.id), read)),
+                Err(objection) => objections.push(objection),
+            }
+        }
+        let connector = Connector::new(&config.tls).map_err(|found| objections.extend(found)).ok();
+        let hook = Credentials::read(&config.hook).map_err(|found| objections.extend(found)).ok();
+        let (Some(connector), Some(hook), true) = (connector, hook, objections.is_empty()) else {
+            return Err(objections);
+        };
+        Ok(Arc::new(Self {
+            config: Arc::clone(config),
+            keys,
+            connector,
+            hook,
+            origins: Arc::clone(origins),
+            names: Names::default(),
+        }))
+    }
+
+    /// What a request asks for; `None`: nothing that is believed, so the route's own upstream is
+    /// the way.
+    ///
+    /// # Errors
+    /// It is not believed, or asks for what cannot be understood.
+    pub(crate) fn read(&self, asking: &Asking<'_>) -> Result<Option<Wanted>, ByHeaderError> {
+        if !fields::has_any(asking.headers) {
+            return Ok(None);
+        }
+        if !self.believes(asking)? {
+            return match self.config.on_untrusted {
+                OnUntrusted::Reject => Err(ByHeaderError::Untrusted),
+                OnUntrusted::Ignore => Ok(None),
+            };
+        }
+        Wanted::read(asking.headers, &self.config).map(Some)
+    }
+
+    /// A signature that is not valid is worse than none: whoever makes one should hear of it.
+    fn believes(&self, asking: &Asking<'_>) -> Result<bool, ByHeaderError> {
+        let Some(text) = fields::signature(asking.headers)? else {
+            return Ok(self.config.trusted.contain(asking.peer));
+        };
+        if self.keys.is_empty() && self.config.trusted.contain(asking.peer) {
+            return Err(ByHeaderError::Signature("no keys are configured"));
+        }
+        let signed = Signed::read(text).map_err(ByHeaderError::Signature)?;
+        signed.judge(asking, &self.keys, clock::wall()).map_err(ByHeaderError::Signature)?;
+        Ok(true)
+    }
+
+    /// Finds what is asked for: resolves names, and holds the addresses against what is allowed.
+    ///
+    /// # Errors
+    /// It is not allowed, or a name has no address.
+    pub(crate) async fn find(&self, wanted: Wanted, route: &WebSocket) -> Result<Found, ByHeaderError> {
+        let addresses = self.addresses(What::Upstream, &wanted.upstream, &self.config.upstreams).await?;
+        let mut webhooks = Vec::new();
+        for (from, hook) in [(Side::Client, &wanted.inbound), (Side::Upstream, &wanted.outbound)] {
+            let Some(hook) = hook else { continue };
+            let addresses = self.addresses(What::Hook(from), &hook.url, &self.config.hooks).await?;
+            let webhook = self.webhook(from, hook, wanted.message_size_max);
+            webhooks.push(Arc::new(Kit::pinned(webhook, addresses, self.hook.clone(), &self.origins)));
+        }
+        let connector = wanted.upstream.is_tls.then(|| self.connector.clone());
+        let cluster = Cluster::pinned(upstream(&wanted.upstream), connector, addresses);
+        Ok(Found { cluster, websocket: held(route, &wanted), webhooks })
+    }
+
+    async fn addresses(
+        &self,
+        what: What,
+        url: &Url,
+        allowed: &[AllowedOrigin],
+    ) -> Result<Vec<IpAddr>, ByHeaderError> {
+        let found = match url.host.parse::<IpAddr>() {
+            Ok(address) => vec![address],
+            // Of a host that could not be allowed at any address nobody is asked.
+            Err(_) if !allow::may_be(url, allowed) => return Err(ByHeaderError::Forbidden(what)),
+            Err(_) => self.names.resolve(&url.host).await.map_err(|why| ByHeaderError::Unresolved(what, why))?,
+        };
+        let addresses = allow::allowed(url, &found, allowed);
+        if addresses.is_empty() { Err(ByHeaderError::Forbidden(what)) } else { Ok(addresses) }
+    }
+
+    fn webhook(&self, from: Side, wish: &HookWish, message_size_max: u64) -> Webhook {
+        let settings = HookSettings { rewrite_size_max: message_size_max, ..self.config.hook.clone() };
+        // What the operator has the webhook told is not for a request to change.
+        let of_operator = |name| self.config.hook_headers.iter().any(|(other, _)| other == name);
+        let mut headers = self.config.hook_headers.clone();
+        headers.extend(wish.headers.iter().filter(|(name, _)| !of_operator(name)).cloned());
+        Webhook {
+            from,
+            url: At::nowhere(wish.url.clone()),
+            method: wish.method.clone(),
+            headers,
+            settings,
+        }
+    }
+}
+
+/// The upstream that a request has named, which is asked for by that name.
+fn upstream(url: &Url) -> Upstream {
+    let target = Target { tls: url.is_tls, ..Target::new(url.address()) };
+    Upstream {
+        host: HeaderValue::from_str(&url.authority()).ok(),
+        // There is no other to turn to.
+        passive: Passive { max_fails: 0, ..Passive::default() },
+        ..Upstream::new(&url.authority(), vec![target])
+    }
+}
+
+/// The settings of a route within the limits of a request.
+fn held(route: &WebSocket, wanted: &Wanted) -> WebSocket {
+    let mut policy = (*route.policy).clone();
+    policy.limits.message_size_max = wanted.message_size_max;
+    policy.limits.validate_utf8 = wanted.validate_utf8;
+    policy.timeouts.idle = wanted.idle;
+    // Whoever sends pings is there, as the original counts.
+    policy.timeouts.idle_counts_control = true;
+    policy.inspection.client |= wanted.inbound.is_some();
+    policy.inspection.upstream |= wanted.outbound.is_some();
+    let compression = if wanted.compress { route.compression } else { Compression::Off };
+    WebSocket { policy: Arc::new(policy), compression, ..route.clone() }
+}
+
+/// Takes out of a head all fields that tell where a request goes: they are for this gateway alone.
+pub(crate) fn remove(headers: &mut HeaderMap) {
+    fields::remove(headers);
+}

@@ -1,0 +1,92 @@
+//! What is recorded and counted of findings and opinions.
+
+use gate_core::Side;
+use gate_core::session::{Verdict, Whole};
+use gate_inspect::{Finding, Judgement};
+
+use crate::inspect::opinion::Opinion;
+use crate::observe::findings::{Action, Judge};
+use crate::observe::record::Opened;
+use crate::worker::Worker;
+
+/// Findings of one message that have records of their own; the last of them says how many more
+/// there are.
+const RECORDS_MAX: usize = 8;
+
+/// The rules have judged a message and found something.
+pub(crate) fn findings(
+    worker: &Worker,
+    opened: &Opened,
+    from: Side,
+    message: &Whole<'_>,
+    judgement: &Judgement,
+) {
+    let action = Action::of(&judgement.verdict).unwrap_or(Action::Detect);
+    let counters = &worker.counters.findings;
+    counters.count_judged(Judge::Rules, action, &opened.route);
+    for Finding { category, .. } in &judgement.findings {
+        counters.count_finding(*category, from, action);
+    }
+    let more = judgement.findings.len().saturating_sub(RECORDS_MAX);
+    for (finding, at) in judgement.findings.iter().take(RECORDS_MAX).zip(1..) {
+        worker.records.audit("finding", |line| {
+            opened.fields(line);
+            line.plain("from", from.name());
+            line.number("message", message.index);
+            line.plain("opcode", message.opcode.name());
+            line.plain("by", Judge::Rules.name());
+            line.plain("action", action.name());
+            line.text("rule", finding.rule.as_str());
+            line.plain("category", finding.category.name());
+            line.number("score", finding.score);
+            line.text("place", &finding.place);
+            line.text("excerpt", &finding.excerpt);
+            if more > 0 && at == RECORDS_MAX {
+                line.number("more", more);
+            }
+        });
+    }
+}
+
+/// Somebody outside has said something about a message: `agent NAME`, or a webhook.
+pub(crate) fn opinion(worker: &Worker, opened: &Opened, message: (Side, u64), who: &str, opinion: &Opinion) {
+    let (from, index) = message;
+    let action = Action::of(&opinion.verdict);
+    let judge = if who.starts_with("agent ") { Judge::Agent } else { Judge::Webhook };
+    if let Some(action) = action {
+        worker.counters.findings.count_judged(judge, action, &opened.route);
+    }
+    // A webhook that rewrites every message is no news.
+    let is_told = match action {
+        None | Some(Action::Detect | Action::Rewrite) => !opinion.rules.is_empty(),
+        Some(Action::Drop | Action::Close) => true,
+    };
+    if !is_told {
+        return;
+    }
+    worker.records.audit("finding", |line| {
+        opened.fields(line);
+        line.plain("from", from.name());
+        line.number("message", index);
+        line.text("by", who);
+        line.plain("action", action.unwrap_or(Action::Detect).name());
+        if action == Some(Action::Close) {
+            line.plain("reason", opinion.cause.reason());
+        }
+        if !opinion.rules.is_empty() {
+            line.text("rules", &opinion.rules.join(" "));
+        }
+    });
+}
+
+impl Action {
+    /// What a verdict does to the message; `None`: nothing.
+    fn of(verdict: &Verdict) -> Option<Self> {
+        match verdict {
+            Verdict::Allow => None,
+            Verdict::Drop => Some(Self::Drop),
+            Verdict::Rewrite(_) => Some(Self::Rewrite),
+            Verdict::Close { .. } => Some(Self::Close),
+        }
+    }
+}

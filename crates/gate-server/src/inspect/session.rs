@@ -1,0 +1,162 @@
+//! The judge of one session's messages: the rules of its route at once, then those outside, of
+//! whom each message is a matter of its own.
+
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use futures_util::stream::{FuturesUnordered, Stream as _};
+use gate_core::Side;
+use gate_core::policy::Inspection as Bounds;
+use gate_core::session::{Cause, Judged, Part, Ruling, Verdict, Whole};
+use gate_inspect::{Kind, Subject};
+use ws_proto::deflate::inflate::{InflateLimits, Inflater};
+use ws_proto::{CloseCode, FrameError, Opcode};
+
+use crate::inspect::audit;
+use crate::inspect::chain::Chain;
+use crate::inspect::opinion::{Message, Opinion};
+use crate::inspect::rules::RuleCell;
+use crate::observe::record::Opened;
+use crate::worker::Worker;
+
+/// See the module.
+pub(crate) struct SessionInspection {
+    worker: Rc<Worker>,
+    opened: Rc<Opened>,
+    /// `None`: the route has no rules.
+    rules: Option<Arc<RuleCell>>,
+    /// `None`: nobody outside is asked.
+    chain: Option<Rc<Chain>>,
+    asked: Option<FuturesUnordered<Asked>>,
+    /// Where messages refer to what was compressed before them: the client's, the upstream's.
+    inflaters: Option<Box<[Inflater; 2]>>,
+}
+
+/// Somebody outside is asked about a message.
+type Asked = Pin<Box<dyn Future<Output = Answered>>>;
+
+/// What has come of that.
+pub(crate) struct Answered {
+    pub(crate) from: Side,
+    pub(crate) index: u64,
+    pub(crate) ruling: Ruling,
+}
+
+/// What to build it from.
+pub(crate) struct Means {
+    pub(crate) rules: Option<Arc<RuleCell>>,
+    pub(crate) chain: Option<Rc<Chain>>,
+    /// The peers agreed that messages may refer to those before them.
+    pub(crate) context_takeover: bool,
+}
+
+impl SessionInspection {
+    pub(crate) fn new(worker: Rc<Worker>, opened: Rc<Opened>, means: Means) -> Self {
+        let Means { rules, chain, context_takeover } = means;
+        let inflaters = context_takeover.then(|| Box::new([Inflater::new(), Inflater::new()]));
+        Self { worker, opened, rules, chain, asked: None, inflaters }
+    }
+
+    /// What becomes of a message.
+    pub(crate) fn judge(&mut self, from: Side, message: &Whole<'_>) -> Judged {
+        let mut verdict = Verdict::Allow;
+        if let Some(cell) = &self.rules {
+            let rules = cell.load();
+            if let Some(rules) = &*rules {
+                let subject = Subject { from, kind: kind(message.opcode), payload: message.payload };
+                let judgement = rules.judge(subject, &mut self.worker.desk.scratch.borrow_mut());
+                if !judgement.findings.is_empty() {
+                    audit::findings(&self.worker, &self.opened, from, message, &judgement);
+                }
+                verdict = judgement.verdict;
+            }
+        }
+        let payload = match &verdict {
+            Verdict::Allow => message.payload,
+            Verdict::Rewrite(payload) => payload,
+            Verdict::Drop | Verdict::Close { .. } => return now(verdict),
+        };
+        let is_for_others = message.part == Part::Whole && !message.opcode.is_control();
+        match &self.chain {
+            Some(chain) if is_for_others && chain.has(from) => {
+                let asked = Message {
+                    from,
+                    opcode: message.opcode,
+                    index: message.index,
+                    payload: Bytes::copy_from_slice(payload),
+                };
+                self.ask(Rc::clone(chain), asked, verdict);
+                Judged::Later
+            }
+            _ => now(verdict),
+        }
+    }
+
+    fn ask(&mut self, chain: Rc<Chain>, message: Message, verdict: Verdict) {
+        let (worker, opened) = (Rc::clone(&self.worker), Rc::clone(&self.opened));
+        let asked = self.asked.get_or_insert_default();
+        asked.push(Box::pin(async move {
+            let (from, index) = (message.from, message.index);
+            let Opinion { verdict, cause, .. } = chain.judge(&worker, &opened, message, verdict).await;
+            Answered { from, index, ruling: Ruling { verdict, cause } }
+        }));
+    }
+
+    /// The next answer of those outside, if there is one; else the task is woken when there is.
+    pub(crate) fn poll_answer(&mut self, cx: &mut Context<'_>) -> Option<Answered> {
+        match Pin::new(self.asked.as_mut()?).poll_next(cx) {
+            Poll::Ready(Some(answered)) => Some(answered),
+            Poll::Ready(None) => {
+                // What waits for nothing keeps nothing.
+                self.asked = None;
+                None
+            }
+            Poll::Pending => None,
+        }
+    }
+
+    /// Inflates a message.
+    ///
+    /// # Errors
+    /// It is no DEFLATE data, or too much of it.
+    pub(crate) fn inflate(
+        &mut self,
+        from: Side,
+        compressed: &[u8],
+        bounds: &Bounds,
+        out: &mut Vec<u8>,
+    ) -> Result<(), FrameError> {
+        let limits =
+            InflateLimits { size_max: bounds.inflated_size_max, ratio_max: bounds.inflate_ratio_max };
+        match (&mut self.inflaters, from) {
+            (None, _) => {
+                let mut inflater = self.worker.desk.inflater.borrow_mut();
+                inflater.reset();
+                inflater.inflate(compressed, &limits, out)
+            }
+            (Some(inflaters), from) => {
+                let [client, upstream] = &mut **inflaters;
+                let inflater = match from {
+                    Side::Client => client,
+                    Side::Upstream => upstream,
+                };
+                inflater.inflate(compressed, &limits, out)
+            }
+        }
+    }
+}
+
+fn now(verdict: Verdict) -> Judged {
+    Judged::Now(Ruling { verdict, cause: Cause::Finding })
+}
+
+fn kind(opcode: Opcode) -> Kind {
+    match opcode {
+        Opcode::Text => Kind::Text,
+        Opcode::Binary | Opcode::Continuation => Kind::Binary,
+        Opcode::Close | Opcode::Ping | Opcode::Pong => Kind::Control,
+    }
+}
