@@ -134,3 +134,13 @@ async def pair(
     path = rig.backend.add(Scene(hold, **(scene_options or {})))
     async with dial((gateway or rig.gateway).url(path + query), **options) as client:
         yield client, await arrived
+
+
+async def left(connection) -> list:
+    """What a connection receives until it is closed."""
+    messages = []
+    try:
+        while True:
+            messages.append(await connection.recv())
+    except ConnectionClosed:
+        return messages

@@ -3,8 +3,8 @@
     python run.py [--gateway PATH] [--work FOLDER] [--only TEXT] [--list]
 
 Needs the packages of requirements.txt (this Python) and package.json (under WORK/node), `curl`,
-`openssl`, `haproxy`, `nginx`, `logrotate` and, for the page, `chromium`, and the programs that are built into
-WORK/agents; `./test --interop` installs and builds them and runs this.
+`openssl`, `haproxy`, `nginx`, `logrotate` and, for the page, `chromium`, and what agents/build
+puts under WORK/agents; `./test --interop` installs and builds all of it and runs this.
 """
 
 import argparse

@@ -51,12 +51,17 @@ async def told(client, server) -> list[tuple[int, str]]:
     return [(end.close_code, end.close_reason) for end in (client, server)]
 
 
-@check("agent of protocol v2: what it does not mind passes, requests and messages in both directions")
+@check(
+    "agent of protocol v2: what it does not mind passes, requests and messages in both directions"
+)
 async def allows(rig) -> None:
     front = await rig.shared(gateway)
     equal((await fetch(front.http("/hello"))).status, 200, "status of a plain request")
     async with pair(rig, gateway=front) as (client, server):
-        messages = [f"message {number}" for number in range(200)] + [bytes(range(256)), "x" * 100_000]
+        messages = [f"message {number}" for number in range(200)] + [
+            bytes(range(256)),
+            "x" * 100_000,
+        ]
         for sender, receiver in ((client, server), (server, client)):
             for message in messages:
                 await sender.send(message)
@@ -76,7 +81,9 @@ async def blocks(rig) -> None:
         equal(refused.response.status_code, 403, "status of a handshake")
 
 
-@check("agent of protocol v2: a request that it redirects is, and one that it challenges is refused")
+@check(
+    "agent of protocol v2: a request that it redirects is, and one that it challenges is refused"
+)
 async def redirects(rig) -> None:
     front = await rig.shared(gateway)
     answer = await fetch(front.http("/redirect"))

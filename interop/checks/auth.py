@@ -35,7 +35,7 @@ upstreams { upstream "ws-backend" { target "127.0.0.1:$port" } }
 frame-logs {
     frame-log "frames" {
         path "$frames"
-        open "open $$request_uri $$args $$request protocol=$$ws_subprotocol"
+        open "open $$request_uri $$args $$request $$arg_token $$http_sec_websocket_protocol"
         frame "$$ws_opcode $$request_uri $$ws_payload_size"
         close "close $$request_uri"
         flush-interval-ms 100
@@ -71,7 +71,10 @@ def decide(event: str, payload: dict) -> dict:
     places = [
         *parse_qs(urlsplit(payload["uri"]).query).get("token", []),
         *(part.strip() for part in offered.split(",")),
-        *(part.strip().removeprefix("session=") for part in ";".join(headers.get("cookie", [])).split(";")),
+        *(
+            part.strip().removeprefix("session=")
+            for part in ";".join(headers.get("cookie", [])).split(";")
+        ),
     ]
     if TOKEN in places:
         return {"request_headers": [{"set": {"name": "X-User", "value": "alice"}}]}
@@ -100,7 +103,7 @@ async def stage(rig) -> Stage:
 async def nothing_tells(rig, on: Stage) -> None:
     """That no output has a token: logs, metrics, connections, frame logs."""
     page = await asyncio.to_thread(on.gateway._page)  # noqa: SLF001  as it is written, not parsed
-    argv = [str(rig.binary), "ctl", "--address", f"unix:{on.admin}", "connections"]
+    argv = [str(rig.binary), "ctl", "--admin", f"unix:{on.admin}", "connections"]
     code, connections, error = await output_of(argv)
     equal(code, 0, f"exit code of ctl ({error})")
     outputs = {"metrics": page, "ctl connections": connections, "ctl": error}
@@ -128,7 +131,9 @@ async def works(client) -> None:
 
 
 def register(place: str, ask) -> None:
-    @check(f"auth agent, Python client, token in {place}: it opens, another one is 401, nothing tells it")
+    @check(
+        f"auth agent, Python client, token in {place}: it opens, another is 401, nothing tells it"
+    )
     async def body(rig) -> None:
         on = await rig.shared(stage)
         url, options = ask(on.gateway, TOKEN)
@@ -164,7 +169,9 @@ register("a cookie", in_cookie)
 register("the subprotocols", in_subprotocol)
 
 
-@check("auth agent, token in the subprotocols: the backend sees neither, the client's is access_token")
+@check(
+    "auth agent, token in the subprotocols: the backend sees neither, the client's is access_token"
+)
 async def stripped(rig) -> None:
     on = await rig.shared(stage)
     for names, upstream in (
@@ -175,7 +182,9 @@ async def stripped(rig) -> None:
             equal(client.subprotocol, "access_token", "subprotocol of the client")
             equal(header_of(on.heads[-1], "sec-websocket-protocol"), upstream, "at the backend")
             await works(client)
-        async with dial(on.gateway.url("/chosen"), subprotocols=["access_token", TOKEN, "chat.v1"]) as client:
+        async with dial(
+            on.gateway.url("/chosen"), subprotocols=["access_token", TOKEN, "chat.v1"]
+        ) as client:
             equal(client.subprotocol, "chat.v1", "subprotocol, when the backend chose one")
             await works(client)
 
@@ -192,7 +201,9 @@ async def node(rig) -> None:
 
     good = {"open": True, "protocol": "access_token", "data": "hello"}
     equal(await told("/ws", "access_token", TOKEN), good, "without another subprotocol")
-    equal(await told("/ws", "access_token", TOKEN, "chat.v1"), good, "with another that is not chosen")
+    equal(
+        await told("/ws", "access_token", TOKEN, "chat.v1"), good, "with another that is not chosen"
+    )
     chosen = good | {"protocol": "chat.v1"}
     equal(await told("/chosen", "access_token", TOKEN, "chat.v1"), chosen, "with one that is")
     wrong = await told("/ws", "access_token", EXPIRED)

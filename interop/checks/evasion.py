@@ -24,4 +24,6 @@ async def closed(rig) -> None:
 @check("evasion matrix: docs/evasion-matrix.md is what was measured", 240)
 async def published(rig) -> None:
     made = await rig.shared(result)
-    equal(PAGE.read_text(), made.page(), "page (interop/evasion/run --write docs/evasion-matrix.md)")
+    equal(
+        PAGE.read_text(), made.page(), "page (interop/evasion/run --write docs/evasion-matrix.md)"
+    )

@@ -187,7 +187,9 @@ async def node(rig) -> None:
     expect(code == 0, error.strip() or f"exit code {code}")
 
 
-@check("inspected, Chromium with deflate: agreed without context takeover; XSS is 1008 to the page", 60)
+@check(
+    "inspected, Chromium with deflate: agreed without context takeover; XSS is 1008 to the page", 60
+)
 async def browser(rig) -> None:
     program = shutil.which("chromium") or shutil.which("chromium-browser")
     if not program:

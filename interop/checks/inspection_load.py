@@ -24,7 +24,10 @@ routes {
 upstreams { upstream "backend" { target "127.0.0.1:$port" } }
 agents {
     agent "slow" {
-        unix-socket path="$socket"; events "websocket_frame"; timeout-ms 30000; failure-mode "closed"
+        unix-socket path="$socket"
+        events "websocket_frame"
+        timeout-ms 30000
+        failure-mode "closed"
     }
 }
 """
@@ -43,7 +46,9 @@ def peak_bytes(gateway: Gateway) -> int:
     return int(line.split()[1]) * 1024
 
 
-@check(f"{SESSIONS:,} sessions, an agent that takes 20 ms: in order, nothing lost, memory bounded", 120)
+@check(
+    f"{SESSIONS:,} sessions, an agent that takes 20 ms: in order, nothing lost, memory bounded", 120
+)
 async def slow_agent(rig) -> None:
     argv = [sys.executable, rig.peer("slow_agent.py"), "{socket}", "20"]
     agent = await Agent(rig, "slow", argv).start()
@@ -54,7 +59,10 @@ async def slow_agent(rig) -> None:
     go = asyncio.Event()
     trials = []
     for number in range(SESSIONS):
-        texts = [f'{{"session": {number}, "message": {at}, "text": "{"x" * 200}"}}' for at in range(MESSAGES)]
+        texts = [
+            f'{{"session": {number}, "message": {at}, "text": "{"x" * 200}"}}'
+            for at in range(MESSAGES)
+        ]
         stream = b"".join(frame(TEXT, text.encode(), True) for text in texts) + farewell(True)
         trials.append(Trial(Sender.CLIENT, "load", stream, says_goodbye=True, go=go))
 
@@ -71,7 +79,11 @@ async def slow_agent(rig) -> None:
         f" {peak / 1e6:.0f} MB at most; {SESSIONS * MESSAGES / took:,.0f} messages/s",
         flush=True,
     )
-    wrong = [number for number, trial in enumerate(trials) if bytes(trial.upstream.received) != trial.stream]
+    wrong = [
+        number
+        for number, trial in enumerate(trials)
+        if bytes(trial.upstream.received) != trial.stream
+    ]
     equal(wrong, [], "sessions whose messages did not arrive as they were sent, in order")
     bound = base + SESSIONS * BOUND_PER_SESSION
     expect(peak <= bound, f"{peak:,} bytes at most, where {bound:,} are the bound")
@@ -80,7 +92,9 @@ async def slow_agent(rig) -> None:
     stage.end()
 
 
-@check("an agent that is never done: who sends on and on is not read any more, memory is bounded", 60)
+@check(
+    "an agent that is never done: who sends on and on is not read any more, memory is bounded", 60
+)
 async def never_done(rig) -> None:
     argv = [sys.executable, rig.peer("slow_agent.py"), "{socket}", "20000"]
     agent = await Agent(rig, "stuck", argv).start()

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from websockets.exceptions import InvalidStatus
 
-from backend import Scene, dial, echo
-from checks.webhooks import Hook, left
+from backend import Scene, dial, echo, left
+from checks.webhooks import Hook
 from fetch import fetch
 from gateway import Gateway
 from harness import check, equal, eventually, expect
@@ -100,10 +100,17 @@ async def stage(rig) -> Stage:
     port = free_port()
     folder: Path = rig.folder / "nginx"
     folder.mkdir()
-    values = {"port": port, "gateway": gateway.port, "upstream": rig.backend.port, "hook": hook.port}
+    values = {
+        "port": port,
+        "gateway": gateway.port,
+        "upstream": rig.backend.port,
+        "hook": hook.port,
+    }
     file = folder / "nginx.conf"
     file.write_text(NGINX.format(folder=folder, **values))
-    child = await rig.child(["nginx", "-p", str(folder), "-c", str(file)], rig.logs / "header-nginx.log")
+    child = await rig.child(
+        ["nginx", "-p", str(folder), "-c", str(file)], rig.logs / "header-nginx.log"
+    )
     await eventually(lambda: f"nginx listens; it printed: {child.output()}", lambda: accepts(port))
     return Stage(gateway, port, hook, seen, rig.backend.port)
 
@@ -125,7 +132,9 @@ def fields(**named: str) -> dict:
 @check("header mode behind nginx: the client's path and query go to the upstream that nginx names")
 async def goes(rig) -> None:
     on = await rig.shared(stage)
-    async with dial(on.url("/chat?room=1"), additional_headers={"x-wsproxy-upstream": "ws://192.0.2.1"}) as client:
+    async with dial(
+        on.url("/chat?room=1"), additional_headers={"x-wsproxy-upstream": "ws://192.0.2.1"}
+    ) as client:
         for message in ("hello", "Grüße 👋", b"\x00\xff"):
             await client.send(message)
             equal(await client.recv(), message, "message")
@@ -147,7 +156,9 @@ async def asks(rig) -> None:
     equal((down["method"], down["url"]), ("POST", "/out"), "outbound: method and target")
 
 
-@check("header mode behind nginx: what its webhook refuses does not arrive, and the client is told 1008")
+@check(
+    "header mode behind nginx: what its webhook refuses does not arrive, the client is told 1008"
+)
 async def refuses(rig) -> None:
     on = await rig.shared(stage)
     async with dial(on.url()) as client:
@@ -157,10 +168,15 @@ async def refuses(rig) -> None:
         equal(await left(client), [], "what came back")
 
 
-@check("header mode behind nginx: 2048 bytes of a message pass and 2049 are 1009, unless it asks for more")
+@check(
+    "header mode behind nginx: 2048 bytes of a message pass, 2049 are 1009, unless it asks for more"
+)
 async def sizes(rig) -> None:
     on = await rig.shared(stage)
-    for size, options in ((2_048, {}), (100_000, {"additional_headers": {"X-Wanted-Size": "100000"}})):
+    for size, options in (
+        (2_048, {}),
+        (100_000, {"additional_headers": {"X-Wanted-Size": "100000"}}),
+    ):
         async with dial(on.url(), **options) as client:
             await client.send(["x" * (size - 1), "x"])
             equal(len(await client.recv()), size, "characters")
@@ -181,26 +197,47 @@ async def idle(rig) -> None:
     equal(await status(on.url(), additional_headers={"X-Wanted-Idle": "soon"}), 400, "no number")
 
 
-@check("header mode: from whoever is not trusted such fields are 403, by curl, Python and Node alike")
+@check(
+    "header mode: from whoever is not trusted such fields are 403, by curl, Python and Node alike"
+)
 async def untrusted(rig) -> None:
     on = await rig.shared(stage)
     count = len(on.seen)
     upstream = f"ws://127.0.0.1:{on.upstream}"
     equal(await status(on.gateway.url("/chat"), **fields(upstream=upstream)), 403, "Python")
-    ask = ["-H", "Connection: Upgrade", "-H", "Upgrade: websocket", "-H", "Sec-WebSocket-Version: 13"]
-    ask += ["-H", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", "-H", f"x-wsproxy-upstream: {upstream}"]
+    ask = [
+        "-H",
+        "Connection: Upgrade",
+        "-H",
+        "Upgrade: websocket",
+        "-H",
+        "Sec-WebSocket-Version: 13",
+    ]
+    ask += [
+        "-H",
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+        "-H",
+        f"x-wsproxy-upstream: {upstream}",
+    ]
     answer = await fetch(on.gateway.http("/chat"), *ask)
     equal(answer.status, 403, "curl")
     # Even where it says that it comes from the trusted proxy.
     answer = await fetch(on.gateway.http("/chat"), *ask, "-H", "X-Forwarded-For: 127.0.0.2")
     equal(answer.status, 403, "curl, with X-Forwarded-For")
-    argv = ["node", rig.peer("headers.js"), on.gateway.url("/chat"), f"x-wsproxy-upstream={upstream}"]
+    argv = [
+        "node",
+        rig.peer("headers.js"),
+        on.gateway.url("/chat"),
+        f"x-wsproxy-upstream={upstream}",
+    ]
     _, out, _ = await output_of(argv, rig.node_env())
     equal(json.loads(out), {"open": False, "status": 403}, "Node")
     equal(len(on.seen), count, "handshakes that reached the upstream")
 
 
-@check("header mode: a missing, repeated or empty upstream is 400; what is not listed is not dialled")
+@check(
+    "header mode: a missing, repeated or empty upstream is 400; what is not listed is not dialled"
+)
 async def faults(rig) -> None:
     on = await rig.shared(stage)
     trusted = {"local_addr": ("127.0.0.2", 0)}
@@ -218,7 +255,7 @@ async def faults(rig) -> None:
     equal(nobody, 502, "an upstream that is not there")
 
 
-@check("framegate ws-proxy: with WSPROXY_PORT it does what the original promised, behind nginx's fields")
+@check("framegate ws-proxy: with WSPROXY_PORT it does what the original promised")
 async def command(rig) -> None:
     port, hook = free_port(), await Hook().start()
     seen = remembering(rig, "/chat")
@@ -231,7 +268,10 @@ async def command(rig) -> None:
 
     await eventually(lambda: f"it listens; it printed: {child.output()}", listens, 10)
     url = f"ws://127.0.0.1:{port}/chat?a=1"
-    told = fields(upstream=f"ws://127.0.0.1:{rig.backend.port}", inboundhook=f"http://127.0.0.1:{hook.port}/in")
+    told = fields(
+        upstream=f"ws://127.0.0.1:{rig.backend.port}",
+        inboundhook=f"http://127.0.0.1:{hook.port}/in",
+    )
     async with dial(url, **told) as client:
         await client.send("hello")
         equal(await client.recv(), "hello", "message")
@@ -242,18 +282,18 @@ async def command(rig) -> None:
     equal((await fetch(f"http://127.0.0.1:{port}/")).status, 426, "status of a plain request")
     equal(await status(url), 400, "status without an upstream")
 
-    # Twenty at once are asked about by three connections at most.
+    # Of twenty that ask at once no more than three are answered at a time.
     async def one() -> None:
         async with dial(url, **told) as client:
             for _ in range(5):
-                await client.send("again")
+                await client.send("slow")
                 await client.recv()
 
     before = len(hook.asked)
     await asyncio.gather(*(one() for _ in range(20)))
     asked = hook.asked[before:]
     equal(len(asked), 100, "messages that it was asked about")
-    expect(len({call["port"] for call in asked}) <= 3, "more connections than WSPROXY_WEBHOOK_POOL_SIZE")
+    expect(1 < hook.most <= 3, f"{hook.most} at a time, where WSPROXY_WEBHOOK_POOL_SIZE is 3")
     equal(await child.end(), 0, "exit code")
     await hook.end()
 
@@ -261,5 +301,7 @@ async def command(rig) -> None:
 @check("framegate ws-proxy: a port or a pool size that is no number is said, and it does not start")
 async def no_number(rig) -> None:
     for name in ("WSPROXY_PORT", "WSPROXY_WEBHOOK_POOL_SIZE"):
-        code, _, error = await output_of([str(rig.binary), "ws-proxy"], rig.node_env() | {name: "many"})
+        code, _, error = await output_of(
+            [str(rig.binary), "ws-proxy"], rig.node_env() | {name: "many"}
+        )
         expect(code != 0 and name in error and "many" in error, f"{name}: {code}, {error}")

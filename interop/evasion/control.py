@@ -1,4 +1,4 @@
-"""An attack where few look for one: in the payload of a Ping, of a Pong, in the reason of a Close."""
+"""An attack where few look for one: in the payload of a Ping or Pong, in the reason of a Close."""
 
 import itertools
 from collections.abc import Iterator

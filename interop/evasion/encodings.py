@@ -71,7 +71,9 @@ def _messagepack(text: str) -> bytes:
 ENCODINGS = (
     Encoding("as it is", str.encode),
     Encoding("JSON, a string", lambda text: _json({"type": "chat", "text": text})),
-    Encoding("JSON, a string of `\\u` escapes", lambda text: f'{{"text":"{_escaped(text)}"}}'.encode()),
+    Encoding(
+        "JSON, a string of `\\u` escapes", lambda text: f'{{"text":"{_escaped(text)}"}}'.encode()
+    ),
     Encoding("JSON, a key", lambda text: _json([{text: 1}])),
     Encoding(
         "JSON, the first of two equal keys",

@@ -4,6 +4,7 @@ library that knows WebSocket.
 Masks are not random, so that every run sends the same bytes.
 """
 
+import itertools
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -68,7 +69,7 @@ def _within_characters(payload: bytes) -> list[bytes]:
     if len(payload) > 2:
         cuts += [1, len(payload) - 1]
     bounds = [0, *sorted(set(cuts)), len(payload)]
-    return [payload[start:end] for start, end in zip(bounds, bounds[1:]) if start < end]
+    return [payload[start:end] for start, end in itertools.pairwise(bounds) if start < end]
 
 
 SHAPES = (

@@ -42,11 +42,11 @@ def _in_two(payload: bytes) -> tuple[bytes, bytes]:
 def _overlong(payload: bytes) -> bytes:
     """The first character that is neither letter nor digit written with two bytes."""
     at = next(n for n, byte in enumerate(payload) if byte < 128 and not chr(byte).isalnum())
-    return payload[:at] + bytes((0xC0 | payload[at] >> 6, 0x80 | payload[at] & 0x3F)) + payload[at + 1 :]
-
-
-def _surrogates(payload: bytes) -> bytes:
-    return payload + "\U0001f44b".encode("utf-16", "surrogatepass").decode("utf-16").encode() + b"\xed\xa0\xbd"
+    return (
+        payload[:at]
+        + bytes((0xC0 | payload[at] >> 6, 0x80 | payload[at] & 0x3F))
+        + payload[at + 1 :]
+    )
 
 
 def _long_length(payload: bytes, masked: bool) -> bytes:
@@ -96,14 +96,14 @@ def _two_messages(payload: bytes, masked: bool) -> bytes:
 
 def _rsv1_later(payload: bytes, masked: bool) -> bytes:
     first, second = _in_two(_compressed(payload))
-    return frame(TEXT, first, masked, fin=False) + frame(CONTINUATION, second, masked, rsv1=True)
+    return frame(BINARY, first, masked, fin=False) + frame(CONTINUATION, second, masked, rsv1=True)
 
 
 TRICKS = (
     Trick("a byte that is no UTF-8 before it", 1007, lambda p, m: frame(TEXT, b"\xff" + p, m)),
     Trick("a byte that is no UTF-8 behind it", 1007, lambda p, m: frame(TEXT, p + b"\xff", m)),
     Trick("a character in overlong UTF-8", 1007, lambda p, m: frame(TEXT, _overlong(p), m)),
-    Trick("half a surrogate pair", 1007, lambda p, m: frame(TEXT, _surrogates(p), m)),
+    Trick("half a surrogate pair", 1007, lambda p, m: frame(TEXT, p + b"\xed\xa0\xbd", m)),
     Trick("half a character at the end", 1007, lambda p, m: frame(TEXT, p + b"\xf0\x9f", m)),
     Trick("RSV1 without compression", 1002, lambda p, m: raw(FIN | RSV1 | TEXT, p, m)),
     Trick("RSV2", 1002, lambda p, m: raw(FIN | RSV2 | TEXT, p, m)),
@@ -114,21 +114,54 @@ TRICKS = (
     Trick("a continuation of nothing", 1002, lambda p, m: frame(CONTINUATION, p, m)),
     Trick("a message within a message", 1002, _two_messages),
     Trick("a fragmented Ping", 1002, lambda p, m: frame(PING, p, m, fin=False)),
-    Trick("a Ping of more than 125 bytes", 1002, lambda p, m: frame(PING, p * 4, m)),
-    Trick("a compressed Ping", 1002, lambda p, m: frame(PING, _compressed(p), m, rsv1=True), PLAIN_OFFER),
+    Trick("a Ping of more than 125 bytes", 1002, lambda p, m: frame(PING, p * 8, m)),
+    Trick(
+        "a compressed Ping",
+        1002,
+        lambda p, m: frame(PING, _compressed(p), m, rsv1=True),
+        PLAIN_OFFER,
+    ),
     Trick("a length in more bytes than needed", 1002, _long_length),
     Trick("a length with the first bit set", 1002, _huge_length),
-    Trick("a Close of one byte before it", 1002, lambda p, m: frame(CLOSE, b"\x03", m) + frame(TEXT, p, m)),
-    Trick("in the reason of a Close with 1005", 1002, lambda p, m: frame(CLOSE, closing(1005) + p[:120], m)),
+    Trick(
+        "a Close of one byte before it",
+        1002,
+        lambda p, m: frame(CLOSE, b"\x03", m) + frame(TEXT, p, m),
+    ),
+    Trick(
+        "in the reason of a Close with 1005",
+        1002,
+        lambda p, m: frame(CLOSE, closing(1005) + p[:120], m),
+    ),
     Trick("RSV1 on the second fragment", 1002, _rsv1_later, PLAIN_OFFER),
-    Trick("called compressed, but it is not", 1007, lambda p, m: frame(TEXT, b"\x07" + p, m, rsv1=True), PLAIN_OFFER),
-    Trick("compressed, the end cut off", 1007, lambda p, m: frame(TEXT, _compressed(p)[:-4], m, rsv1=True), PLAIN_OFFER),
+    Trick(
+        "called compressed, but it is not",
+        1007,
+        lambda p, m: frame(TEXT, b"\x07" + p, m, rsv1=True),
+        PLAIN_OFFER,
+    ),
+    Trick(
+        "compressed, the end cut off",
+        1007,
+        lambda p, m: frame(TEXT, _compressed(p)[:-4], m, rsv1=True),
+        PLAIN_OFFER,
+    ),
     Trick("compressed with another message's window", 1007, _foreign_window, PLAIN_OFFER),
     Trick("behind 256 MiB of compressed zeros", 1009, _bomb, PLAIN_OFFER),
     Trick("behind 2 MiB of spaces", 1009, lambda p, m: frame(TEXT, b" " * (2 << 20) + p, m)),
     Trick("behind 1,100 empty fragments", 1008, _many_fragments),
-    Trick("a message without its last fragment, then FIN", 0, lambda p, m: frame(TEXT, p, m, fin=False), half_close=True),
-    Trick("a frame without its last byte, then FIN", 0, lambda p, m: frame(TEXT, p, m)[:-1], half_close=True),
+    Trick(
+        "a message without its last fragment, then FIN",
+        0,
+        lambda p, m: frame(TEXT, p, m, fin=False),
+        half_close=True,
+    ),
+    Trick(
+        "a frame without its last byte, then FIN",
+        0,
+        lambda p, m: frame(TEXT, p, m)[:-1],
+        half_close=True,
+    ),
 )
 
 # Deeper than anybody looks: then that is the finding.

@@ -162,21 +162,14 @@ def passed(trial: Trial) -> str:
         return f"no session: {trial.refusal}"
     sent, came = sorted_out(trial.stream), sorted_out(bytes(trial.far.received))
     if sent != came:
-        code = closing_code(bytes(trial.near.received))
-        at = next((n for n, (a, b) in enumerate(zip(*map(messages, (sent[0], came[0])))) if a != b), "?")
-        return f"other bytes came than were sent; the sender was told {code}; message {at}"
+        code, count = closing_code(bytes(trial.near.received)), messages(came[0])
+        return f"other bytes came than were sent, {count} messages; the sender was told {code}"
     return takes_over(trial)
 
 
-def messages(data: bytes) -> list[bytes]:
-    """The messages of a stream of data frames, each with all bytes of its frames."""
-    out, begun = [], b""
-    for first, _, whole in split(data):
-        begun += whole
-        if first >= 0 and first & 0x80:
-            out.append(begun)
-            begun = b""
-    return [*out, begun] if begun else out
+def messages(stream: bytes) -> int:
+    """How many messages have come whole."""
+    return sum(first >= 0 and first & 0x80 > 0 for first, _, _ in split(stream))
 
 
 def sorted_out(stream: bytes) -> tuple[bytes, bytes]:

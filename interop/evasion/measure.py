@@ -15,7 +15,10 @@ routes {
         upstream "backend"
         websocket { context-takeover true; inspect { mode "block"; on-match "close" } }
     }
-    route "inspected" { upstream "backend"; websocket { inspect { mode "block"; on-match "close" } } }
+    route "inspected" {
+        upstream "backend"
+        websocket { inspect { mode "block"; on-match "close" } }
+    }
 }
 upstreams { upstream "backend" { target "127.0.0.1:$port" } }
 """

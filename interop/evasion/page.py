@@ -14,7 +14,7 @@ not a byte of the message, both sides were told 1008 (Policy Violation), and bot
 ended. The tables say how many were closed, of how many. The page is written by a program and
 compared with what is measured in every run of `./test`; a cell that is not closed fails it.
 
-    interop/evasion/run --write docs/evasion-matrix.md      # once ./test --interop has installed what it needs
+    interop/evasion/run --write docs/evasion-matrix.md
 
 All frames are made byte by byte, by a program of their own at either end (`interop/evasion/`): no
 library decides what may be sent. A message without any fault goes before each attack and arrives.

@@ -226,7 +226,9 @@ class Stage:
         if self._server:
             self._server.close()
 
-    async def run(self, trials: list[Trial], gateway_port: int, width: int = WIDTH, patience=PATIENCE) -> None:
+    async def run(
+        self, trials: list[Trial], gateway_port: int, width: int = WIDTH, patience=PATIENCE
+    ) -> None:
         """Holds all these sessions, some at a time, and gives up on each after `patience`
         seconds."""
         waiting = iter(trials)

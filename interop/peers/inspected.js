@@ -28,7 +28,7 @@ function converse([address, texts, attack]) {
   });
 }
 
-const TEXTS = ['hello', 'Grüße 👋', JSON.stringify({ type: 'chat', text: 'it costs 3 < 5 "euros"' }), 'long '.repeat(20_000)];
+const TEXTS = ['hello', 'Grüße 👋', JSON.stringify({ type: 'chat', text: 'it costs 3 < 5 "euros"' }), Array.from({ length: 20_000 }, (_, number) => (number * 7919) % 10_007).join(' ')];
 const ATTACK = JSON.stringify({ message: '<script>alert(1)</script>' });
 
 async function inBrowser() {

@@ -26,7 +26,9 @@ class Line(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._held += data
-        while len(self._held) >= 4 and len(self._held) >= (end := 4 + int.from_bytes(self._held[:4], "big")):
+        while len(self._held) >= 4 and len(self._held) >= (
+            end := 4 + int.from_bytes(self._held[:4], "big")
+        ):
             self._held = self._held[end:]
             asyncio.get_running_loop().call_later(self._delay, self._transport.write, ANSWER)
 
@@ -34,7 +36,9 @@ class Line(asyncio.Protocol):
 async def main(path: str, milliseconds: str) -> None:
     """Listens until it is ended."""
     loop = asyncio.get_running_loop()
-    server = await loop.create_unix_server(lambda: Line(int(milliseconds) / 1000), path, backlog=4_096)
+    server = await loop.create_unix_server(
+        lambda: Line(int(milliseconds) / 1000), path, backlog=4_096
+    )
     print("listening", flush=True)
     await server.serve_forever()
 

@@ -26,11 +26,8 @@ impl Buffer {
 
     /// More of the stream has come.
     pub(crate) fn feed(&mut self, bytes: &[u8]) {
-        if self.at == self.bytes.len() {
-            self.bytes.clear();
-            self.bytes.shrink_to(KEEP);
-            self.at = 0;
-        } else if self.at > self.bytes.len() / 2 {
+        // What has been read goes when it is the larger part, so that each byte is moved once at most.
+        if self.at > self.bytes.len() / 2 {
             self.bytes.drain(..self.at);
             self.at = 0;
         }
@@ -39,6 +36,13 @@ impl Buffer {
 
     /// The next whole message, without its length.
     pub(crate) fn next_message(&mut self) -> Result<Option<&[u8]>, Fault> {
+        if self.is_between_messages() {
+            // Whoever waits for more asks until there is none, so nobody waits with a large buffer.
+            self.bytes.clear();
+            self.bytes.shrink_to(KEEP);
+            self.at = 0;
+            return Ok(None);
+        }
         let waiting = self.bytes.get(self.at..).unwrap_or_default();
         let Some((prefix, rest)) = waiting.split_first_chunk::<PREFIX>() else { return Ok(None) };
         let length = usize::try_from(u32::from_be_bytes(*prefix)).unwrap_or(usize::MAX);
@@ -78,5 +82,24 @@ impl Draft {
             *place = prefix.to_be_bytes();
         }
         Ok(self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Buffer, KEEP};
+
+    #[test]
+    fn nobody_waits_with_a_large_buffer() {
+        let mut buffer = Buffer::new(usize::MAX);
+        let message = vec![b'a'; 1 << 20];
+        buffer.feed(&0x0010_0000_u32.to_be_bytes());
+        for piece in message.chunks(KEEP) {
+            assert_eq!(buffer.next_message(), Ok(None));
+            buffer.feed(piece);
+        }
+        assert_eq!(buffer.next_message(), Ok(Some(&*message)));
+        assert_eq!(buffer.next_message(), Ok(None));
+        assert!(buffer.bytes.capacity() <= KEEP);
     }
 }

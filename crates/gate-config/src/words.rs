@@ -1,15 +1,15 @@
 //! Settings that are one of a few words, and the words.
 
-use gate_core::{PingTo, Side};
 use gate_core::balance::Algorithm;
 use gate_core::rate::OnExceed;
 use gate_core::template::Escape;
+use gate_core::{PingTo, Side};
 use gate_inspect::{Mode, OnMatch};
 use ws_proto::Opcode;
 
 use crate::model::{
-    AgentProtocol, Compression, FailureMode, Handler, Level, LogFormat, OnLimit, OnOther, OnUnhealthy, OnUntrusted, SameSite, Senders, TlsVersion,
-    WhenFull,
+    AgentProtocol, Compression, FailureMode, Handler, Level, LogFormat, OnLimit, OnOther, OnUnhealthy,
+    OnUntrusted, SameSite, Senders, TlsVersion, WhenFull,
 };
 
 /// A type whose values are words in a configuration. Words have hyphens; underscores do as well.
@@ -78,11 +78,8 @@ impl Words for InspectMode {
 pub(crate) struct Consequence(pub(crate) OnMatch);
 
 impl Words for Consequence {
-    const WORDS: &'static [(&'static str, Self)] = &[
-        ("close", Self(OnMatch::Close)),
-        ("drop", Self(OnMatch::Drop)),
-        ("redact", Self(OnMatch::Redact)),
-    ];
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("close", Self(OnMatch::Close)), ("drop", Self(OnMatch::Drop)), ("redact", Self(OnMatch::Redact))];
 }
 
 /// `opcodes` of a `webhook`.
@@ -270,14 +267,8 @@ impl Words for Event {
     const WORDS: &'static [(&'static str, Self)] =
         &[("request-headers", Self::RequestHeaders), ("websocket-frame", Self::WebSocketFrame)];
     const ALIASES: &'static [(&'static str, Self)] = &[("web-socket-frame", Self::WebSocketFrame)];
-    const LATER: &'static [&'static str] = &[
-        "request-body",
-        "response-headers",
-        "response-body",
-        "request-complete",
-        "log",
-        "guardrail",
-    ];
+    const LATER: &'static [&'static str] =
+        &["request-body", "response-headers", "response-body", "request-complete", "log", "guardrail"];
 }
 
 impl Words for AgentProtocol {

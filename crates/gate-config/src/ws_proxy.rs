@@ -80,16 +80,10 @@ impl From<WsProxy> for Config {
             hook,
             ..HeaderConfig::new()
         };
-        let route = Route {
-            header_config: Some(Arc::new(by_header)),
-            ..Route::new("ws-proxy", Action::ByHeader)
-        };
+        let route =
+            Route { header_config: Some(Arc::new(by_header)), ..Route::new("ws-proxy", Action::ByHeader) };
         Self {
-            server: Server {
-                worker_threads: proxy.workers,
-                shutdown: proxy.shutdown,
-                ..Server::default()
-            },
+            server: Server { worker_threads: proxy.workers, shutdown: proxy.shutdown, ..Server::default() },
             listeners: vec![Listener::new("ws-proxy", ListenAddress::Tcp(proxy.listen))],
             routes: vec![route],
             observability: Observability {

@@ -53,6 +53,7 @@ fn policy(flags: u8) -> Policy {
             // What goes nowhere is not judged, but the reading by the book judges all.
             validate_utf8: flags & 0x20 == 0 && flags & METERED == 0,
         },
+        upstream_limits: None,
         timeouts: Timeouts { frame, idle: watched(40), ..Timeouts::default() },
         age: Age { max: watched(300), ..Age::default() },
         keepalive: Keepalive { interval: watched(5), timeout: watched(10), to: PingTo::Both },

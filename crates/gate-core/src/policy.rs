@@ -14,6 +14,8 @@ use crate::side::Side;
 pub struct Policy {
     /// Sizes and counts of what the peers send.
     pub limits: Limits,
+    /// The same for what upstreams send, where it is not the same for both.
+    pub upstream_limits: Option<Limits>,
     /// How long things may take.
     pub timeouts: Timeouts,
     /// How old a session may become.
@@ -22,6 +24,17 @@ pub struct Policy {
     pub keepalive: Keepalive,
     /// Whose messages are looked into before they go on.
     pub inspection: Inspection,
+}
+
+impl Policy {
+    /// Sizes and counts of what `from` sends.
+    #[must_use]
+    pub const fn limits_of(&self, from: Side) -> &Limits {
+        match (from, &self.upstream_limits) {
+            (Side::Upstream, Some(limits)) => limits,
+            (Side::Client | Side::Upstream, _) => &self.limits,
+        }
+    }
 }
 
 /// Whose messages are put together and judged before a byte of them goes on, and how much of

@@ -242,12 +242,12 @@ impl Session {
                 let watch = watch.as_deref_mut();
                 let mut tally =
                     Tally { from, traffic, other_is_closed, watch, observer, skipped: 0, passed_data: false };
-                let walked = leg.walker.walk(bytes, extent, &policy.limits, &mut tally);
+                let walked = leg.walker.walk(bytes, extent, policy.limits_of(from), &mut tally);
                 (walked, tally.skipped, tally.passed_data)
             }
             None => {
                 let mut dropped = Dropped { frames: 0 };
-                let walked = leg.walker.walk(bytes, Extent::All, &policy.limits, &mut dropped);
+                let walked = leg.walker.walk(bytes, Extent::All, policy.limits_of(from), &mut dropped);
                 (walked, dropped.frames, false)
             }
         };

@@ -2,7 +2,6 @@
 
 /// What a finding is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[repr(u8)]
 pub enum Category {
     /// Script that a browser would run.
     Xss,
@@ -59,7 +58,18 @@ impl Category {
     }
 
     const fn bit(self) -> u16 {
-        1 << self as u16
+        match self {
+            Self::Xss => 0x001,
+            Self::Sqli => 0x002,
+            Self::CommandInjection => 0x004,
+            Self::PathTraversal => 0x008,
+            Self::NoSql => 0x010,
+            Self::TemplateInjection => 0x020,
+            Self::Xxe => 0x040,
+            Self::Custom => 0x080,
+            Self::JsonSchema => 0x100,
+            Self::Evasion => 0x200,
+        }
     }
 }
 

@@ -18,8 +18,8 @@ mod token;
 
 use std::ops::Range;
 
-use crate::detect::ByteSet;
-use crate::inspection::Subject;
+use crate::bytes::ByteSet;
+use crate::subject::Subject;
 use crate::settings::DecodeLimits;
 
 use decoder::Decoder;

@@ -1,6 +1,5 @@
 //! Detectors: each looks at one decoded text at a time and says which rules it meets.
 
-mod bytes;
 mod command;
 mod nosql;
 mod pattern;
@@ -16,7 +15,7 @@ use std::ops::Range;
 
 use crate::category::Category;
 
-pub(crate) use bytes::ByteSet;
+pub(crate) use crate::bytes::ByteSet;
 pub(crate) use pattern::compile as compile_pattern;
 pub(crate) use search::{Detectors, Found, Room};
 pub(crate) use shape::SCHEMA;
@@ -83,7 +82,8 @@ impl Hits {
 
 /// All built-in detectors of the given categories on one text.
 pub(crate) fn detect(text: Text<'_>, categories: crate::category::Categories, hits: &mut Hits) {
-    let detectors: [(Category, fn(Text<'_>, &mut Hits)); 7] = [
+    type Detect = fn(Text<'_>, &mut Hits);
+    let detectors: [(Category, Detect); 7] = [
         (Category::Xss, xss::detect),
         (Category::Sqli, sqli::detect),
         (Category::CommandInjection, command::detect),

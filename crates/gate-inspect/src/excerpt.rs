@@ -105,7 +105,7 @@ fn is_secret_name(key: &[u8]) -> bool {
     let letters = key.iter().filter(|byte| byte.is_ascii_alphanumeric()).map(u8::to_ascii_lowercase);
     let name: Vec<_> = letters.take(NAME_MAX).collect();
     let has = |word: &&str| memchr::memmem::find(&name, word.as_bytes()).is_some();
-    SECRET_WORDS.iter().any(|word| has(word)) || SECRET_NAMES.iter().any(|known| known.as_bytes() == name)
+    SECRET_WORDS.iter().any(has) || SECRET_NAMES.iter().any(|known| known.as_bytes() == name)
 }
 
 /// Values behind the names of secrets, and tokens that are told by their form.

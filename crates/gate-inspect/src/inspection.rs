@@ -1,6 +1,5 @@
 //! Compiled settings: one message in, one judgement out.
 
-use gate_core::Side;
 use gate_core::session::Verdict;
 
 use crate::category::{Categories, Category};
@@ -11,28 +10,7 @@ use crate::finding::{Finding, RuleId};
 use crate::redact::{Edits, Grain, Redactor, spot};
 use crate::schema::Schema;
 use crate::settings::{Directions, Fault, Mode, OnMatch, Settings};
-
-/// What a message is to the protocol.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// A text message: UTF-8.
-    Text,
-    /// A binary message: anything, text among it.
-    Binary,
-    /// The payload of a ping or pong, or the reason of a Close: seen by detectors and patterns only.
-    Control,
-}
-
-/// A whole message, unmasked and inflated.
-#[derive(Clone, Copy, Debug)]
-pub struct Subject<'a> {
-    /// Who sent it.
-    pub from: Side,
-    /// What it is.
-    pub kind: Kind,
-    /// What it says.
-    pub payload: &'a [u8],
-}
+use crate::subject::{Kind, Subject};
 
 /// What is to become of a message, and why.
 #[derive(Debug, PartialEq, Eq)]

@@ -17,7 +17,7 @@ use gate_config::model::{
     AllowedOrigin, At, Compression, Config, HeaderConfig, HookSettings, Objection, OnUntrusted, Passive,
     Target, Upstream, Url, WebSocket, Webhook,
 };
-use gate_core::Side;
+use gate_core::{Limits, Side};
 use gate_net::tls::client::Connector;
 use http::{HeaderMap, HeaderValue, Method, Uri};
 
@@ -131,9 +131,6 @@ impl ByHeader {
         let Some(text) = fields::signature(asking.headers)? else {
             return Ok(self.config.trusted.contain(asking.peer));
         };
-        if self.keys.is_empty() && self.config.trusted.contain(asking.peer) {
-            return Err(ByHeaderError::Signature("no keys are configured"));
-        }
         let signed = Signed::read(text).map_err(ByHeaderError::Signature)?;
         signed.judge(asking, &self.keys, clock::wall()).map_err(ByHeaderError::Signature)?;
         Ok(true)
@@ -149,7 +146,11 @@ impl ByHeader {
         for (from, hook) in [(Side::Client, &wanted.inbound), (Side::Upstream, &wanted.outbound)] {
             let Some(hook) = hook else { continue };
             let addresses = self.addresses(What::Hook(from), &hook.url, &self.config.hooks).await?;
-            let webhook = self.webhook(from, hook, wanted.message_size_max);
+            let payload_max = match from {
+                Side::Client => wanted.message_size_max,
+                Side::Upstream => wanted.ceiling,
+            };
+            let webhook = self.webhook(from, hook, payload_max);
             webhooks.push(Arc::new(Kit::pinned(webhook, addresses, self.hook.clone(), &self.origins)));
         }
         let connector = wanted.upstream.is_tls.then(|| self.connector.clone());
@@ -167,25 +168,21 @@ impl ByHeader {
             Ok(address) => vec![address],
             // Of a host that could not be allowed at any address nobody is asked.
             Err(_) if !allow::may_be(url, allowed) => return Err(ByHeaderError::Forbidden(what)),
-            Err(_) => self.names.resolve(&url.host).await.map_err(|why| ByHeaderError::Unresolved(what, why))?,
+            Err(_) => {
+                self.names.resolve(&url.host).await.map_err(|why| ByHeaderError::Unresolved(what, why))?
+            }
         };
         let addresses = allow::allowed(url, &found, allowed);
         if addresses.is_empty() { Err(ByHeaderError::Forbidden(what)) } else { Ok(addresses) }
     }
 
-    fn webhook(&self, from: Side, wish: &HookWish, message_size_max: u64) -> Webhook {
-        let settings = HookSettings { rewrite_size_max: message_size_max, ..self.config.hook.clone() };
+    fn webhook(&self, from: Side, wish: &HookWish, payload_max: u64) -> Webhook {
+        let settings = HookSettings { rewrite_size_max: payload_max, ..self.config.hook.clone() };
         // What the operator has the webhook told is not for a request to change.
         let of_operator = |name| self.config.hook_headers.iter().any(|(other, _)| other == name);
         let mut headers = self.config.hook_headers.clone();
         headers.extend(wish.headers.iter().filter(|(name, _)| !of_operator(name)).cloned());
-        Webhook {
-            from,
-            url: At::nowhere(wish.url.clone()),
-            method: wish.method.clone(),
-            headers,
-            settings,
-        }
+        Webhook { from, url: At::nowhere(wish.url.clone()), method: wish.method.clone(), headers, settings }
     }
 }
 
@@ -203,8 +200,13 @@ fn upstream(url: &Url) -> Upstream {
 /// The settings of a route within the limits of a request.
 fn held(route: &WebSocket, wanted: &Wanted) -> WebSocket {
     let mut policy = (*route.policy).clone();
-    policy.limits.message_size_max = wanted.message_size_max;
     policy.limits.validate_utf8 = wanted.validate_utf8;
+    if policy.limits.fragments_max == 0 && (wanted.inbound.is_some() || wanted.outbound.is_some()) {
+        policy.limits.fragments_max = FRAGMENTS_MAX;
+    }
+    // What a request asks for is a limit of its client alone.
+    policy.upstream_limits = Some(Limits { message_size_max: wanted.ceiling, ..policy.limits });
+    policy.limits.message_size_max = wanted.message_size_max;
     policy.timeouts.idle = wanted.idle;
     // Whoever sends pings is there, as the original counts.
     policy.timeouts.idle_counts_control = true;
@@ -213,6 +215,9 @@ fn held(route: &WebSocket, wanted: &Wanted) -> WebSocket {
     let compression = if wanted.compress { route.compression } else { Compression::Off };
     WebSocket { policy: Arc::new(policy), compression, ..route.clone() }
 }
+
+/// Frames of a message that is put together, where the route says nothing of it.
+const FRAGMENTS_MAX: u32 = 1024;
 
 /// Takes out of a head all fields that tell where a request goes: they are for this gateway alone.
 pub(crate) fn remove(headers: &mut HeaderMap) {

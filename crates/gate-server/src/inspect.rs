@@ -5,6 +5,7 @@ pub(crate) mod agent;
 pub(crate) mod audit;
 pub(crate) mod chain;
 pub(crate) mod desk;
+pub(crate) mod errands;
 pub(crate) mod opinion;
 pub(crate) mod rules;
 pub(crate) mod session;

@@ -6,6 +6,7 @@
 //! A wait that takes too long fails the test; nothing sleeps for a fixed time.
 
 pub mod admin;
+pub mod agent;
 pub mod backend;
 pub mod deadline;
 pub mod folder;

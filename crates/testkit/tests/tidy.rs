@@ -40,8 +40,8 @@ const CRATES: [(&str, &[&str]); 11] = [
 ];
 
 /// Crates that do no I/O, and all that they may depend on. Tests may have random numbers.
-const PURE: [(&str, &[&str]); 4] = [
-    ("ws-proto", &["base64", "http", "sha1", "simdutf8", "thiserror"]),
+const PURE: [(&str, &[&str]); 5] = [
+    ("ws-proto", &["base64", "http", "sha1", "simdutf8", "thiserror", "zlib-rs"]),
     (
         "gate-core",
         &["aho-corasick", "http", "regex", "regex-automata", "regex-syntax", "thiserror", "ws-proto"],
@@ -82,23 +82,64 @@ const GATE_CORE: [(&str, &[&str]); 12] = [
     ("fuzz", &["path", "policy", "rate", "session", "side"]),
 ];
 
+/// The top modules of gate-inspect, and which others each may look at.
+const GATE_INSPECT: [(&str, &[&str]); 12] = [
+    ("bytes", &[]),
+    ("category", &[]),
+    ("schema", &[]),
+    ("subject", &[]),
+    ("finding", &["category"]),
+    ("settings", &["category"]),
+    ("decode", &["bytes", "settings", "subject"]),
+    ("detect", &["bytes", "category", "decode", "finding", "settings"]),
+    ("redact", &["decode", "detect", "settings", "subject"]),
+    ("excerpt", &["decode", "detect", "redact"]),
+    (
+        "inspection",
+        &[
+            "category", "decode", "detect", "excerpt", "finding", "redact", "schema", "settings", "subject",
+        ],
+    ),
+    ("fuzz", &["decode", "inspection", "settings", "subject"]),
+];
+
 /// The top modules of gate-server, and which others each may look at.
-const GATE_SERVER: [(&str, &[&str]); 19] = [
+const GATE_SERVER: [(&str, &[&str]); 22] = [
     ("clock", &[]),
     ("files", &[]),
     ("sockets", &[]),
     ("succession", &["sockets"]),
     ("admission", &["clock", "upstream"]),
     ("control", &["clock"]),
+    ("signing", &[]),
     ("site", &[]),
     ("token_file", &[]),
     ("observe", &["clock", "site"]),
     ("upstream", &["clock"]),
-    ("snapshot", &["admission", "clock", "observe", "token_file", "upstream"]),
+    ("inspect", &["clock", "observe", "signing", "upstream", "worker"]),
+    ("by_header", &["clock", "inspect", "observe", "signing", "upstream"]),
+    (
+        "snapshot",
+        &["admission", "by_header", "clock", "inspect", "observe", "token_file", "upstream"],
+    ),
     ("preparation", &["observe", "snapshot", "sockets", "upstream"]),
-    ("worker", &["clock", "observe", "snapshot", "upstream"]),
-    ("drive", &["admission", "clock", "observe", "snapshot", "upstream", "worker"]),
-    ("front", &["admission", "clock", "drive", "observe", "snapshot", "sockets", "upstream", "worker"]),
+    ("worker", &["clock", "inspect", "observe", "snapshot", "upstream"]),
+    ("drive", &["admission", "clock", "inspect", "observe", "snapshot", "upstream", "worker"]),
+    (
+        "front",
+        &[
+            "admission",
+            "by_header",
+            "clock",
+            "drive",
+            "inspect",
+            "observe",
+            "snapshot",
+            "sockets",
+            "upstream",
+            "worker",
+        ],
+    ),
     ("runtime", &["clock", "front", "snapshot", "sockets", "upstream", "worker"]),
     ("admin", &["clock", "control", "observe", "runtime", "site", "worker"]),
     ("support", &["admin", "observe", "runtime", "site", "sockets", "upstream"]),
@@ -158,6 +199,7 @@ fn protocol_machines_do_no_io() {
 #[test]
 fn modules_look_at_each_other_along_the_arrows() {
     check_modules("gate-core", &GATE_CORE);
+    check_modules("gate-inspect", &GATE_INSPECT);
     check_modules("gate-server", &GATE_SERVER);
 }
 

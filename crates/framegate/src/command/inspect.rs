@@ -136,9 +136,12 @@ fn rules(args: &InspectArgs) -> Result<Inspection, InspectError> {
 }
 
 fn of_configuration(path: &Path, name: Option<&str>) -> Result<Inspection, InspectError> {
-    let mistakes = |failure: Failure| match failure {
-        Failure::Configuration { mistakes } => InspectError::Configuration { mistakes },
-        other => InspectError::Route(other.to_string()),
+    let mistakes = |failure: Failure| {
+        if let Failure::Configuration { mistakes } = failure {
+            InspectError::Configuration { mistakes }
+        } else {
+            InspectError::Route(failure.to_string())
+        }
     };
     let loaded = configuration::load(path).map_err(mistakes)?;
     let route = route(&loaded.config.routes, name).map_err(InspectError::Route)?;

@@ -25,7 +25,8 @@ async fn proxy(args: WsProxyArgs) -> Result<(), Failure> {
     let gateway = gateway::start(settings(args, trusted).into()).map_err(Failure::Gateway)?;
     let mut announcement = String::new();
     if let Some(listen) = gateway.local_addr() {
-        announcement.push_str(&format!("framegate: proxying ws://{listen} to where x-wsproxy-upstream says\n"));
+        announcement
+            .push_str(&format!("framegate: proxying ws://{listen} to where x-wsproxy-upstream says\n"));
     }
     if let Some(metrics) = gateway.metrics_addr() {
         announcement.push_str(&format!("framegate: metrics at http://{metrics}/metrics\n"));
@@ -89,7 +90,9 @@ mod tests {
 
     #[test]
     fn what_is_no_number_or_network_is_refused() {
-        for flags in ["--port x", "--port 70000", "--webhook-pool-size many", "--webhook-pool-size 0", "--trusted me"] {
+        for flags in
+            ["--port x", "--port 70000", "--webhook-pool-size many", "--webhook-pool-size 0", "--trusted me"]
+        {
             assert!(typed(&format!("framegate ws-proxy {flags}")).is_err(), "{flags}");
         }
     }

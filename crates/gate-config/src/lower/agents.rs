@@ -28,7 +28,7 @@ pub(super) fn agent(entry: &Entry<'_>, cx: &mut Context<'_>) -> Agent {
         timeout: fields.duration("timeout-ms", report).unwrap_or(defaults.timeout),
         calls_max: fields.number("max-concurrent-calls", report).unwrap_or(defaults.calls_max),
         connections_max: fields.number("max-connections", report).unwrap_or(defaults.connections_max),
-        pipeline: fields.number("pipeline", report).unwrap_or(protocol.pipeline()),
+        pipeline: fields.number("pipeline", report).unwrap_or_else(|| protocol.pipeline()),
         calls_per_direction: fields
             .number("calls-per-direction", report)
             .unwrap_or(defaults.calls_per_direction),
@@ -45,7 +45,9 @@ fn protocol(fields: &Fields<'_>, cx: &mut Context<'_>) -> Option<AgentProtocol> 
     match value.scalar {
         Scalar::Integer(1) => Some(AgentProtocol::V1),
         Scalar::Integer(2) => Some(AgentProtocol::V2),
-        _ => get::word(key, value, cx.report).map(|word| word.value),
+        Scalar::Integer(_) | Scalar::Text(_) | Scalar::Float(_) | Scalar::Bool(_) | Scalar::Null => {
+            get::word(key, value, cx.report).map(|word| word.value)
+        }
     }
 }
 
@@ -55,12 +57,8 @@ fn breaker(fields: &Fields<'_>, cx: &mut Context<'_>) -> CircuitBreaker {
     let report = &mut *cx.report;
     let seconds: Option<Duration> = fields.duration("timeout-seconds", report);
     CircuitBreaker {
-        failure_threshold: fields
-            .number("failure-threshold", report)
-            .unwrap_or(defaults.failure_threshold),
-        success_threshold: fields
-            .number("success-threshold", report)
-            .unwrap_or(defaults.success_threshold),
+        failure_threshold: fields.number("failure-threshold", report).unwrap_or(defaults.failure_threshold),
+        success_threshold: fields.number("success-threshold", report).unwrap_or(defaults.success_threshold),
         open_for: seconds.unwrap_or(defaults.open_for),
         trials_max: fields.number("half-open-max-requests", report).unwrap_or(defaults.trials_max),
     }

@@ -147,7 +147,8 @@ fn redactions(fields: &Fields<'_>, cx: &mut Context<'_>) -> Placed<Redaction> {
                 continue;
             }
             (None, None) => {
-                if field.arguments.is_empty() && own.one("pointer").or(own.one("pattern")).is_none() {
+                let is_bare = ["pointer", "pattern"].iter().all(|name| own.one(name).is_none());
+                if field.arguments.is_empty() && is_bare {
                     cx.report
                         .error(Code::Incomplete, field.place(), "this `redact` does not say what")
                         .label("blackens nothing")
@@ -218,7 +219,7 @@ fn texts_of<'a>(
             .help(help);
     }
     let key = INSPECT.key(name);
-    let mut read = |(at, what): (usize, &&str)| {
+    let read = |(at, what): (usize, &&str)| {
         let Some(value) = field.arguments.get(at) else {
             cx.report
                 .error(Code::MissingValue, field.place(), format!("this `{name}` lacks {what}"))
@@ -236,7 +237,7 @@ fn texts_of<'a>(
         }
         Some(text)
     };
-    wanted.iter().enumerate().map(|wanted| read(wanted)).collect()
+    wanted.iter().enumerate().map(read).collect()
 }
 
 /// Compiles what there is, for what only that can tell.

@@ -83,7 +83,7 @@ impl Reading<'_> {
             policy.limits.message_size_max = SIZE_MAX;
         }
         if !is_written("max-fragments") {
-            policy.limits.fragments_max = FRAGMENTS_MAX.into();
+            policy.limits.fragments_max = FRAGMENTS_MAX;
         }
         if let Some(field) = self.websocket.one("max-message-size")
             && policy.limits.message_size_max == 0

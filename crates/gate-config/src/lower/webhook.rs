@@ -101,7 +101,11 @@ pub(super) fn settings(
     let on_other = fields.word("on-other", cx.report);
     if let (Some(on_other), HookOpcodes { text: true, binary: true }) = (&on_other, opcodes) {
         cx.report
-            .warn(Code::Useless, on_other.place, "`on-other` has no effect: the webhook is asked of all messages")
+            .warn(
+                Code::Useless,
+                on_other.place,
+                "`on-other` has no effect: the webhook is asked of all messages",
+            )
             .label("has no effect")
             .help("add opcodes \"text\" or opcodes \"binary\", or remove it");
     }
@@ -155,7 +159,9 @@ fn headers(fields: &Fields<'_>, cx: &mut Context<'_>) -> Headers {
         let header = header_name(name.value);
         let fault = match &header {
             None => Some((name, "not the name of a field")),
-            Some(header) if !Webhook::may_send(header) => Some((name, "the gateway sends this field itself, or none")),
+            Some(header) if !Webhook::may_send(header) => {
+                Some((name, "the gateway sends this field itself, or none"))
+            }
             Some(header) if headers.iter().any(|(other, _)| other == header) => Some((name, "stands twice")),
             Some(_) if !is_header_value(value.value) => Some((value, "not allowed in HTTP")),
             Some(_) => None,
@@ -210,6 +216,8 @@ impl Webhook {
         ]
         .contains(name);
         let text = name.as_str();
-        !is_reserved && !matches!(text, "keep-alive" | "proxy-connection") && !text.starts_with("x-framegate-")
+        !is_reserved
+            && !matches!(text, "keep-alive" | "proxy-connection")
+            && !text.starts_with("x-framegate-")
     }
 }

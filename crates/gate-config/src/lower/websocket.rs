@@ -97,6 +97,7 @@ fn policy(fields: &Fields<'_>, report: &mut crate::report::Report) -> Policy {
             fragments_max: fields.number("max-fragments", report).unwrap_or(limits.fragments_max),
             validate_utf8: fields.flag("validate-utf8", report).unwrap_or(limits.validate_utf8),
         },
+        upstream_limits: None,
         timeouts: Timeouts {
             send: fields.duration("send-timeout-ms", report).unwrap_or(timeouts.send),
             close: fields.duration("close-timeout-ms", report).unwrap_or(timeouts.close),

@@ -33,7 +33,11 @@ pub(crate) static HEADER_CONFIG: Block = Block {
             Texts("entry"),
             "Where sessions may go: `\"ws://10.1.0.0/16\"`, `\"wss://*.example.org:443\"`, `\"ws://*\"`. Without a port, any. Loopback, link-local, multicast and metadata addresses need an entry with an address that lies among them.",
         ),
-        optional("hooks", Texts("entry"), "Which webhooks may be asked, in the same words: `\"http://10.1.0.0/16\"`."),
+        optional(
+            "hooks",
+            Texts("entry"),
+            "Which webhooks may be asked, in the same words: `\"http://10.1.0.0/16\"`.",
+        ),
         optional(
             "required-hooks",
             Texts("`inbound`, `outbound`"),

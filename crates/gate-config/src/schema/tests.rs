@@ -121,6 +121,10 @@ listeners {
     listener "tls" { address "127.0.0.1:1"; protocol "https"; tls { cert-file "a"; key-file "b"; @tls@ } }
 }
 routes { route "a" { upstream "u"; @route@; matches { path "/" }; websocket { max-age "1h" { @max-age@ }; rate-limit { messages 1; @rate-limit@ }; inspect { pattern "p" "x" { @pattern@ }; json-schema "s" { @json-schema@ }; decode { @decode@ }; @inspect@ }; @websocket@ } } }
+routes { route "b" {
+    header-config { trusted "::1"; hmac-key-file "a" { @hmac-key-file@ }; upstreams "ws://*"; @header-config@; ceilings { @ceilings@ }; hook { opcodes "text"; @hook@ } }
+    websocket { webhook "inbound" url="http://a" { opcodes "text"; @webhook@ } }
+} }
 upstreams {
     upstream "u" {
         target "wss://127.0.0.1:1" { @target@ }

@@ -48,12 +48,8 @@ pub(crate) static HOOK: Block = Block {
     ],
 };
 
-const OPCODES: Key = optional(
-    "opcodes",
-    Texts("`text`, `binary`"),
-    "Of which messages it is asked.",
-)
-.or_else("`text` and `binary`");
+const OPCODES: Key = optional("opcodes", Texts("`text`, `binary`"), "Of which messages it is asked.")
+    .or_else("`text` and `binary`");
 
 const ON_OTHER: Key = key(
     "on-other",

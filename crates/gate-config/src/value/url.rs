@@ -1,6 +1,8 @@
 //! URLs: of webhooks and of upstreams that requests name, and the patterns that allow them.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
+
+use ipnet::IpNet;
 
 use super::address::Fault;
 use super::{host_pattern, network, request_path, target_address};
@@ -27,7 +29,9 @@ impl Schemes {
 
     const fn example(self) -> &'static str {
         match self {
-            Self::Http => "URLs are like \"http://127.0.0.1:9000/scan\" or \"https://scanner.example.org/scan\"",
+            Self::Http => {
+                "URLs are like \"http://127.0.0.1:9000/scan\" or \"https://scanner.example.org/scan\""
+            }
             Self::WebSocket => "URLs are like \"ws://127.0.0.1:9001\" or \"wss://backend.example.org\"",
         }
     }
@@ -120,9 +124,7 @@ fn address(text: &str) -> Result<Option<AllowedHost>, Fault> {
         Some(_) => return Ok(None),
         None => text.to_owned(),
     };
-    let first = bare.split('/').next().unwrap_or_default();
-    let is_address = first.parse::<IpAddr>().is_ok() || first.parse::<Ipv6Addr>().is_ok();
-    if !is_address {
+    if bare.parse::<IpAddr>().is_err() && bare.parse::<IpNet>().is_err() {
         return Ok(None);
     }
     Ok(network(&bare)?.map(AllowedHost::Network))
@@ -181,16 +183,27 @@ mod tests {
             ("wss://[fd00::]/8:443", network("fd00::/8"), Some(443)),
             ("ws://[::1]:80", network("::1/128"), Some(80)),
             ("ws://fd00::/8", network("fd00::/8"), None),
-            ("wss://*.example.org:443", AllowedHost::Name(HostPattern::Below("example.org".into())), Some(443)),
+            (
+                "wss://*.example.org:443",
+                AllowedHost::Name(HostPattern::Below("example.org".into())),
+                Some(443),
+            ),
             ("ws://Backend", AllowedHost::Name(HostPattern::Exact("backend".into())), None),
         ] {
             let found = allowed_origin(text, Schemes::WebSocket).expect(text);
             assert_eq!((found.host, found.port), (host, port), "{text}");
             assert_eq!(found.is_tls, text.starts_with("wss"), "{text}");
         }
-        for text in
-            ["10.0.0.0/8", "http://h", "ws://h/path", "ws://10.0.0.1/8", "ws://h:0", "ws://a*b", "ws://", "ws://*.*"]
-        {
+        for text in [
+            "10.0.0.0/8",
+            "http://h",
+            "ws://h/path",
+            "ws://10.0.0.1/8",
+            "ws://h:0",
+            "ws://a*b",
+            "ws://",
+            "ws://*.*",
+        ] {
             assert!(allowed_origin(text, Schemes::WebSocket).is_err(), "{text}");
         }
     }

@@ -234,7 +234,7 @@ impl Pair {
             Side::Client => Sender::Client,
             Side::Upstream => Sender::Server,
         };
-        let rules = Rules { sender, deflate: self.deflate, limits: &self.policy.limits };
+        let rules = Rules { sender, deflate: self.deflate, limits: self.policy.limits_of(from) };
         Reading::of(&self.peer(from).read, rules)
     }
 

@@ -41,7 +41,7 @@ impl Session {
                 // The other side takes no more, but this side's Close is still awaited.
                 lane.abandon_message();
                 lane.is_stopped = false;
-                let walked = walker.walk(bytes, Extent::All, &policy.limits, &mut Dropped { frames: 0 });
+                let walked = walker.walk(bytes, Extent::All, policy.limits_of(from), &mut Dropped { frames: 0 });
                 self.end_walk(from, walked.end, None, now);
                 return nothing(walked.consumed);
             }
@@ -53,7 +53,7 @@ impl Session {
         let tally = Tally { from, traffic, other_is_closed, watch, observer, skipped: 0, passed_data: false };
         let mut glance =
             Glance { tally, lane, policy: &policy.inspection, came: Came::Part, ended: None, refusal: None };
-        let walked = walker.walk(bytes, Extent::Frame, &policy.limits, &mut glance);
+        let walked = walker.walk(bytes, Extent::Frame, policy.limits_of(from), &mut glance);
         let Glance { tally: Tally { skipped, .. }, came, ended, refusal, .. } = glance;
         let is_within_data = came != Came::Control;
         if !policy.timeouts.frame.is_zero() {
@@ -228,7 +228,7 @@ impl Session {
         let mut payload = Vec::new();
         observer.inflate(from, &came, &policy.inspection, &mut payload)?;
         let is_text = message.opcode == Opcode::Text;
-        if is_text && policy.limits.validate_utf8 && str::from_utf8(&payload).is_err() {
+        if is_text && policy.limits_of(from).validate_utf8 && str::from_utf8(&payload).is_err() {
             return Err(FrameError::InvalidUtf8);
         }
         Ok(payload)

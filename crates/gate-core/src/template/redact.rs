@@ -1,5 +1,5 @@
 //! What is kept out of logs: values of parameters of the query, of cookies and of header
-//! fields, by their names. Names are compared without regard to case, and parameters' decoded,
+//! fields, by their names. Tokens by the names that everybody gives them never come into one. Names are compared without regard to case, and parameters' decoded,
 //! so that no spelling of a name brings its value into a log.
 
 use std::borrow::Cow;
@@ -25,7 +25,8 @@ impl Redaction {
         let whole = decode(sent, Plus::IsBlank);
         let head = whole.split(|byte| *byte == b'[').next().unwrap_or_default();
         let is_it = |hidden: &[u8]| hidden.eq_ignore_ascii_case(head) || hidden.eq_ignore_ascii_case(&whole);
-        self.arguments.iter().any(|hidden| is_it(hidden.as_bytes()))
+        let named = self.arguments.iter().map(String::as_str);
+        named.chain(TOKEN_ARGUMENTS).any(|hidden| is_it(hidden.as_bytes()))
     }
 
     pub(super) fn hides_cookie(&self, name: &str) -> bool {
@@ -34,14 +35,12 @@ impl Redaction {
 
     /// Whether a field of this name, in lower case with hyphens, is hidden.
     pub(super) fn hides_header(&self, name: &str) -> bool {
-        self.headers.iter().any(|hidden| hidden.eq_ignore_ascii_case(name))
+        let named = self.headers.iter().map(String::as_str);
+        named.chain(TOKEN_HEADERS).any(|hidden| hidden.eq_ignore_ascii_case(name))
     }
 
     /// A query without the values that are hidden.
     pub(super) fn query<'a>(&self, query: &'a str) -> Cow<'a, str> {
-        if self.arguments.is_empty() {
-            return Cow::Borrowed(query);
-        }
         let pieces = query.split_inclusive('&').map(|piece| {
             let parameters = piece.strip_suffix('&').unwrap_or(piece);
             let told = self.first_hidden(parameters).and_then(|start| parameters.get(..start));
@@ -66,10 +65,8 @@ impl Redaction {
     /// A request target or another address, of which the query is without those values.
     pub(super) fn target<'a>(&self, target: &'a str) -> Cow<'a, str> {
         match target.split_once('?') {
-            Some((path, query)) if !self.arguments.is_empty() => {
-                Cow::Owned(format!("{path}?{}", self.query(query)))
-            }
-            Some(_) | None => Cow::Borrowed(target),
+            Some((path, query)) => Cow::Owned(format!("{path}?{}", self.query(query))),
+            None => Cow::Borrowed(target),
         }
     }
 
@@ -85,6 +82,10 @@ impl Redaction {
         Cow::Owned(cookies.collect::<Vec<_>>().join(";"))
     }
 }
+
+/// Parameters and header fields that are hidden in any case.
+const TOKEN_ARGUMENTS: [&str; 2] = ["token", "access_token"];
+const TOKEN_HEADERS: [&str; 2] = ["authorization", "proxy-authorization"];
 
 /// What a `+` stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

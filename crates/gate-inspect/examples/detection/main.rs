@@ -68,7 +68,7 @@ fn options() -> Result<Options, Box<dyn Error>> {
     let (mut generated, mut seed) = (GENERATED, SEED);
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
-        let mut value = || arguments.next().ok_or(format!("{argument} needs a value"));
+        let mut value = || arguments.next().ok_or_else(|| format!("{argument} needs a value"));
         match argument.as_str() {
             "--misses" => options.misses = Some(value()?),
             "--only" => options.only = Some(value()?),
@@ -158,7 +158,11 @@ fn report(samples: &[Sample], judge: &mut Judge) {
     let benign: Vec<&Sample> = samples.iter().filter(|sample| sample.is_benign()).collect();
     let scores: Vec<u16> =
         benign.iter().map(|sample| judge.score(Kind::Text, &sample.payload).most).collect();
-    println!("corpora and generated messages: {} samples, hash {:016x}", samples.len(), corpus::hash(samples));
+    println!(
+        "corpora and generated messages: {} samples, hash {:016x}",
+        samples.len(),
+        corpus::hash(samples)
+    );
     println!("\nfalse positives at threshold {THRESHOLD}");
     report_benign(&benign, &scores);
     report_cost(&benign, judge);

@@ -153,7 +153,7 @@ mod tests {
     #[test]
     fn a_string_is_found_behind_marks_that_look_like_characters() {
         let run = b"\"\x20' or 1=1 -- ....................";
-        assert_eq!(counted(run).collect::<Vec<_>>(), [2..34]);
+        assert!(counted(run).eq(Some(2..34)));
         assert_eq!(counted(b"plain text").count(), 0);
     }
 

@@ -9,8 +9,8 @@ use super::layer::{self, Kinds};
 use super::packet::{self, Packet};
 use super::token::{self, Codec};
 use super::{Body, Opens, Overrun, Search, Span, Step, View, Views, form};
-use crate::detect::ByteSet;
-use crate::inspection::Kind;
+use crate::bytes::ByteSet;
+use crate::subject::Kind;
 use crate::settings::DecodeLimits;
 
 pub(super) struct Decoder<'a> {

@@ -175,7 +175,7 @@ fn escape(text: &[u8], out: &mut Vec<u8>) -> usize {
             10
         }
         [b'\\', b'0'..=b'7', b'0'..=b'7', ..] => {
-            let digits = text.get(1..4).unwrap_or(text.get(1..).unwrap_or_default());
+            let digits = text.get(1..text.len().min(4)).unwrap_or_default();
             let length = digits.iter().take_while(|digit| matches!(digit, b'0'..=b'7')).count();
             let code = significant(digits.get(..length).unwrap_or_default(), 8).unwrap_or_default();
             // Three digits reach 0o777, of which all that take them see the lowest eight bits.

@@ -112,7 +112,8 @@ mod tests {
 
     #[test]
     fn stand_ins_mean_what_they_look_like() {
-        let cases: &[(&[u8], Option<(Option<u8>, usize)>)] = &[
+        type Read = Option<(Option<u8>, usize)>;
+        let cases: &[(&[u8], Read)] = &[
             ("＜".as_bytes(), Some((Some(b'<'), 3))),
             ("～".as_bytes(), Some((Some(b'~'), 3))),
             ("ʼ".as_bytes(), Some((Some(b'\''), 2))),

@@ -135,10 +135,10 @@ mod tests {
 
     #[test]
     fn a_message_is_split_at_its_separators() {
-        let parts = |message: &[u8]| records(message).collect::<Vec<_>>();
-        assert_eq!(parts(b"a\x1ebc\x1ed"), [0..1, 2..4, 5..6]);
-        assert_eq!(parts(b"{}\x1e"), [0..2]);
-        assert_eq!(parts(b"\x1e\x1ea"), [0..0, 1..1, 2..3]);
-        assert_eq!(parts(b""), [0..0]);
+        let parts = |message: &[u8]| records(message).map(|part| (part.start, part.end)).collect::<Vec<_>>();
+        assert_eq!(parts(b"a\x1ebc\x1ed"), [(0, 1), (2, 4), (5, 6)]);
+        assert_eq!(parts(b"{}\x1e"), [(0, 2)]);
+        assert_eq!(parts(b"\x1e\x1ea"), [(0, 0), (1, 1), (2, 3)]);
+        assert_eq!(parts(b""), [(0, 0)]);
     }
 }

@@ -3,7 +3,7 @@
 use gate_core::Side;
 
 use super::*;
-use crate::inspection::Kind;
+use crate::subject::Kind;
 
 fn views_of(payload: &[u8], kind: Kind, limits: &DecodeLimits) -> (Views, Vec<(String, String)>) {
     let mut views = Views::default();

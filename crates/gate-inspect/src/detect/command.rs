@@ -1,10 +1,11 @@
 //! Commands for a shell, and calls of functions that run some.
 //!
-//! A text is cut as a shell would ([`shell`]); how sure each statement is ([`words`]) is weighed by what
+//! A text is cut as a shell would ([`shell`]); how sure each statement is ([`words`], [`programs`]) is weighed by what
 //! precedes it: `127.0.0.1; id` is no sentence, `fish; chips` no command. What needs no such weighing is
 //! a list of patterns ([`idioms`]).
 
 mod idioms;
+mod programs;
 mod shell;
 #[cfg(test)]
 mod tests;
@@ -13,7 +14,7 @@ mod words;
 use std::ops::Range;
 
 use self::shell::{Before, Statement, may_run, statements};
-use self::words::{Sure, is_known, is_tool, sure};
+use self::words::{Sure, is_known, is_neutral, is_tool, sure};
 use super::{ByteSet, Hits, Rule, Text};
 use crate::category::Category;
 
@@ -30,7 +31,11 @@ pub(super) static RULES: &[Rule] = &[
     rule("cmd-dollar-paren", 5, "a command in $( ) or <( )"),
     rule("cmd-bare", 5, "a value that is nothing but a command an attacker begins with (cat /etc/passwd)"),
     rule("cmd-in-prose", 3, "a command behind a separator in what may be a sentence or a shown command line"),
-    rule("cmd-function-call", 5, "a call of a function that runs commands or code, with a command (system('id'))"),
+    rule(
+        "cmd-function-call",
+        5,
+        "a call of a function that runs commands or code, with a command (system('id'))",
+    ),
     rule("cmd-blank-variable", 5, "$IFS in place of blanks"),
     rule("cmd-bash-reverse", 5, "a shell over /dev/tcp"),
     rule("cmd-reverse-shell", 5, "a socket of an interpreter connected to a shell"),
@@ -40,9 +45,14 @@ pub(super) static RULES: &[Rule] = &[
     rule("cmd-php-code", 5, "PHP code that runs commands or shows its settings"),
     rule("cmd-powershell", 5, "PowerShell with an encoded or downloaded script"),
     rule("cmd-windows-variable", 5, "a command made of pieces of Windows' variables"),
+    rule("cmd-shell-variable", 5, "a path made of pieces of a shell's variables (${PATH:0:1})"),
     rule("cmd-decode-run", 5, "decoded or reversed text that is piped into a shell"),
     rule("cmd-glob-path", 5, "a program or secret file named by wildcards (/???/c?t)"),
-    rule("cmd-escaped-argument", 5, "an option smuggled into a program's arguments that makes it run another"),
+    rule(
+        "cmd-escaped-argument",
+        5,
+        "an option smuggled into a program's arguments that makes it run another",
+    ),
 ];
 
 /// One of these is in every text that an idiom matches.
@@ -61,8 +71,8 @@ pub(super) fn detect(text: Text<'_>, hits: &mut Hits) {
     }
 }
 
-/// What precedes the first separator.
-#[derive(Clone, Copy, PartialEq, Eq)]
+/// What precedes the first separator, the likeliest injection first.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Lead {
     /// Nothing but quotes and brackets.
     Nothing,
@@ -83,60 +93,82 @@ fn weigh(text: &[u8], statements: &[Statement], hits: &mut Hits) {
     let mut lead = lead(statements);
     for (number, statement) in statements.iter().enumerate() {
         let sure = sure(statement);
-        if sure == Sure::No {
-            // A value is followed by commands at once.
-            if statement.before != Before::Start && !statement.words.is_empty() && !is_end(statement) {
-                lead = Lead::Prose;
+        if sure > Sure::No {
+            let rest = statements.get(number + 1..).unwrap_or_default();
+            let ends = || {
+                rest.iter().all(|next| {
+                    next.words.is_empty() || is_end(next) || is_neutral(next) || words::sure(next) > Sure::No
+                })
+            };
+            let certain = match statement.before {
+                Before::Start => sure == Sure::Alone,
+                Before::Tick | Before::Dollar => {
+                    is_glued(text, &statement.at)
+                        || (sure == Sure::Alone && number > 1 && lead <= Lead::Value)
+                }
+                Before::Mark | Before::Pipe | Before::Line => is_certain(sure, lead, statement.before, ends),
+            };
+            if let Some(id) = rule_of(text, statement, certain, (sure, lead)) {
+                meet(id, statement.at.clone(), hits);
             }
-            continue;
-        }
-        let rest = statements.get(number + 1..).unwrap_or_default();
-        if let Some(id) = verdict(text, lead, statement, sure, rest) {
-            meet(id, statement.at.clone(), hits);
+        } else if statement.before != Before::Start && names_nothing(statement) {
+            // A value is followed by commands at once.
+            lead = Lead::Prose;
         }
     }
 }
 
-fn verdict(text: &[u8], lead: Lead, statement: &Statement, sure: Sure, rest: &[Statement]) -> Option<&'static str> {
-    let id = match statement.before {
-        Before::Start => return (sure == Sure::Alone).then_some("cmd-bare"),
+fn is_certain(sure: Sure, lead: Lead, before: Before, ends: impl Fn() -> bool) -> bool {
+    match (sure, lead) {
+        (Sure::Alone, Lead::Prose) => before != Before::Line,
+        (Sure::Alone, _) | (Sure::Behind, Lead::Nothing | Lead::Value) => true,
+        (Sure::Injected, Lead::Nothing | Lead::Value) => ends(),
+        (Sure::Injected | Sure::Behind, Lead::Tool | Lead::Prose) | (Sure::No, _) => false,
+    }
+}
+
+/// The rule of a statement; none where it is most likely none of an attacker's.
+fn rule_of(text: &[u8], statement: &Statement, certain: bool, doubt: (Sure, Lead)) -> Option<&'static str> {
+    if !certain {
+        let shown = matches!(doubt, (Sure::Injected, _) | (Sure::Behind, Lead::Tool));
+        let starts = statement.before == Before::Start;
+        return (!shown && !starts || doubt == (Sure::Injected, Lead::Nothing)).then_some("cmd-in-prose");
+    }
+    let before = text.get(..statement.at.start).unwrap_or_default();
+    Some(match statement.before {
+        Before::Start => "cmd-bare",
         Before::Line => "cmd-line-chain",
         Before::Tick => "cmd-backtick",
         Before::Dollar => "cmd-dollar-paren",
         Before::Pipe => "cmd-pipe-chain",
-        Before::Mark if text.get(..statement.at.start).is_some_and(|before| before.ends_with(b"&&") || before.ends_with(b"||")) => "cmd-and-chain",
+        Before::Mark if before.ends_with(b"&&") || before.ends_with(b"||") => "cmd-and-chain",
         Before::Mark => "cmd-semicolon-chain",
-    };
-    let substitution = matches!(statement.before, Before::Tick | Before::Dollar);
-    if substitution {
-        let glued = is_glued(text, &statement.at);
-        return match (sure, glued) {
-            (_, true) => Some(id),
-            (Sure::Alone, false) => Some("cmd-in-prose"),
-            _ => None,
-        };
-    }
-    let ends = rest.iter().all(|next| next.words.is_empty() || is_end(next) || words::sure(next) > Sure::No);
-    let certain = match (sure, lead) {
-        (Sure::Alone, _) => statement.before != Before::Line || lead != Lead::Prose,
-        (Sure::Behind, Lead::Nothing) => true,
-        (Sure::Behind, Lead::Value) => true,
-        (Sure::Injected, Lead::Nothing) => ends,
-        (Sure::Injected, Lead::Value) => ends && statement.before != Before::Line,
-        _ => return (sure == Sure::Behind && lead == Lead::Prose).then_some("cmd-in-prose"),
-    };
-    Some(if certain { id } else { "cmd-in-prose" })
+    })
+}
+
+/// Whether it is neither empty nor begins with the name of a command.
+fn names_nothing(statement: &Statement) -> bool {
+    statement.words.first().is_some_and(|word| !is_known(&word.text))
+        && !is_end(statement)
+        && !is_neutral(statement)
 }
 
 /// Quotes, brackets and comments, with which payloads shut out what the program puts behind them.
 fn is_end(statement: &Statement) -> bool {
-    statement.words.first().is_some_and(|word| word.text.starts_with(['#', ')', '}', ']', '/', '$']) && word.text.len() < 4)
+    statement
+        .words
+        .first()
+        .is_some_and(|word| word.text.starts_with(['#', '(', ')', '}', ']', '/', '$']) && word.text.len() < 4)
 }
 
 /// A substitution is part of a value, rather than markup in a sentence: nothing but it is there, or no
 /// blank stands beside it.
 fn is_glued(text: &[u8], at: &Range<usize>) -> bool {
     let before = text.get(..at.start).unwrap_or_default().trim_ascii_end();
+    // Redirections to and from commands are not markup in any language.
+    if before.ends_with(b"<(") || before.ends_with(b">(") {
+        return true;
+    }
     let before = before.strip_suffix(b"$(").or_else(|| before.strip_suffix(b"`")).unwrap_or(before);
     let after = text.get(at.end..).unwrap_or_default();
     // A bullet of a list stands alone before a blank, too; the end of another command does not.

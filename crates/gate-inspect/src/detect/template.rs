@@ -5,6 +5,8 @@
 
 mod expression;
 mod lookup;
+#[cfg(test)]
+mod tests;
 mod words;
 
 use std::ops::Range;
@@ -19,17 +21,39 @@ const fn rule(id: &'static str, score: u16, what: &'static str) -> Rule {
 
 pub(super) static RULES: &[Rule] = &[
     rule("template-arithmetic", 5, "arithmetic between the marks of a template engine ({{7*7}}, ${7*7})"),
-    rule("template-python-object", 5, "Python's inner attributes (__class__, __globals__) and what leads to them"),
-    rule("template-java-object", 5, "Java's classes from within an expression (T(java.lang.Runtime), getClass())"),
+    rule(
+        "template-python-object",
+        5,
+        "Python's inner attributes (__class__, __globals__) and what leads to them",
+    ),
+    rule(
+        "template-java-object",
+        5,
+        "Java's classes from within an expression (T(java.lang.Runtime), getClass())",
+    ),
     rule("template-php-object", 5, "Twig's and Smarty's ways to functions of PHP"),
     rule("template-ruby-call", 5, "calls of Ruby's system and files between <% %> or #{ }"),
-    rule("template-script-constructor", 5, "JavaScript's Function constructor or modules out of an expression"),
-    rule("template-engine-secret", 5, "objects of an engine with its settings ({{config}}, {{settings.SECRET_KEY}})"),
+    rule(
+        "template-script-constructor",
+        5,
+        "JavaScript's Function constructor or modules out of an expression",
+    ),
+    rule(
+        "template-engine-secret",
+        5,
+        "objects of an engine with its settings ({{config}}, {{settings.SECRET_KEY}})",
+    ),
     rule("template-directive", 5, "directives of FreeMarker, Velocity and others that assign or run"),
     rule("template-probe", 5, "a row of marks of many engines at once (${{<%[%'\"}}%\\)"),
-    rule("template-jndi-lookup", 5, "a lookup in a directory, also spelt by other lookups (${jndi:ldap://…})"),
+    rule(
+        "template-jndi-lookup",
+        5,
+        "a lookup in a directory, also spelt by other lookups (${jndi:ldap://…})",
+    ),
 ];
 
+/// So many openings without an end are looked behind one by one; more of them are noise.
+const UNCLOSED_MAX: usize = 64;
 const MARKS: ByteSet = ByteSet::of(b"{<(#@_|[");
 
 pub(super) fn detect(text: Text<'_>, hits: &mut Hits) {
@@ -42,11 +66,14 @@ pub(super) fn detect(text: Text<'_>, hits: &mut Hits) {
     }
     // How far words were looked for: an expression that is not closed covers others.
     let mut known = 0;
+    let mut unclosed = 0;
     let mut from = 0;
     while let Some(start) = expression::next(text.lower, from) {
         let (inside, closed) = expression::inside(text.lower, start);
         let content = text.lower.get(inside.clone()).unwrap_or_default();
-        for (rule, at) in within.rules(text.lower.get(inside.start.max(known)..inside.end).unwrap_or_default()) {
+        for (rule, at) in
+            within.rules(text.lower.get(inside.start.max(known)..inside.end).unwrap_or_default())
+        {
             let at = inside.start.max(known) + at;
             meet(rule, at..at + 1, hits);
         }
@@ -54,10 +81,16 @@ pub(super) fn detect(text: Text<'_>, hits: &mut Hits) {
         if closed && expression::is_arithmetic(content) {
             meet("template-arithmetic", start..inside.end, hits);
         }
-        if closed && is_secret(content) && text.lower.get(start..).is_some_and(|rest| rest.starts_with(b"{{")) {
+        if closed && is_secret(content) && text.lower.get(start..).is_some_and(|rest| rest.starts_with(b"{{"))
+        {
             meet("template-engine-secret", start..inside.end, hits);
         }
-        from = if closed { inside.end } else { inside.start };
+        unclosed += usize::from(!closed);
+        from = if closed || unclosed > UNCLOSED_MAX { inside.end } else { inside.start };
+    }
+    let whole = text.lower.trim_ascii();
+    if whole.starts_with(b"{") && whole.ends_with(b"}") && expression::is_arithmetic(whole) {
+        meet("template-arithmetic", 0..text.raw.len(), hits);
     }
     if from > 0 && text.bytes.has_any(const { ByteSet::of(b"$%") }) && lookup::asks_directory(text.lower) {
         meet("template-jndi-lookup", 0..text.raw.len(), hits);

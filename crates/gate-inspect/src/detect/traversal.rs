@@ -27,7 +27,11 @@ const fn rule(id: &'static str, score: u16, what: &'static str) -> Rule {
 }
 
 pub(super) static RULES: &[Rule] = &[
-    rule("traversal-encoded", 5, "dots or slashes of a climbing path in disguise (%2e%2e%2f, ..%c0%af, 0x2e)"),
+    rule(
+        "traversal-encoded",
+        5,
+        "dots or slashes of a climbing path in disguise (%2e%2e%2f, ..%c0%af, 0x2e)",
+    ),
     rule("traversal-sensitive-file", 5, "a path that climbs to a file attackers want (../etc/passwd)"),
     rule("traversal-above-root", 5, "a path that climbs above its root (/../x, /a/../../x)"),
     rule("traversal-deep", 5, "six steps up or more in a row"),
@@ -41,16 +45,52 @@ pub(super) static RULES: &[Rule] = &[
     rule("traversal-nul", 3, "an escaped NUL behind a path, which ends it for C code"),
 ];
 
-const PATH_BYTES: ByteSet = ByteSet::of(b"/\\%\xc0\xc1\xe2\xef");
+const PATH_BYTES: ByteSet = ByteSet::of(b"\0/\\%\xc0\xc1\xe2\xef");
 const ZERO: ByteSet = ByteSet::of(b"0");
 const EX: ByteSet = ByteSet::of(b"xX");
 
 /// One of these is in every text that a rule meets.
 static HINTS: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
-    let hints: [&[u8]; 38] = [
-        b"..", b"%2e", b"2e%", b"%c0", b"%c1", b"%u", b"%25", b"%%", b"%5c", b"%2f", b"%00", b"%e0", b"%ef", b"\xc0", b"\xc1",
-        b"\xef\xbc", b"\xe2\x88", b"\xe2\x80\xa4", b"0x2e", b"0x5c", b"0x2f", b"./", b".\\", b"etc/", b"etc\\", b".ini",
-        b"proc/", b"/.", b"\\.", b"://", b"$", b"-inf", b"winnt", b"system32", b"repair", b"sam", b"windows", b"file:",
+    let hints: [&[u8]; 39] = [
+        b"\0",
+        b"..",
+        b"%2e",
+        b"2e%",
+        b"%c0",
+        b"%c1",
+        b"%u",
+        b"%25",
+        b"%%",
+        b"%5c",
+        b"%2f",
+        b"%00",
+        b"%e0",
+        b"%ef",
+        b"\xc0",
+        b"\xc1",
+        b"\xef\xbc",
+        b"\xe2\x88",
+        b"\xe2\x80\xa4",
+        b"0x2e",
+        b"0x5c",
+        b"0x2f",
+        b"./",
+        b".\\",
+        b"etc/",
+        b"etc\\",
+        b".ini",
+        b"proc/",
+        b"/.",
+        b"\\.",
+        b"://",
+        b"$",
+        b"-inf",
+        b"winnt",
+        b"system32",
+        b"repair",
+        b"sam",
+        b"windows",
+        b"file:",
     ];
     AhoCorasick::builder().kind(Some(AhoCorasickKind::DFA)).build(hints).ok()
 });
@@ -65,8 +105,12 @@ static WRAPPER: LazyLock<Option<Regex>> = LazyLock::new(|| {
     ))
     .ok()
 });
-static ADMIN_SHARE: LazyLock<Option<Regex>> =
-    LazyLock::new(|| Regex::new(r"(?-u)(?:^|[^\\/\w])(?:\\\\|//)[\w.-]{1,64}[\\/](?:[a-z]\$|admin\$|ipc\$)(?:[\\/]|$|\W)").ok());
+static ADMIN_SHARE: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(r"(?-u)(?:^|[^\\/\w])(?:\\\\|//)[\w.-]{1,64}[\\/](?:[a-z]\$|admin\$|ipc\$)(?:[\\/]|$|\W)").ok()
+});
+
+static NUL: LazyLock<Option<Regex>> =
+    LazyLock::new(|| Regex::new(r"(?-u)[\w/\\]\.\w{1,8}(?:%(?:25)*00|\x00)\.?\w").ok());
 
 pub(super) fn detect(text: Text<'_>, hits: &mut Hits) {
     let hexadecimal = text.bytes.has_any(ZERO) && text.bytes.has_any(EX);
@@ -86,7 +130,9 @@ pub(super) fn detect(text: Text<'_>, hits: &mut Hits) {
             meet("traversal-system-file", range(path), hits);
         }
     }
-    for (id, regex) in [("traversal-wrapper", &WRAPPER), ("traversal-admin-share", &ADMIN_SHARE)] {
+    for (id, regex) in
+        [("traversal-wrapper", &WRAPPER), ("traversal-admin-share", &ADMIN_SHARE), ("traversal-nul", &NUL)]
+    {
         if let Some(found) = regex.as_ref().and_then(|regex| regex.find(text.lower)) {
             meet(id, found.range(), hits);
         }

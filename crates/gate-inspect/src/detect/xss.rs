@@ -96,6 +96,8 @@ pub(super) struct Walk<'a> {
     raw: &'a [u8],
     lower: &'a [u8],
     open: Open,
+    /// Whether an odd number of single, double and back quotes has come.
+    odd: [bool; 3],
 }
 
 /// The tag that may be open where the walk is.
@@ -117,6 +119,7 @@ impl<'a> Walk<'a> {
             raw: text.raw,
             lower: text.lower,
             open: Open { last: None, here: None, quote: None, has_script: false },
+            odd: [false; 3],
         }
     }
 
@@ -145,7 +148,12 @@ impl<'a> Walk<'a> {
             }
             Some(b'=') => attribute::at(self, at),
             Some(b':') => scheme::at(self, at),
-            Some(b'(' | b'`') => call::at(self, at),
+            Some(b'(') => call::at(self, at),
+            Some(b'`') => {
+                let found = call::at(self, at);
+                self.quote(b'`', at);
+                found
+            }
             _ => None,
         };
         if let Some((id, range)) = found {
@@ -153,7 +161,27 @@ impl<'a> Walk<'a> {
         }
     }
 
+    /// Whether an odd number of this quote has come: what ends with it was begun by somebody else.
+    const fn is_odd(&self, quote: u8) -> bool {
+        let [single, double, back] = self.odd;
+        match quote {
+            b'\'' => single,
+            b'"' => double,
+            b'`' => back,
+            _ => true,
+        }
+    }
+
     fn quote(&mut self, byte: u8, at: usize) {
+        let [single, double, back] = &mut self.odd;
+        match byte {
+            b'\'' => *single = !*single,
+            b'"' => *double = !*double,
+            _ => *back = !*back,
+        }
+        if byte == b'`' {
+            return;
+        }
         if self.open.here.is_none() {
             return;
         }
@@ -205,3 +233,6 @@ fn utf7(lower: &[u8], hits: &mut Hits) {
         meet("xss-utf7", at..at + 5, hits);
     }
 }
+
+#[cfg(test)]
+mod tests;

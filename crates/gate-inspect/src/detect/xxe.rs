@@ -13,9 +13,17 @@ const fn rule(id: &'static str, score: u16, what: &'static str) -> Rule {
 }
 
 pub(super) static RULES: &[Rule] = &[
-    rule("xxe-external-entity", 5, "an entity that is read from elsewhere (<!ENTITY x SYSTEM \"file:///…\">)"),
+    rule(
+        "xxe-external-entity",
+        5,
+        "an entity that is read from elsewhere (<!ENTITY x SYSTEM \"file:///…\">)",
+    ),
     rule("xxe-parameter-entity", 5, "a parameter entity (<!ENTITY % x …>)"),
-    rule("xxe-internal-entity", 5, "an entity of the document's own, with which some blow up (billion laughs)"),
+    rule(
+        "xxe-internal-entity",
+        5,
+        "an entity of the document's own, with which some blow up (billion laughs)",
+    ),
     rule("xxe-external-subset", 5, "a document type that is read from elsewhere, and is none of HTML's"),
     rule("xxe-inclusion", 5, "an inclusion of another document (XInclude, xs:include, xsl:import)"),
     rule("xxe-schema-location", 4, "a schema or style sheet to be fetched from elsewhere"),
@@ -40,7 +48,8 @@ static PATTERNS: LazyLock<Vec<(&str, Regex)>> = LazyLock::new(|| {
         ("xxe-schema-location", r"(?:nonamespace)?schemalocation\s*=\s*['\x22]\s*(?:https?|file|ftp):|<\?xml-stylesheet\s[^>]{0,200}href\s*=\s*['\x22](?:https?|file|ftp|//)".to_owned()),
         ("xxe-disguised-encoding", r"\+adw-?!?(?:aiq-?)?(?:doctype|entity)".to_owned()),
     ];
-    let compile = |(id, pattern): (&'static str, String)| Some((id, Regex::new(&format!("(?-u){pattern}")).ok()?));
+    let compile =
+        |(id, pattern): (&'static str, String)| Some((id, Regex::new(&format!("(?-u){pattern}")).ok()?));
     patterns.into_iter().filter_map(compile).collect()
 });
 
@@ -55,8 +64,63 @@ pub(super) fn detect(text: Text<'_>, hits: &mut Hits) {
         return;
     }
     for (id, regex) in &*PATTERNS {
-        if let (Some(found), Some(rule)) = (regex.find(text.lower), RULES.iter().find(|rule| rule.id == *id)) {
+        if let (Some(found), Some(rule)) = (regex.find(text.lower), RULES.iter().find(|rule| rule.id == *id))
+        {
             hits.add(rule, found.range());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{RULES, detect};
+    use crate::detect::{ByteSet, Hits, Text};
+
+    /// The rules that a text meets, and their sum.
+    fn met(text: &str) -> (u16, Vec<&'static str>) {
+        let lower = text.to_ascii_lowercase();
+        let mut hits = Hits::default();
+        let bytes = ByteSet::of(text.as_bytes());
+        detect(Text { raw: text.as_bytes(), lower: lower.as_bytes(), bytes }, &mut hits);
+        (
+            hits.list().iter().map(|hit| hit.rule.score).sum(),
+            hits.list().iter().map(|hit| hit.rule.id).collect(),
+        )
+    }
+
+    #[test]
+    fn documents_that_read_others_are_attacks() {
+        let attacks = [
+            ("xxe-external-entity", "<!DOCTYPE a [<!ENTITY b SYSTEM \"file:///etc/hosts\">]><a>&b;</a>"),
+            ("xxe-external-entity", "<!entity\n b\tPUBLIC 'x' 'http://h/'>"),
+            ("xxe-parameter-entity", "<!DOCTYPE a [<!ENTITY % p SYSTEM 'http://h/e.dtd'> %p;]>"),
+            ("xxe-internal-entity", "<!DOCTYPE l [<!ENTITY l0 \"x\"><!ENTITY l1 \"&l0;&l0;&l0;\">]>"),
+            ("xxe-external-subset", "<!DOCTYPE a SYSTEM \"http://203.0.113.9/e.dtd\">"),
+            ("xxe-external-subset", "<!DOCTYPE a PUBLIC \"x\" \"http://203.0.113.9/e.dtd\">"),
+            ("xxe-inclusion", "<xi:include parse=\"text\" href=\"file:///etc/hosts\"/>"),
+            ("xxe-schema-location", "<x xsi:noNamespaceSchemaLocation=\"http://h/x.xsd\"/>"),
+            ("xxe-disguised-encoding", "+ADwAIQ-DOCTYPE a+AFs"),
+        ];
+        for (rule, attack) in attacks {
+            assert!(met(attack).1.contains(&rule), "{attack:?} meets {:?}", met(attack).1);
+        }
+        for rule in RULES {
+            assert!(attacks.iter().any(|(id, _)| *id == rule.id), "{} has no attack here", rule.id);
+        }
+    }
+
+    #[test]
+    fn ordinary_documents_are_none() {
+        let texts = [
+            "<!DOCTYPE html><html></html>",
+            "<!DOCTYPE html PUBLIC \"-//W3C//DTD XHTML 1.0 Strict//EN\" \"http://www.w3.org/TR/xhtml1/DTD/xhtml1-strict.dtd\">",
+            "<?xml version=\"1.0\"?><a b=\"c\">d</a>",
+            "#include <stdio.h>",
+            "An <!ENTITY declaration names an entity.",
+            "<project xsi:schemaLocation=\"http://maven.apache.org/POM/4.0.0 http://maven.apache.org/xsd/maven-4.0.0.xsd\"/>",
+            "<![CDATA[ x & y ]]>",
+        ];
+        let found: Vec<_> = texts.into_iter().filter(|text| met(text).0 >= 5).collect();
+        assert!(found.is_empty(), "found: {found:#?}");
     }
 }

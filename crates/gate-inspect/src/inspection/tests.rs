@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use gate_core::Side;
 use ws_proto::CloseCode;
 
 use super::*;

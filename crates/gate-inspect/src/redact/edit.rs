@@ -79,7 +79,8 @@ mod tests {
 
     #[test]
     fn changes_are_made_in_order_and_once() {
-        let cases: &[(&[(Range<usize>, Ink)], &str)] = &[
+        type Changes<'a> = &'a [(Range<usize>, Ink)];
+        let cases: &[(Changes<'_>, &str)] = &[
             (&[], "0123456789"),
             (&[(2..4, Ink::Text)], "01***456789"),
             (&[(8..10, Ink::Fill), (0..1, Ink::Text)], "***1234567**"),

@@ -9,7 +9,7 @@ use super::{Edits, Ink, spot};
 use crate::decode::json::{Grammar, Quoted, Role, Token, TokenKind, Tokens, unescape};
 use crate::decode::{Path, PathStep, is_like_json, is_text, packet};
 use crate::detect::compile_pattern;
-use crate::inspection::{Kind, Subject};
+use crate::subject::{Kind, Subject};
 use crate::settings::{Fault, Redaction};
 
 /// Compiled redactions.

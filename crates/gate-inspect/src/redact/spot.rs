@@ -6,7 +6,7 @@ use super::Ink;
 use crate::decode::json::{Tokens, unit};
 use crate::decode::{Search, View, Views, is_text};
 use crate::detect::Found;
-use crate::inspection::{Kind, Subject};
+use crate::subject::{Kind, Subject};
 
 /// How much is blackened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

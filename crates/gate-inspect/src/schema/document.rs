@@ -35,7 +35,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Value, Fault> {
 /// The object or array that a value is in, and where there.
 #[derive(Clone, Copy)]
 struct Trail<'a> {
-    outer: Option<&'a Trail<'a>>,
+    outer: Option<&'a Self>,
     step: Step<'a>,
 }
 

@@ -62,7 +62,10 @@ pub(crate) struct Wanted {
     pub(super) outbound: Option<HookWish>,
     pub(super) compress: bool,
     pub(super) idle: Duration,
+    /// Of the client's messages.
     pub(super) message_size_max: u64,
+    /// Of the upstream's.
+    pub(super) ceiling: u64,
     pub(super) validate_utf8: bool,
 }
 
@@ -128,6 +131,7 @@ impl Wanted {
             compress: flag(headers, COMPRESS)?,
             idle: idle(headers, config.idle_max)?,
             message_size_max: message_size_max(headers, config.message_size_max)?,
+            ceiling: config.message_size_max,
             validate_utf8: flag(headers, VALIDATE_UTF8)?,
         })
     }
@@ -201,7 +205,9 @@ fn hook(headers: &HeaderMap, names: &HookNames) -> Result<Option<HookWish>, ByHe
         Some(text) => Webhook::METHODS
             .into_iter()
             .find(|method| method.as_str().eq_ignore_ascii_case(text))
-            .ok_or_else(|| refused(names.method, "there are: post, put, patch, get, delete, head, options"))?,
+            .ok_or_else(|| {
+                refused(names.method, "there are: post, put, patch, get, delete, head, options")
+            })?,
     };
     let headers = more.map(hook_headers).transpose().map_err(|why| refused(names.headers, why))?;
     Ok(Some(HookWish { url, method, headers: headers.unwrap_or_default() }))
@@ -360,17 +366,13 @@ mod tests {
 
     #[test]
     fn nothing_goes_above_the_ceilings() {
-        let config = HeaderConfig {
-            message_size_max: 1000,
-            idle_max: Duration::from_secs(10),
-            ..HeaderConfig::new()
-        };
+        let config =
+            HeaderConfig { message_size_max: 1000, idle_max: Duration::from_secs(10), ..HeaderConfig::new() };
         let defaults = read_with(&config, &[]).unwrap();
         assert_eq!((defaults.idle, defaults.message_size_max), (Duration::from_secs(10), 1000));
-        for (name, at, above) in [
-            ("x-wsproxy-maxframesize", "1000", "1001"),
-            ("x-wsproxy-idletimeout", "10000", "10001"),
-        ] {
+        for (name, at, above) in
+            [("x-wsproxy-maxframesize", "1000", "1001"), ("x-wsproxy-idletimeout", "10000", "10001")]
+        {
             assert!(read_with(&config, &[(name, at)]).is_ok(), "{name}");
             let refused = read_with(&config, &[(name, above)]);
             assert!(matches!(refused, Err(ByHeaderError::AboveCeiling { .. })), "{name}: {refused:?}");

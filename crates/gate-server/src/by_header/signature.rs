@@ -122,8 +122,7 @@ mod tests {
 
         fn judge(&self, text: &str, now: u64) -> Result<(), &'static str> {
             let keys = [("proxy".into(), Key::new(b"0123456789abcdef0123456789abcdef").unwrap())];
-            let asking =
-                Asking { peer: None, method: &self.method, uri: &self.uri, headers: &self.headers };
+            let asking = Asking { peer: None, method: &self.method, uri: &self.uri, headers: &self.headers };
             Signed::read(text)?.judge(&asking, &keys, UNIX_EPOCH + Duration::from_secs(now))
         }
     }

@@ -87,7 +87,10 @@ fn metadata(conversation: &Conversation, asked: &Asked, headers: &HeaderMap) -> 
     Metadata {
         correlation_id: id.clone(),
         request_id: id,
-        client_ip: asked.client.address().map_or_else(|| NO_ADDRESS.to_owned(), |address| address.to_string()),
+        client_ip: asked
+            .client
+            .address()
+            .map_or_else(|| NO_ADDRESS.to_owned(), |address| address.to_string()),
         client_port: asked.client.port().unwrap_or_default(),
         server_name: host_without_port(&asked.host).map(str::to_owned),
         protocol: format!("{:?}", asked.version),

@@ -44,7 +44,8 @@ pub(crate) fn hide_cookies(headers: &mut HeaderMap) {
         let cookies = line.as_bytes().split(|byte| *byte == b';').map(|cookie| {
             let name = cookie.trim_ascii().split(|byte| *byte == b'=').next().unwrap_or_default();
             // What has no name is all value.
-            let name = if name.len() < cookie.trim_ascii().len() { [name, b"="].concat() } else { Vec::new() };
+            let name =
+                if name.len() < cookie.trim_ascii().len() { [name, b"="].concat() } else { Vec::new() };
             [&name, HIDDEN].concat()
         });
         let told = cookies.collect::<Vec<_>>().join(&b"; "[..]);
@@ -107,7 +108,8 @@ mod tests {
     fn logs_have_the_names_of_cookies_alone() {
         let mut headers = headers(header::COOKIE, &["a=1; session=x=y", "abc"]);
         hide_cookies(&mut headers);
-        let told: Vec<_> = headers.get_all(header::COOKIE).iter().map(|line| line.to_str().unwrap()).collect();
+        let told: Vec<_> =
+            headers.get_all(header::COOKIE).iter().map(|line| line.to_str().unwrap()).collect();
         assert_eq!(told, ["a=***; session=***", "***"]);
     }
 }

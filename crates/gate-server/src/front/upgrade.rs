@@ -121,12 +121,7 @@ pub(crate) async fn answer(
         Answer::Refused(refused) => {
             let detail = "the upstream did not switch protocols";
             told.fault = Some(("upstream_refused", detail.to_owned()));
-            let mut response = pass_refusal(*refused);
-            // What the client asks next, often in the place of the WebSocket, belongs there too.
-            if let Some(cookie) = opened.set_cookie {
-                response.headers_mut().append(header::SET_COOKIE, cookie);
-            }
-            Ok(response)
+            Ok(pass_refusal(*refused, opened.set_cookie))
         }
         Answer::Switched(switched, lease) => {
             let mut switched = *switched;
@@ -241,13 +236,17 @@ fn no_seat(
 }
 
 /// The upstream's own answer, as far as it is not of its hop only.
-fn pass_refusal(refused: Response<Download>) -> Response<AnyBody> {
+fn pass_refusal(refused: Response<Download>, cookie: Option<HeaderValue>) -> Response<AnyBody> {
     let mut response = refused.map(|body| -> AnyBody { Box::pin(body) });
     *response.version_mut() = Version::HTTP_11;
     let headers = response.headers_mut();
     fields::remove_hop_by_hop(headers, Kind::Handshake);
     // Where the body has a length, hyper says it.
     headers.remove(header::CONTENT_LENGTH);
+    // What the client asks next, often in the place of the WebSocket, belongs there too.
+    if let Some(cookie) = cookie {
+        headers.append(header::SET_COOKIE, cookie);
+    }
     response
 }
 

@@ -1,23 +1,22 @@
 //! The judge of one session's messages: the rules of its route at once, then those outside, of
 //! whom each message is a matter of its own.
 
-use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::Context;
 
 use bytes::Bytes;
-use futures_util::stream::{FuturesUnordered, Stream as _};
 use gate_core::Side;
 use gate_core::policy::Inspection as Bounds;
 use gate_core::session::{Cause, Judged, Part, Ruling, Verdict, Whole};
 use gate_inspect::{Kind, Subject};
 use ws_proto::deflate::inflate::{InflateLimits, Inflater};
-use ws_proto::{CloseCode, FrameError, Opcode};
+use ws_proto::{FrameError, Opcode};
 
 use crate::inspect::audit;
 use crate::inspect::chain::Chain;
-use crate::inspect::opinion::{Message, Opinion};
+use crate::inspect::errands::{Answered, Errands};
+use crate::inspect::opinion::Message;
 use crate::inspect::rules::RuleCell;
 use crate::observe::record::Opened;
 use crate::worker::Worker;
@@ -30,19 +29,10 @@ pub(crate) struct SessionInspection {
     rules: Option<Arc<RuleCell>>,
     /// `None`: nobody outside is asked.
     chain: Option<Rc<Chain>>,
-    asked: Option<FuturesUnordered<Asked>>,
+    /// `None`: nobody is being asked.
+    errands: Option<Box<Errands>>,
     /// Where messages refer to what was compressed before them: the client's, the upstream's.
     inflaters: Option<Box<[Inflater; 2]>>,
-}
-
-/// Somebody outside is asked about a message.
-type Asked = Pin<Box<dyn Future<Output = Answered>>>;
-
-/// What has come of that.
-pub(crate) struct Answered {
-    pub(crate) from: Side,
-    pub(crate) index: u64,
-    pub(crate) ruling: Ruling,
 }
 
 /// What to build it from.
@@ -56,8 +46,9 @@ pub(crate) struct Means {
 impl SessionInspection {
     pub(crate) fn new(worker: Rc<Worker>, opened: Rc<Opened>, means: Means) -> Self {
         let Means { rules, chain, context_takeover } = means;
-        let inflaters = context_takeover.then(|| Box::new([Inflater::new(), Inflater::new()]));
-        Self { worker, opened, rules, chain, asked: None, inflaters }
+        let inflaters =
+            context_takeover.then(|| Box::new([Inflater::with_context(), Inflater::with_context()]));
+        Self { worker, opened, rules, chain, errands: None, inflaters }
     }
 
     /// What becomes of a message.
@@ -88,34 +79,30 @@ impl SessionInspection {
                     index: message.index,
                     payload: Bytes::copy_from_slice(payload),
                 };
-                self.ask(Rc::clone(chain), asked, verdict);
+                let chain = Rc::clone(chain);
+                self.ask(&chain, asked, verdict);
                 Judged::Later
             }
             _ => now(verdict),
         }
     }
 
-    fn ask(&mut self, chain: Rc<Chain>, message: Message, verdict: Verdict) {
-        let (worker, opened) = (Rc::clone(&self.worker), Rc::clone(&self.opened));
-        let asked = self.asked.get_or_insert_default();
-        asked.push(Box::pin(async move {
-            let (from, index) = (message.from, message.index);
-            let Opinion { verdict, cause, .. } = chain.judge(&worker, &opened, message, verdict).await;
-            Answered { from, index, ruling: Ruling { verdict, cause } }
-        }));
+    fn ask(&mut self, chain: &Rc<Chain>, message: Message, verdict: Verdict) {
+        let Self { worker, opened, errands, .. } = self;
+        let errands = errands.get_or_insert_with(|| {
+            Box::new(Errands::new(Rc::clone(worker), Rc::clone(opened), Rc::clone(chain)))
+        });
+        errands.ask(message, verdict);
     }
 
     /// The next answer of those outside, if there is one; else the task is woken when there is.
     pub(crate) fn poll_answer(&mut self, cx: &mut Context<'_>) -> Option<Answered> {
-        match Pin::new(self.asked.as_mut()?).poll_next(cx) {
-            Poll::Ready(Some(answered)) => Some(answered),
-            Poll::Ready(None) => {
-                // What waits for nothing keeps nothing.
-                self.asked = None;
-                None
-            }
-            Poll::Pending => None,
+        let answered = self.errands.as_mut()?.poll_answer(cx);
+        if answered.is_none() {
+            // What waits for nothing keeps nothing.
+            self.errands.take_if(|errands| errands.is_empty());
         }
+        answered
     }
 
     /// Inflates a message.

@@ -222,9 +222,9 @@ pub(super) fn write<'a>(page: &mut Page, workers: impl Iterator<Item = &'a ByHoo
             page.sample(&[("route", route), ("direction", direction)], value(sums));
         }
     }
-    let histograms = hooks
-        .iter()
-        .map(|((route, direction), sums)| ([("route", &**route), ("direction", *direction)], &sums.latencies));
+    let histograms = hooks.iter().map(|((route, direction), sums)| {
+        ([("route", &**route), ("direction", *direction)], &sums.latencies)
+    });
     page.latencies(
         "framegate_webhook_latency_seconds",
         "How long calls to webhooks took, waiting for a connection included.",

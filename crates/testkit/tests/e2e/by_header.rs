@@ -180,7 +180,8 @@ fn row_51_names_do_not_lead_to_this_machine_unless_that_is_said() {
     for entries in ["\"ws://*\"", "\"ws://localhost\" \"ws://10.0.0.0/8\"", "\"ws://0.0.0.0/0\""] {
         let rig = rig(&format!("trusted \"127.0.0.1\"; upstreams {entries}"));
         for host in ["localhost", "127.0.0.1", "[::ffff:127.0.0.1]", "[::1]", "169.254.169.254", "0.0.0.0"] {
-            let asked = Message::upgrade("/").with("X-WsProxy-Upstream", &format!("ws://{host}:{}", port(&rig)));
+            let asked =
+                Message::upgrade("/").with("X-WsProxy-Upstream", &format!("ws://{host}:{}", port(&rig)));
             assert_eq!(status(&rig, &asked), 403, "{entries} {host}");
         }
         rig.backend().assert_not_dialled();
@@ -352,10 +353,8 @@ fn signature(expiry: u64, target: &str, fields: &[(&str, &str)]) -> String {
 fn a_signature_makes_anybody_believed() {
     let folder = Folder::new();
     let key = folder.write("proxy.key", "0123456789abcdef0123456789abcdef\n");
-    let rig = rig(&format!(
-        "hmac-key-file \"{}\" id=\"proxy\"; upstreams \"ws://127.0.0.0/8\"",
-        key.display()
-    ));
+    let rig =
+        rig(&format!("hmac-key-file \"{}\" id=\"proxy\"; upstreams \"ws://127.0.0.0/8\"", key.display()));
     let upstream = format!("ws://{}", rig.backend());
     let fields = [("x-wsproxy-maxframesize", "4096"), ("x-wsproxy-upstream", &*upstream)];
     let asked = |signature: Option<&str>, target: &str| {

@@ -6,6 +6,9 @@
 
 mod admin;
 mod admission;
+mod agent_faults;
+mod agent_requests;
+mod agents;
 mod answers;
 mod bodies;
 mod by_header;
@@ -17,6 +20,7 @@ mod forwarding;
 mod frame_log;
 mod frames;
 mod garbage;
+mod inspection;
 mod keeping;
 mod lifetime;
 mod limits;

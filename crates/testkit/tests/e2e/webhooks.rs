@@ -224,7 +224,11 @@ fn messages_go_on_in_order_however_the_answers_come() {
     for (hook, body) in &mut hooks {
         session.upstream.expect_silence(Duration::from_millis(20));
         let drops = body.as_slice() == b"two";
-        hook.send(&status(if drops { "204 No Content\r\nX-Framegate-Action: drop" } else { "204 No Content" }));
+        hook.send(&status(if drops {
+            "204 No Content\r\nX-Framegate-Action: drop"
+        } else {
+            "204 No Content"
+        }));
     }
     session.upstream.expect(&[text(Client, "one"), text(Client, "three")].concat());
     session.close();
@@ -233,9 +237,7 @@ fn messages_go_on_in_order_however_the_answers_come() {
 
 #[test]
 fn answers_rewrite_messages_where_that_is_allowed() {
-    let rewrite = |body: &str| {
-        Message::ok(body).with("X-Framegate-Action", "rewrite").to_bytes()
-    };
+    let rewrite = |body: &str| Message::ok(body).with("X-Framegate-Action", "rewrite").to_bytes();
     let rig = rig("rewrite true");
     let mut session = rig.open();
     session.client.send(&text(Client, "secret"));

@@ -7,6 +7,12 @@
 //! Not here: what was negotiated. The window is always the largest, so that a peer which uses
 //! more of it than agreed is read as its receiver may read it.
 
+mod fuzz;
+#[cfg(test)]
+mod tests;
+
+pub use fuzz::fuzz_inflate;
+
 use std::fmt;
 
 use zlib_rs::{Inflate, InflateFlush, Status};
@@ -284,6 +290,3 @@ const BLOCK_MIN: usize = 8;
 
 /// So many of them any message may have, and a longer one as many as it has times their size.
 const EMPTY_BLOCKS_MAX: usize = 4096;
-
-#[cfg(test)]
-mod tests;

@@ -3,6 +3,7 @@
 use std::sync::LazyLock;
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind};
+use memchr::memmem;
 use regex::bytes::Regex;
 
 use super::super::{Hits, Text};
@@ -21,11 +22,7 @@ const fn idiom(rule: &'static str, hints: &'static [&'static str], pattern: &'st
 }
 
 static IDIOMS: &[Idiom] = &[
-    idiom(
-        "cmd-bash-reverse",
-        &["/dev/tcp", "/dev/udp"],
-        r"/dev/(?:tcp|udp)/[\w.$\{\-]+/",
-    ),
+    idiom("cmd-bash-reverse", &["/dev/tcp", "/dev/udp"], r"/dev/(?:tcp|udp)/[\w.$\{\-]+/"),
     idiom(
         "cmd-reverse-shell",
         &["sh -i", "sh  -i", "sh\t-i", "socket", "fsockopen", "mkfifo", "pty.spawn"],
@@ -39,13 +36,9 @@ static IDIOMS: &[Idiom] = &[
     idiom(
         "cmd-shellshock",
         &["(){", "() {", "( ){", "( ) {", "()  {", "()\t{"],
-        r"\(\s*\)\s*\{\s*[:_\w][^\n}]{0,64};?\s*\}\s*;",
+        r"\(\s*\)\s*\{\s*[:_\w][^\n}]{0,64};?\s*\}\s*(?:;|>_\[)",
     ),
-    idiom(
-        "cmd-server-include",
-        &["<!--"],
-        r"<!--\s*#\s*(?:exec|include|echo|config|printenv|set)\b",
-    ),
+    idiom("cmd-server-include", &["<!--"], r"<!--\s*#\s*(?:exec|include|echo|config|printenv|set)\b"),
     idiom(
         "cmd-php-code",
         &["<?", "phpinfo", "phpversion", "phpcredits", "${", "print", "$_", "call_user_func"],
@@ -58,13 +51,18 @@ static IDIOMS: &[Idiom] = &[
     ),
     idiom(
         "cmd-windows-variable",
-        &["%comspec%", ":~"],
-        r"%comspec%|%[a-z]{3,20}:~-?\d+,-?\d+%",
+        &["%comspec%", ":~", "for /"],
+        r"%comspec%|%[a-z]{3,20}:~-?\d+,-?\d+%|\bfor\s+/[fldr]\s[^\n]{0,80}%\w{1,2}\s+in\b",
+    ),
+    idiom(
+        "cmd-shell-variable",
+        &[";$", "|$", "&$", "${path", "${home", "${pwd", "${shell", "${oldpwd", "${ps"],
+        r"\$\{(?:path|home|pwd|shell|oldpwd|ps[0-9])(?::\d|%%|##)|[;|&]\s*\$\w{1,16}\$\w",
     ),
     idiom(
         "cmd-decode-run",
-        &["base64", "xxd", "rev", "openssl", "printf", "echo", "<<<", "sh <(", "eval"],
-        r"(?:base64\s+(?:-d|--decode|-di)|xxd\s+-r|\brev\b|openssl\s+(?:enc|base64)[^|\n]{0,40}-d|printf\s[^|\n]{1,200}|echo\s[^|\n]{1,400})[^|\n]{0,40}\|\s*(?:/bin/|/usr/bin/)?(?:ba|z|da|k)?sh\b|\b(?:ba)?sh\s*<<<|\$\(\s*(?:rev|base64|xxd|printf)\b|\b(?:ba|z|da)?sh\s+<\(|\beval\s+[`$]\(?(?:echo|base64|printf)|\|\s*base64\s+(?:-d|--decode)",
+        &["base64", "xxd", "rev", "openssl", "printf", "echo", "<<<", "sh <(", "eval", "$'\\"],
+        r"(?:base64\s+(?:-d|--decode|-di)|xxd\s+-r|\brev\b|openssl\s+(?:enc|base64)[^|\n]{0,40}-d|printf\s[^|\n]{1,200}|echo\s[^|\n]{1,400})[^|\n]{0,40}\|\s*(?:/bin/|/usr/bin/)?(?:ba|z|da|k)?sh\b|\b(?:ba)?sh\s*<<<|\$\(\s*(?:rev|base64|xxd|printf)\b|\b(?:ba|z|da)?sh\s+<\(|\beval\s+[`$]\(?(?:echo|base64|printf)|\|\s*base64\s+(?:-d|--decode)|\$'\\(?:x[0-9a-f]{2}|[0-7]{2,3})",
     ),
     idiom(
         "cmd-glob-path",
@@ -73,22 +71,49 @@ static IDIOMS: &[Idiom] = &[
     ),
     idiom(
         "cmd-blank-variable",
-        &["$ifs", "${ifs"],
-        r"[\w'\x22})\]]\$\{?ifs\b|\$\{?ifs\}?[\w/$-]",
+        &["$ifs", "${ifs", "ifs="],
+        r"[\w'\x22})\]]\$\{?ifs\b|\$\{?ifs\}?[\w/$-]|\bifs=[^\s;$'\x22];",
     ),
     idiom(
         "cmd-escaped-argument",
-        &["--exec", "--upload-pack", "--receive-pack", "--use-compress", "--checkpoint-action", "--open-files", "--to-command", "--rsh", "proxycommand", "--post-file", "ld_preload", "bash_env", "prompt_command"],
+        &[
+            "--exec",
+            "--upload-pack",
+            "--receive-pack",
+            "--use-compress",
+            "--checkpoint-action",
+            "--open-files",
+            "--to-command",
+            "--rsh",
+            "proxycommand",
+            "--post-file",
+            "ld_preload",
+            "bash_env",
+            "prompt_command",
+        ],
         r"--(?:exec|upload-pack|receive-pack|use-compress-program|checkpoint-action|open-files-in-pager|to-command|rsh)\s*=\s*['\x22]?[`$\w/]|-oproxycommand\s*=|--post-file[=\s]+/|(?:ld_preload|bash_env|prompt_command)\s*=\s*['\x22/$`(]",
     ),
 ];
 
-static CALL: &str = r"(?:^|[^\w.])(?:(?:[\w$]+(?:\.|->|::))*(?:system|exec|execsync|shell_exec|passthru|popen|popen2|popen3|proc_open|pcntl_exec|eval|assert|spawn|spawnsync|execfile|getoutput|check_output|check_call|backticks|start_process|processbuilder)|subprocess\.(?:run|call|popen)|os\.(?:system|popen|exec\w*|spawn\w*))\s*\(\s*(?:new\s+string\s*)?[\[\{(]{0,2}\s*(?:['\x22`]{1,3}|\$\(|%q)([^)\n]{1,400})";
+static CALL: &str = r"(?:^|[^\w.]|\)\.)(?:(?:[\w$]+(?:\.|->|::))*(?:system|exec|execsync|shell_exec|passthru|popen|popen2|popen3|proc_open|pcntl_exec|eval|assert|spawn|spawnsync|execfile|getoutput|check_output|check_call|backticks|start_process|processbuilder)|subprocess\.(?:run|call|popen)|os\.(?:system|popen|exec\w*|spawn\w*))\s*\(\s*(?:new\s+string\s*)?[\[\{(]{0,2}\s*(?:['\x22`]{1,3}|\$\(|%q)([^)\n]{1,400})";
 
 /// The names in [`CALL`].
 static CALL_HINTS: &[&str] = &[
-    "system", "exec", "passthru", "popen", "proc_open", "eval", "assert", "spawn", "subprocess", "getoutput",
-    "check_output", "check_call", "backticks", "start_process", "processbuilder",
+    "system",
+    "exec",
+    "passthru",
+    "popen",
+    "proc_open",
+    "eval",
+    "assert",
+    "spawn",
+    "subprocess",
+    "getoutput",
+    "check_output",
+    "check_call",
+    "backticks",
+    "start_process",
+    "processbuilder",
 ];
 
 struct Patterns {
@@ -129,8 +154,25 @@ pub(super) fn detect(text: Text<'_>, hits: &mut Hits) {
     }
     if hinted & 1 << IDIOMS.len() != 0 {
         let calls = patterns.call.captures_iter(text.lower).filter_map(|call| call.get(1));
-        if let Some(argument) = calls.into_iter().find(|argument| runs(argument.as_bytes())) {
+        if let Some(argument) = calls
+            .into_iter()
+            .find(|argument| is_script(argument.as_bytes()) || runs(first(argument.as_bytes())))
+        {
             meet("cmd-function-call", argument.range(), hits);
         }
     }
+}
+
+/// The first of several arguments, up to its closing quote.
+fn first(arguments: &[u8]) -> &[u8] {
+    let is_end = |pair: &[u8]| matches!(pair, [b'\'' | b'"', b',']);
+    let end = arguments.windows(2).position(is_end).unwrap_or(arguments.len());
+    arguments.get(..end).unwrap_or(arguments)
+}
+
+/// Python that reaches for the system.
+fn is_script(argument: &[u8]) -> bool {
+    ["import os", "import sub", "os.system", "__import__"]
+        .iter()
+        .any(|word| memmem::find(argument, word.as_bytes()).is_some())
 }

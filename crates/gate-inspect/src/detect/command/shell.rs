@@ -58,21 +58,45 @@ pub(super) fn may_run(text: Text<'_>, is_known: fn(&str) -> bool) -> bool {
     let marked = text.bytes.has_any(const { ByteSet::of(b";|&\n\r`({") });
     let mut rest = text.lower.get(..READ_MAX).unwrap_or(text.lower);
     loop {
-        let start = rest.iter().take_while(|byte| matches!(byte, b' ' | b'\t' | b'"' | b'\'' | b'(' | b'{' | b'!')).count();
+        let start = rest
+            .iter()
+            .take_while(|byte| matches!(byte, b' ' | b'\t' | b'"' | b'\'' | b'(' | b'{' | b'!'))
+            .count();
         let word = rest.get(start..).unwrap_or_default();
-        let is_end = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\n' | b';' | b'|' | b'&' | b'<' | b'>' | b'`' | b')' | b',' | b'}');
-        let end = word.iter().take(NAME_MAX).position(is_end).unwrap_or(word.len().min(NAME_MAX));
-        if may_name(word.get(..end).unwrap_or_default(), is_known) {
+        let is_end = |byte: &u8| {
+            matches!(
+                byte,
+                b' ' | b'\t' | b'\n' | b';' | b'|' | b'&' | b'<' | b'>' | b'`' | b')' | b',' | b'}' | b'+'
+            )
+        };
+        let end = word.iter().take(NAME_MAX).position(is_end).unwrap_or_else(|| word.len().min(NAME_MAX));
+        let (name, after) = word.split_at_checked(end).unwrap_or_default();
+        // `$(<file)` reads a file without any program.
+        let reads = name.is_empty()
+            && after.starts_with(b"<")
+            && rest.get(..start).is_some_and(|marks| marks.contains(&b'('));
+        // No program's name ends in a comma, but for those in braces; `;base64,` follows a media type.
+        let listed = after.starts_with(b",") && !rest.get(..start).unwrap_or_default().contains(&b'{');
+        if (!listed && may_name(name, is_known)) || after.starts_with(b"``") || reads {
             return true;
         }
-        let Some(mark) = Some(marked).filter(|marked| *marked).and_then(|_| rest.iter().position(is_mark)) else { return false };
+        if let (true, [b' ', next @ ..]) = (name.contains(&b'='), after) {
+            rest = next;
+            continue;
+        }
+        let Some(mark) = Some(marked).filter(|marked| *marked).and_then(|_| rest.iter().position(is_mark))
+        else {
+            return false;
+        };
         rest = rest.get(mark + 1..).unwrap_or_default();
     }
 }
 
 fn may_name(word: &[u8], is_known: fn(&str) -> bool) -> bool {
     let quotes = word.iter().filter(|byte| matches!(byte, b'\'' | b'"')).count();
-    if quotes > 1 || word.iter().any(|byte| matches!(byte, b'\\' | b'$' | b'^' | b'?' | b'*')) {
+    let escaped = word.iter().skip(1).any(|byte| matches!(byte, b'\\' | b'$' | b'^'));
+    let glob = word.starts_with(b"/") && word.iter().any(|byte| matches!(byte, b'?' | b'*'));
+    if quotes > 1 || escaped || glob || word.starts_with(b"\\") {
         return true;
     }
     let name = word.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
@@ -135,10 +159,18 @@ fn separator(text: &[u8], at: usize) -> Option<(Before, usize)> {
 }
 
 fn statement(text: &[u8], before: Before, at: Range<usize>) -> Statement {
+    let close = text.get(at.clone()).and_then(|piece| piece.iter().position(|byte| *byte == b')'));
+    let at = match close {
+        Some(close) if before == Before::Dollar => at.start..at.start + close,
+        _ => at,
+    };
     let piece = text.get(at.clone()).unwrap_or_default();
-    let braced = piece.trim_ascii().strip_prefix(b"{").filter(|rest| rest.contains(&b',') && !rest.contains(&b':'));
+    let braced =
+        piece.trim_ascii().strip_prefix(b"{").filter(|rest| rest.contains(&b',') && !rest.contains(&b':'));
     let words = match braced {
         Some(rest) => words(rest.strip_suffix(b"}").unwrap_or(rest), b','),
+        // Forms write blanks as plus signs.
+        None if !piece.contains(&b' ') && piece.contains(&b'+') => words(piece, b'+'),
         None => words(piece, b' '),
     };
     Statement { before, at, words }
@@ -175,7 +207,8 @@ fn words(piece: &[u8], also: u8) -> Vec<Word> {
         };
         if let Some(word) = words.last_mut().filter(|word| word.text.len() < WORD_MAX) {
             if disguise > 0 {
-                let inside = !word.text.is_empty() && rest.get(disguise).is_some_and(u8::is_ascii_alphanumeric);
+                let inside =
+                    !word.text.is_empty() && rest.get(disguise).is_some_and(u8::is_ascii_alphanumeric);
                 word.disguised |= inside;
             } else {
                 word.text.push(char::from(first.to_ascii_lowercase()));
@@ -205,15 +238,30 @@ fn blank_variable(rest: &[u8]) -> usize {
 /// The length of what a shell takes off a word: quotes, escapes, variables without a value.
 fn disguise(rest: &[u8], path: bool) -> usize {
     match rest {
-        [b'\'' | b'"' | b'^', ..] | [b'\\', b'a'..=b'z' | b'A'..=b'Z' | b'/', ..] if !is_windows(rest, path) => 1,
+        [b'\'' | b'"' | b'^', ..] | [b'\\', b'a'..=b'z' | b'A'..=b'Z' | b'/', ..]
+            if !is_windows(rest, path) =>
+        {
+            1
+        }
         [b'`', b'`', ..] | [b'$', b'@' | b'*' | b'0'..=b'9' | b'#' | b'!', ..] => 2,
         [b'$', b'(', b')', ..] => 3,
-        [b'$', b'{', ..] if !path => rest.iter().take(32).position(|byte| *byte == b'}').map_or(0, |end| end + 1),
+        [b'$', b'a'..=b'z' | b'A'..=b'Z' | b'_', ..] if !path => {
+            1 + rest
+                .iter()
+                .skip(1)
+                .take(32)
+                .take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'_')
+                .count()
+        }
+        [b'$', b'{', ..] if !path => {
+            rest.iter().take(32).position(|byte| *byte == b'}').map_or(0, |end| end + 1)
+        }
         _ => 0,
     }
 }
 
 /// A backslash of a path rather than an escape: what follows is longer than the tail of a command's name.
 fn is_windows(rest: &[u8], path: bool) -> bool {
-    rest.first() == Some(&b'\\') && (path || rest.iter().skip(1).take_while(|byte| byte.is_ascii_alphanumeric()).count() > 6)
+    rest.first() == Some(&b'\\')
+        && (path || rest.iter().skip(1).take_while(|byte| byte.is_ascii_alphanumeric()).count() > 6)
 }

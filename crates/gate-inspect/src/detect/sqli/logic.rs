@@ -87,16 +87,17 @@ fn bare(query: &Query<'_>, index: usize, operand: &Operand<'_>) -> Option<&'stat
     let goes_on = query.is_over(next) || query.joins(next);
     if let Some(quote) = quote
         && query.is_early(quote)
+        && !is_measure(query, quote, operand)
         && (goes_on || query.is_quote(next))
         && (operand.sort.is_sql() || (operand.sort.is_literal() && is_value(query, operand)))
     {
         return Some("sqli-break-out");
     }
     let is_number = matches!(operand.sort, Sort::Number | Sort::Constant);
-    let is_hidden = query.is_commented(next)
+    let is_hidden = query.ends_in_comment(next)
         || (operand.sort.is_sql() && query.is_over(next) && query.has_number_before(index));
     if query.is_early(index) && is_hidden && (is_number || operand.sort.is_sql()) {
-        return Some(tautology(query, index));
+        return Some(if is_number { tautology(query, index) } else { "sqli-condition" });
     }
     (operand.sort == Sort::Query && query.is_early(index) && !query.is_in_statement(index))
         .then_some("sqli-condition")
@@ -136,6 +137,14 @@ fn compared(query: &Query<'_>, index: usize) -> Option<usize> {
     }
 }
 
+/// Whether the quotes are feet and inches: `6' or 7'`.
+fn is_measure(query: &Query<'_>, quote: usize, operand: &Operand<'_>) -> bool {
+    operand.sort == Sort::Number
+        && quote.checked_sub(1).is_some_and(|before| query.is(before, Kind::Number) && query.touch(before))
+        && query.is_quote(operand.next)
+        && query.touch(operand.next - 1)
+}
+
 /// Whether a quoted text is one that a value may be, and not punctuation between two quotes.
 fn is_value(query: &Query<'_>, operand: &Operand<'_>) -> bool {
     let is_back = query.is(operand.next.saturating_sub(1), Kind::Quote(Quote::Back));
@@ -152,6 +161,7 @@ fn is_behind_constants(query: &Query<'_>, index: usize) -> bool {
         && query.is(index - 1, Kind::Number)
         && query.is(index - 2, Kind::Compare)
         && query.is(index - 3, Kind::Number)
+        && query.text(index - 1) == query.text(index - 3)
 }
 
 /// Whether a query or a call within a call is in a condition.

@@ -7,6 +7,10 @@ use super::word::Word;
 /// How far an operand, a list or a group is followed, in tokens: rules look near.
 const REACH: usize = 64;
 
+/// How many parentheses, quotes and the like are passed over, so that long runs of them cost no
+/// more than others.
+const SKIPPED_MAX: usize = 256;
+
 /// The tokens of a text.
 #[derive(Debug)]
 pub(super) struct Query<'a> {
@@ -133,11 +137,9 @@ impl<'a> Query<'a> {
     }
 
     /// The first token at or behind `index` that is not of `kinds`.
-    pub(super) fn skip(&self, mut index: usize, skipped: impl Fn(Kind) -> bool) -> usize {
-        while self.kind(index).is_some_and(&skipped) {
-            index += 1;
-        }
-        index
+    pub(super) fn skip(&self, index: usize, skipped: impl Fn(Kind) -> bool) -> usize {
+        let limit = self.len().min(index + SKIPPED_MAX);
+        (index..limit).find(|at| !self.kind(*at).is_some_and(&skipped)).unwrap_or_else(|| limit.max(index))
     }
 
     /// Whether the value ends right before token `index`: a quote of which an odd number has come.
@@ -209,6 +211,11 @@ impl<'a> Query<'a> {
             Some(Kind::Dashes | Kind::Hash) => self.len() - index <= 3,
             _ => false,
         }
+    }
+
+    /// Whether a comment ends the text, with no word behind it.
+    pub(super) fn ends_in_comment(&self, index: usize) -> bool {
+        self.is_commented(index) && (index + 1..self.len()).all(|at| self.word(at).is_none())
     }
 
     /// Whether the text ends at `index`, but for closing signs or a comment.
@@ -446,10 +453,9 @@ impl<'a> Query<'a> {
             b"load" => next == b"data" && matches!(self.text(index + 2), b"infile" | b"local"),
             b"attach" => next == b"database" && self.is_quote(index + 2),
             b"begin" => self.is_word(index + 1, Word::Declare) || self.is_statement(index + 1),
-            b"copy" => {
-                matches!(self.word(index + 2), Some(Word::From | Word::To))
-                    && (self.text(index + 3) == b"program" || self.is_quote(index + 3))
-            }
+            b"copy" => (index + 2..self.len().min(index + 24)).any(|at| {
+                matches!(self.word(at), Some(Word::From | Word::To)) && self.text(at + 1) == b"program"
+            }),
             b"prepare" => self.is_word(index + 2, Word::From) && self.is(index + 3, Kind::Variable),
             b"bulk" => self.is_word(index + 1, Word::Insert) && self.is_word(index + 3, Word::From),
             _ => false,
@@ -488,7 +494,8 @@ impl<'a> Query<'a> {
                             | Kind::Word(Word::Set | Word::As | Word::Define)
                     )
                 )
-                || [&b"identified"[..], b"add", b"returns", b"cascade", b"with"].contains(&self.text(behind)))
+                || [&b"identified"[..], b"add", b"returns", b"cascade", b"with", b"enable", b"disable"]
+                    .contains(&self.text(behind)))
     }
 
     /// The beginning of the first statement, if it is one that stands by itself.

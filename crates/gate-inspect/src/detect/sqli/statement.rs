@@ -50,8 +50,8 @@ fn order_by(query: &Query<'_>, index: usize) -> Found {
     let first = query.skip(index + 2, |kind| kind == Kind::Open);
     let end = query.skip(first, |kind| matches!(kind, Kind::Number | Kind::Comma | Kind::Close));
     let is_number = query.is(first, Kind::Number);
-    let is_alone = index == 0 && query.is_over(end) && query.len() <= 3;
-    let is_behind_value = index > 0 && query.is_early(index) && query.is_over(end);
+    let is_alone = query.is_word(index, Word::Order) && index == 0 && query.is_over(end) && query.len() <= 3;
+    let is_behind_value = query.has_number_before(index) && query.is_early(index) && query.is_over(end);
     let is_named = query.word(first).is_some_and(Word::is_name)
         && query.quote_before(index).is_some_and(|quote| query.is_early(quote))
         && query.is_commented(first + 1);

@@ -34,7 +34,20 @@ fn has_quote_that_ends(lower: &[u8]) -> bool {
                 let len = rest.iter().take(10).take_while(|byte| byte.is_ascii_lowercase()).count();
                 let joins = matches!(
                     Word::of(rest.get(..len).unwrap_or_default()),
-                    Word::Or | Word::And | Word::Is | Word::In | Word::Like | Word::Having | Word::Between
+                    Word::Or
+                        | Word::And
+                        | Word::Is
+                        | Word::In
+                        | Word::Like
+                        | Word::Having
+                        | Word::Between
+                        | Word::Insert
+                        | Word::Update
+                        | Word::Delete
+                        | Word::Define
+                        | Word::Exec
+                        | Word::Declare
+                        | Word::Grant
                 );
                 len > 1 && joins
             }
@@ -139,7 +152,7 @@ fn has_twice(text: Text<'_>, set: ByteSet, byte: u8) -> bool {
         && memchr::memchr_iter(byte, text.lower).any(|at| text.lower.get(at + 1) == Some(&byte))
 }
 
-const SIGNS: ByteSet = ByteSet::of(b"'\"`=<>();#*|&@-+0123456789\xe2");
+const SIGNS: ByteSet = ByteSet::of(b"'\"`=<>();#*|&@-+_0123456789\xe2");
 const QUOTES: ByteSet = ByteSet::of(b"'\"`");
 const STAR: ByteSet = ByteSet::of(b"*");
 const DASH: ByteSet = ByteSet::of(b"-");

@@ -75,6 +75,8 @@ pub(super) fn tokens(lower: &[u8], comments: Comments) -> Vec<Token> {
         // Forms write spaces as plus signs.
         plus_is_space: !lower.contains(&b' '),
         comments,
+        last_newline: memchr::memrchr(b'\n', lower).unwrap_or(0),
+        last_comment: memchr::memmem::rfind(lower, b"*/").unwrap_or(0),
         list: Vec::with_capacity(lower.len() / 4 + 4),
         in_single: false,
         in_double: false,
@@ -90,6 +92,10 @@ struct Reader<'a> {
     at: usize,
     plus_is_space: bool,
     comments: Comments,
+    /// Where the last line begins, so that nothing is searched for where it cannot be.
+    last_newline: usize,
+    /// Where the last comment ends.
+    last_comment: usize,
     list: Vec<Token>,
     in_single: bool,
     in_double: bool,
@@ -193,8 +199,9 @@ impl Reader<'_> {
     /// A comment to the end of its line is one only where a further line comes: at the end of the
     /// text it is a token, for rules that ask what it hides.
     fn line_comment(&mut self, kind: Kind, len: usize) {
-        match memchr::memchr(b'\n', self.rest()) {
-            Some(end) if self.comments == Comments::Skipped && end + 1 < self.rest().len() => self.at += end,
+        let may_end = self.comments == Comments::Skipped && self.at < self.last_newline;
+        match may_end.then(|| memchr::memchr(b'\n', self.rest())).flatten() {
+            Some(end) if end + 1 < self.rest().len() => self.at += end,
             _ => self.push(kind, len),
         }
     }
@@ -208,13 +215,14 @@ impl Reader<'_> {
             self.at += 2 + marks + digits;
             return;
         }
-        let Some(len) = memchr::memmem::find(inside, b"*/") else {
+        if self.at + 2 > self.last_comment {
             return self.push(Kind::OpenComment, 2);
-        };
+        }
         if self.comments == Comments::Read {
             self.at += 2;
             return;
         }
+        let len = memchr::memmem::find(inside, b"*/").unwrap_or(inside.len());
         let start = self.at;
         self.at += 2 + len + 2;
         self.join(start);

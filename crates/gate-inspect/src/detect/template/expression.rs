@@ -41,7 +41,12 @@ pub(super) fn inside(lower: &[u8], start: usize) -> (Range<usize>, bool) {
 /// Whether an expression does nothing but reckon with numbers, as nobody writes it who has a template in
 /// mind: `7*7`, `'7'*7`, `=(1+1)*2`.
 pub(super) fn is_arithmetic(expression: &[u8]) -> bool {
-    let marks = |byte: &u8| matches!(byte, b'{' | b'}' | b'(' | b')' | b'[' | b']' | b'=' | b'$' | b'%' | b'#' | b'\'' | b'"' | b' ' | b'@');
+    let marks = |byte: &u8| {
+        matches!(
+            byte,
+            b'{' | b'}' | b'(' | b')' | b'[' | b']' | b'=' | b'$' | b'%' | b'#' | b'\'' | b'"' | b' ' | b'@'
+        )
+    };
     let plain: Vec<u8> = expression.iter().copied().filter(|byte| !marks(byte)).take(64).collect();
     let plain = plain.strip_prefix(b"print").or_else(|| plain.strip_prefix(b"set")).unwrap_or(&plain);
     let is_operator = |byte: &u8| matches!(byte, b'*' | b'+' | b'/' | b'-');

@@ -53,7 +53,8 @@ fn give(plain: &mut Vec<u8>, start: usize) {
     let default = lookup.windows(2).position(|pair| pair == b":-").map(|at| at + 2);
     let value = default.or_else(|| lookup.iter().rposition(|byte| *byte == b':').map(|at| at + 1));
     let value = value.unwrap_or(0);
-    let given: Vec<u8> = lookup.get(value..).unwrap_or_default().iter().copied().filter(|byte| *byte != b'\'').collect();
+    let given: Vec<u8> =
+        lookup.get(value..).unwrap_or_default().iter().copied().filter(|byte| *byte != b'\'').collect();
     plain.truncate(start);
     plain.extend(given);
 }

@@ -24,7 +24,7 @@ const ROUNDS: u8 = 5;
 
 /// The plain form of a text that is in lower case.
 pub(super) fn canonical(lower: &[u8]) -> Vec<Unit> {
-    let mut units: Vec<Unit> = 
+    let mut units: Vec<Unit> =
         lower.iter().enumerate().map(|(at, byte)| Unit { byte: *byte, disguise: 0, at }).collect();
     for _ in 0..ROUNDS {
         let (unescaped, changed) = unescape(&units);

@@ -18,11 +18,20 @@ pub(super) fn at(walk: &Walk<'_>, at: usize) -> Found {
     if name.len() >= 5 && name.starts_with(b"on") {
         return is_handler(walk, start, name, value).then_some(("xss-event-handler", range));
     }
+    if steals(name, value) {
+        return Some(("xss-js-exfiltration", range));
+    }
     let open = walk.open.here?;
     if name.is_empty() {
         return is_hidden_handler(before, value).then_some(("xss-event-handler", range));
     }
     content(tag::name(walk.after(open)), name, value).map(|id| (id, range))
+}
+
+/// Whether an address is made of cookies.
+fn steals(name: &[u8], value: &[u8]) -> bool {
+    let is_address = [&b"location"[..], b"href", b"src", b"action"].iter().any(|end| name.ends_with(end));
+    is_address && has(head(value, 200), b"document.cookie")
 }
 
 /// The letters before a `=`.
@@ -115,7 +124,7 @@ fn is_clean_tag(inside: &[u8]) -> bool {
     inside
         .get(len)
         .is_none_or(|byte| is_space(*byte) || matches!(byte, b'"' | b'\'' | b'`' | b'+' | b'&' | b'\\'))
-        || inside.contains(&b'/')
+        || head(inside, 64).contains(&b'/')
 }
 
 /// Components of frameworks take functions in braces, which a browser would not call.

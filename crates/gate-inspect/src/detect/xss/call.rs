@@ -2,7 +2,7 @@
 //! end in order to make them.
 
 use super::code::{
-    acts, has, has_sink, head, is_name, is_proof, is_sink, is_space, last_name, name_len, tail, trim_end,
+    has, has_sink, head, is_name, is_proof, is_sink, is_space, last_name, name_len, tail, trim_end,
     trim_start,
 };
 use super::{Found, Walk};
@@ -43,7 +43,7 @@ fn named(walk: &Walk<'_>, before: &[u8], name: &[u8], after: &[u8]) -> Option<&'
     if walk.open.has_script && is_proof {
         return Some("xss-js-call");
     }
-    if ends_a_text(lead) && (is_proof || is_tail_of_code(walk.lower)) {
+    if ends_a_text(walk, lead) && (is_proof || is_tail_of_code(walk.lower)) {
         return Some("xss-js-break-out");
     }
     let touches = walk.before(before.len() + 1).last() == Some(&b'(');
@@ -102,7 +102,7 @@ fn is_whole(walk: &Walk<'_>, lead: &[u8]) -> bool {
 }
 
 /// Whether a text between quotes ends before the call: a quote, then only signs.
-fn ends_a_text(lead: &[u8]) -> bool {
+fn ends_a_text(walk: &Walk<'_>, lead: &[u8]) -> bool {
     let near = tail(lead, 24);
     let signs = near
         .iter()
@@ -118,12 +118,7 @@ fn ends_a_text(lead: &[u8]) -> bool {
     let is_inserted = *quote == b'$' && between.first() == Some(&b'{');
     let is_operator = between.iter().any(|byte| b";+-*/^|&%,<>?~})".contains(byte))
         && !matches!(trim_start(between).first(), Some(b'.' | b'=' | b':' | b'('));
-    is_inserted || (matches!(quote, b'\'' | b'"' | b'`' | b'\\') && is_operator && is_odd(lead, *quote))
-}
-
-/// Whether an odd number of this quote has come: the text before it was opened by somebody else.
-fn is_odd(lead: &[u8], quote: u8) -> bool {
-    quote == b'\\' || lead.iter().filter(|byte| **byte == quote).count() % 2 == 1
+    is_inserted || (matches!(quote, b'\'' | b'"' | b'`' | b'\\') && is_operator && walk.is_odd(*quote))
 }
 
 /// Whether brackets of somebody else's are closed before the call.

@@ -1,6 +1,6 @@
 //! What stands around a `:`: addresses that are code.
 
-use super::code::{has, has_sink, head, is_name, is_space, starts_code, tail, trim_end, trim_start};
+use super::code::{acts, has, has_sink, head, is_name, is_space, starts_code, tail, trim_end, trim_start};
 use super::{Found, Walk};
 
 /// Looks at the `:` at `at`.
@@ -67,13 +67,10 @@ fn script(walk: &Walk<'_>, before: &[u8], after: &[u8]) -> Option<(&'static str,
     }
     let is_meant = if spaced {
         // A headline may begin with the word and a colon.
-        let is_first = starts_code(after) && has_sink(head(after, 128));
+        let is_first = is_value && starts_code(after) && has_sink(head(after, 128));
         is_first || (is_in_tag && starts_code(after))
     } else {
-        is_code(after)
-            || (is_in_tag
-                && after.first().is_some_and(|byte| !is_space(*byte))
-                && (is_cut || lead.last() == Some(&b'=') || has_sink(head(after, 256))))
+        is_code(after) || (is_in_tag && (is_cut || lead.last() == Some(&b'=') || acts(head(after, 256))))
     };
     (is_meant || (is_cut && is_in_tag && starts_code(after))).then_some((id, start))
 }

@@ -32,6 +32,9 @@ pub(super) fn name(rest: &[u8]) -> &[u8] {
 /// Looks at the `<` at `at`.
 pub(super) fn at(walk: &Walk<'_>, at: usize) -> Found {
     let rest = walk.after(at + 1);
+    if rest.first() == Some(&b'/') {
+        return None;
+    }
     if let Some(id) = include(rest) {
         return Some((id, at..at + 1 + head(rest, 16).len()));
     }
@@ -91,7 +94,7 @@ fn is_script(behind: &[u8]) -> bool {
     let Some(end) = tag_end(near) else {
         return has_sink(near) || (next != &b'.' && near.starts_with(b"/") && acts(near));
     };
-    let content = near.get(end + 1..).unwrap_or_default();
+    let content = behind_a_rest(near.get(end + 1..).unwrap_or_default());
     let closed = memchr::memmem::find(content, b"</script");
     let inside = head(content, closed.unwrap_or(content.len()));
     let inside = without_comments(inside);
@@ -117,6 +120,15 @@ fn tag_end(near: &[u8]) -> Option<usize> {
         }
     }
     memchr::memchr(b'>', near)
+}
+
+/// What is behind the rest of a tag's name, where a tag was hidden in a tag: `<scr<script>ipt>`.
+fn behind_a_rest(content: &[u8]) -> &[u8] {
+    let letters = content.iter().take(6).take_while(|byte| byte.is_ascii_alphabetic()).count();
+    match content.get(letters..).and_then(|rest| rest.strip_prefix(b">")) {
+        Some(rest) if letters > 0 => rest,
+        _ => content,
+    }
 }
 
 fn has_proof_near(inside: &[u8]) -> bool {
@@ -145,7 +157,11 @@ fn is_meta(attributes: &[u8]) -> bool {
 }
 
 fn is_import(behind: &[u8]) -> bool {
-    let near = &*plain_style(head(behind, ATTRIBUTES));
+    let near = head(behind, ATTRIBUTES);
+    if memchr::memchr2(b'@', b'-', near).is_none() {
+        return false;
+    }
+    let near = &*plain_style(near);
     let is_fetched = memchr::memmem::find(near, b"@import").is_some_and(|at| {
         let rest = near.get(at + 7..).unwrap_or_default();
         has(head(rest, 64), b"//") || has(head(rest, 64), b"data:") || has(head(rest, 64), b"script:")

@@ -22,6 +22,9 @@ pub(crate) enum AgentError {
     Busy,
     #[error("it has failed too often and is left alone")]
     Breaker,
+    /// What it would be asked is above what its protocol allows.
+    #[error("it cannot be asked: {0}")]
+    Unsendable(Fault),
     /// What it says is not the protocol.
     #[error(transparent)]
     Fault(#[from] Fault),
@@ -39,20 +42,21 @@ impl AgentError {
             Self::Closed | Self::Fault(Fault::Truncated) => "closed",
             Self::Busy => "busy",
             Self::Breaker => "breaker",
-            Self::Fault(fault) => fault.label(),
+            Self::Unsendable(fault) | Self::Fault(fault) => fault.label(),
             Self::Invalid(_) => "invalid",
         }
     }
 
     /// Whether it tells of an agent that is in trouble. That nobody listens costs no time, and an
-    /// agent that starts is to be asked at once.
+    /// agent that starts is to be asked at once. What depends on what a client has sent must not
+    /// keep the agent from being asked about others.
     pub(super) fn counts_for_breaker(&self) -> bool {
         match self {
             Self::Connect(error) => {
                 !matches!(error.kind(), io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound)
             }
-            Self::TimedOut(_) | Self::Closed | Self::Fault(_) | Self::Invalid(_) => true,
-            Self::Busy | Self::Breaker => false,
+            Self::TimedOut(_) | Self::Closed | Self::Fault(_) => true,
+            Self::Busy | Self::Breaker | Self::Unsendable(_) | Self::Invalid(_) => false,
         }
     }
 
@@ -64,6 +68,7 @@ impl AgentError {
             Self::Closed => Self::Closed,
             Self::Busy => Self::Busy,
             Self::Breaker => Self::Breaker,
+            Self::Unsendable(fault) => Self::Unsendable(fault.clone()),
             Self::Fault(fault) => Self::Fault(fault.clone()),
             Self::Invalid(why) => Self::Invalid(why.clone()),
         }

@@ -231,7 +231,8 @@ impl Line {
                 return AgentError::Closed;
             }
             let has_outgoing = !self.state.borrow().outgoing.is_empty();
-            let interest = if has_outgoing { Interest::READABLE.add(Interest::WRITABLE) } else { Interest::READABLE };
+            let interest =
+                if has_outgoing { Interest::READABLE.add(Interest::WRITABLE) } else { Interest::READABLE };
             let mut ready = pin!(self.stream.ready(interest));
             let waited = async {
                 match patience {
@@ -313,9 +314,9 @@ async fn configure(
                         let why: String = body.unwrap_or_default().chars().take(200).collect();
                         Err(Fault::Refused(why.escape_debug().to_string()).into())
                     }
-                    Decision::Redirect { .. } | Decision::Challenge { .. } => {
-                        Err(AgentError::Invalid("it answers its settings with neither allow nor block".to_owned()))
-                    }
+                    Decision::Redirect { .. } | Decision::Challenge { .. } => Err(AgentError::Invalid(
+                        "it answers its settings with neither allow nor block".to_owned(),
+                    )),
                 };
             }
             Said::Handshake(_) => {

@@ -94,7 +94,7 @@ impl Pool {
         deadline: Instant,
     ) -> Result<Box<Answer>, AgentError> {
         let id = event.correlation_id();
-        let bytes = encode(self.agent.protocol, event)?;
+        let bytes = encode(self.agent.protocol, event).map_err(AgentError::Unsendable)?;
         let (line, is_fresh) = self.line(id, Choice::Any).await?;
         if is_fresh {
             return line.call(id, bytes, deadline).answer().await;
@@ -151,18 +151,17 @@ impl Pool {
         {
             return Err(why.share());
         }
-        let counted = Counted::in_cell(&self.connecting);
+        // Also where this is given up, others may connect in its place.
+        let place = Connecting::of(self);
         let opened = Line::open(&self.agent).await;
-        drop(counted);
-        let (line, reader) = opened.map_err(|error| {
-            if let AgentError::Connect(source) = &error
-                && source.kind() != io::ErrorKind::WouldBlock
-            {
-                *self.absent.borrow_mut() = Some((clock::now() + CONNECT_PAUSE, error.share()));
-            }
-            self.room.notify_waiters();
-            error
-        })?;
+        drop(place);
+        if let Err(AgentError::Connect(source)) = &opened
+            && source.kind() != io::ErrorKind::WouldBlock
+        {
+            let why = AgentError::Connect(source.kind().into());
+            *self.absent.borrow_mut() = Some((clock::now() + CONNECT_PAUSE, why));
+        }
+        let (line, reader) = opened?;
         self.lines.borrow_mut().push(Rc::clone(&line));
         spawn_local(line::run(Rc::clone(&line), reader, Rc::downgrade(self)));
         Ok(line)
@@ -183,6 +182,25 @@ impl Pool {
 impl Drop for Pool {
     fn drop(&mut self) {
         self.lines.borrow().iter().for_each(|line| line.close());
+    }
+}
+
+/// A connection that is being made.
+struct Connecting<'a> {
+    pool: &'a Pool,
+    _counted: Counted<'a>,
+}
+
+impl<'a> Connecting<'a> {
+    fn of(pool: &'a Pool) -> Self {
+        Self { pool, _counted: Counted::in_cell(&pool.connecting) }
+    }
+}
+
+impl Drop for Connecting<'_> {
+    fn drop(&mut self) {
+        // Nobody looks before this task waits, and then it is no longer counted.
+        self.pool.has_room();
     }
 }
 

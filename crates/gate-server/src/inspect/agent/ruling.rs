@@ -47,7 +47,8 @@ pub(super) fn of_message(answer: &Answer) -> Result<(Opinion, Outcome), AgentErr
         (Some(WebSocketDecision::Drop), _) => (Verdict::Drop, Outcome::Drop),
         (Some(WebSocketDecision::Close { code, reason }), _) => {
             let wanted = CloseCode::new(*code);
-            let code = wanted.ok_or_else(|| invalid(format!("it wants a Close with {code}, which nobody may send")))?;
+            let code = wanted
+                .ok_or_else(|| invalid(format!("it wants a Close with {code}, which nobody may send")))?;
             (Verdict::Close { code, reason: reason.clone().into() }, Outcome::Close)
         }
         // Meant for requests, but nobody says so of a message that may go on.
@@ -94,7 +95,8 @@ fn block(
             headers.append(name, value);
         }
     }
-    let is_bare = matches!(status, StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT | StatusCode::NOT_MODIFIED);
+    let is_bare =
+        matches!(status, StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT | StatusCode::NOT_MODIFIED);
     let body = match body {
         _ if is_bare => String::new(),
         Some(body) => body.to_owned(),
@@ -139,7 +141,11 @@ fn challenge(kind: &str, params: &BTreeMap<String, String>) -> Result<Reply, Age
 fn status_in(status: u16, range: std::ops::RangeInclusive<u16>) -> Result<StatusCode, AgentError> {
     let known = StatusCode::from_u16(status).ok().filter(|_| range.contains(&status));
     known.ok_or_else(|| {
-        invalid(format!("it wants the status {status}, where one from {} to {} can be", range.start(), range.end()))
+        invalid(format!(
+            "it wants the status {status}, where one from {} to {} can be",
+            range.start(),
+            range.end()
+        ))
     })
 }
 
@@ -201,7 +207,9 @@ mod tests {
     #[test]
     fn whoever_refuses_a_message_as_if_it_were_a_request_has_it_refused() {
         let (opinion, outcome) = of_message(&decided(blocked(403))).unwrap();
-        assert!(matches!(opinion.verdict, Verdict::Close { code, .. } if code == CloseCode::POLICY_VIOLATION));
+        assert!(
+            matches!(opinion.verdict, Verdict::Close { code, .. } if code == CloseCode::POLICY_VIOLATION)
+        );
         assert_eq!(outcome, Outcome::Close);
         let both = Answer { websocket_decision: Some(WebSocketDecision::Allow), ..decided(blocked(403)) };
         assert_eq!(of_message(&both).unwrap().0.verdict, Verdict::Allow);

@@ -83,7 +83,12 @@ impl Kit {
         Self::of(&Arc::new(webhook), cluster, credentials, origins)
     }
 
-    fn of(webhook: &Arc<Webhook>, cluster: Arc<Cluster>, credentials: Credentials, origins: &Origins) -> Self {
+    fn of(
+        webhook: &Arc<Webhook>,
+        cluster: Arc<Cluster>,
+        credentials: Credentials,
+        origins: &Origins,
+    ) -> Self {
         let Credentials { key, trust, connector: _ } = credentials;
         let origin = origins.get(&OriginKey::of(webhook));
         let target = cluster.targets().first().map(Arc::clone);
@@ -100,8 +105,7 @@ impl Kit {
 /// The server of a webhook as an upstream: of that there is all that is needed to get there.
 fn upstream(webhook: &Webhook) -> Upstream {
     let url = &webhook.url;
-    let target =
-        Target { tls: url.value.is_tls, ..Target::new(url.value.address()) };
+    let target = Target { tls: url.value.is_tls, ..Target::new(url.value.address()) };
     let target = Target { address: At { value: target.address.value, place: url.place }, ..target };
     Upstream {
         tls: webhook.settings.tls.clone(),

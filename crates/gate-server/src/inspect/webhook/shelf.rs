@@ -92,8 +92,7 @@ impl Shelf {
         let mut idle = self.idle.borrow_mut();
         // A name may stand for other addresses than when the connection was made; who may be
         // asked depends on the address.
-        let fits =
-            |idle: &Idle| idle.is_of_use(now) && target.whereabouts().is_at(idle.held.line.address());
+        let fits = |idle: &Idle| idle.is_of_use(now) && target.whereabouts().is_at(idle.held.line.address());
         let last = idle.iter().rposition(fits)?;
         idle.remove(last).map(|idle| idle.held)
     }

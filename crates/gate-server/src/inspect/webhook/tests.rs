@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
-use gate_config::model::{At, HookOpcodes, HookSettings, Logging, LogTarget, Webhook};
+use gate_config::model::{At, HookOpcodes, HookSettings, LogTarget, Logging, Webhook};
 use gate_config::typed;
 use http::Method;
 
@@ -159,7 +159,10 @@ fn the_request_tells_of_the_message() {
 fn answers_drop_and_rewrite_where_they_may() {
     let rewriting = HookSettings { rewrites: true, rewrite_size_max: 5, ..settings() };
     let answer = |action: &str, body: &str| {
-        format!("HTTP/1.1 200 OK\r\nX-Framegate-Action: {action}\r\nContent-Length: {}\r\n\r\n{body}", body.len())
+        format!(
+            "HTTP/1.1 200 OK\r\nX-Framegate-Action: {action}\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        )
     };
     let asked = message(Opcode::Text, b"hello");
     let of = |answer: String, settings: &HookSettings| {
@@ -175,7 +178,10 @@ fn answers_drop_and_rewrite_where_they_may() {
     assert_eq!(of(answer("cut", ""), &rewriting), failed);
     // Without a length, too, and a body that only looks like text.
     let chunked = "HTTP/1.1 200 OK\r\nX-Framegate-Action: rewrite\r\nTransfer-Encoding: chunked\r\n\r\n";
-    assert_eq!(of(format!("{chunked}3\r\nabc\r\n0\r\n\r\n"), &rewriting), Ok(Verdict::Rewrite(b"abc".to_vec())));
+    assert_eq!(
+        of(format!("{chunked}3\r\nabc\r\n0\r\n\r\n"), &rewriting),
+        Ok(Verdict::Rewrite(b"abc".to_vec()))
+    );
     assert_eq!(of(format!("{chunked}6\r\nabcdef\r\n0\r\n\r\n"), &rewriting), failed);
     let fake = answering([answer("rewrite", "XX").replace("XX", "").as_bytes(), b"\xff\xff"].concat());
     let (verdict, _) = verdict(&fake, rewriting.clone(), &asked);

@@ -176,7 +176,7 @@ fn table_that_ends_with(left_over: usize) -> Vec<u8> {
         }
         let lengths = texts.iter().copied().chain(std::iter::repeat_n(0, padding));
         bits += &lengths.chain(1..=7).map(code_length).collect::<String>();
-        if bits.len() % 8 == 0 {
+        if bits.len().is_multiple_of(8) {
             let byte = |bits: &[u8]| bits.iter().rev().fold(0, |byte, bit| byte << 1 | (bit - b'0'));
             return bits.as_bytes().chunks(8).map(byte).collect();
         }
@@ -252,8 +252,8 @@ fn a_message_may_be_as_large_as_the_limit_and_no_larger() {
 
 #[test]
 fn row_40_a_bomb_is_given_up_when_it_is_too_large() {
-    let bomb = deflated(&vec![0; 64 << 20]);
-    assert!(bomb.len() < 70_000);
+    let bomb = deflated(&vec![0; 8 << 20]);
+    assert!(bomb.len() < 9_000);
     let cases = [
         (InflateLimits { size_max: 1 << 20, ratio_max: 0 }, 1 << 20),
         (InflateLimits { size_max: 0, ratio_max: 10 }, bomb.len() * 10),

