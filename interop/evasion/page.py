@@ -9,10 +9,11 @@ OPENING = """\
 # The evasion matrix
 
 Attacks in every dress that WebSocket and its payloads allow, sent through the release binary on a
-route with `websocket { inspect { } }`, and what came of them. *Closed* means: the other side got
-not a byte of the message, both sides were told 1008 (Policy Violation), and both connections
-ended. The tables say how many were closed, of how many. The page is written by a program and
-compared with what is measured in every run of `./test`; a cell that is not closed fails it.
+route with `websocket {{ inspect {{ }} }}`, and what came of them. *Closed* means: the other side got
+not a byte of the message, both sides were told 1008 (Policy Violation), or the code that names the
+fault where the stream breaks the rules, and both connections ended. The tables say how many were
+closed, of how many. A program writes this page, and every run of `./test` measures all of it again
+and fails when a cell is not closed or the page says anything else.
 
     interop/evasion/run --write docs/evasion-matrix.md
 
@@ -29,6 +30,10 @@ MESSAGES = """
 compress it × text and binary (the last three encodings: binary only) × both directions.
 
 {table}
+
+The attacks, each with characters of two and of four bytes:
+
+{list}
 """
 
 FORMS = """
@@ -53,9 +58,9 @@ The encodings above, as far as they fit into 125 bytes.
 TRICKS = """
 ## In streams that break the rules
 
-The sender is told the code; the other side is told 1001 when it is the upstream, 1011 when it is
-the client, and 1008 when the code is 1008 because of a finding. The last two streams end without
-a Close, and so does what the other side gets.
+The sender is told the code; the other side is told 1001 when it is the upstream and 1011 when it is
+the client, but 1008 where something was found (the last three rows). Two streams just end, and so
+does what the other side gets.
 
 {table}
 """
@@ -87,6 +92,7 @@ def write(result) -> str:
             shapes=len(SHAPES),
             deflates=len(DEFLATES),
             table=_table("encoding", result.by_encoding),
+            list="\n".join(f"- {what.category}: `{what.text.strip()}`" for what in ATTACKS),
         ),
         FORMS.format(table=_table("form", result.by_form)),
         PLACES.format(table=_table("place", result.by_place)),

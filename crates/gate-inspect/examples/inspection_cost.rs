@@ -55,15 +55,30 @@ fn messages() -> Vec<(&'static str, String)> {
             "chat",
             r#"{"type":"message","id":"5f1c8a52-7c3e-4f0b-9a1d-0d6f3b2e9c11","room":"general","user":{"name":"ann","role":"member"},"text":"Hello, how are you? I'm late, see you at five in the usual place","sentAt":"2026-01-15T10:20:30.123Z","mentions":["bob","carol"]}"#,
         ),
-        own("Socket.IO", r#"42["chat message",{"room":"general","text":"ok, thanks - talk later","ts":1731234567}]"#),
-        own("JSON-RPC", r#"{"jsonrpc":"2.0","id":83,"method":"eth_getBlockByNumber","params":["0x1b4",true]}"#),
+        own(
+            "Socket.IO",
+            r#"42["chat message",{"room":"general","text":"ok, thanks - talk later","ts":1731234567}]"#,
+        ),
+        own(
+            "JSON-RPC",
+            r#"{"jsonrpc":"2.0","id":83,"method":"eth_getBlockByNumber","params":["0x1b4",true]}"#,
+        ),
         own(
             "GraphQL",
             r#"{"id":"1","type":"subscribe","payload":{"query":"subscription ($room: ID!) { messageAdded(room: $room) { id text author { name } } }","variables":{"room":"42"}}}"#,
         ),
         ("prose, 4 KiB", format!(r#"{{"text":"{}"}}"#, words.repeat(52))),
-        ("list of 1,000 objects", format!("[{}]", vec![r#"{"id":17,"name":"a name","on":true}"#; 1000].join(","))),
-        ("picture in base64, 64 KiB", format!(r#"{{"image":"data:image/png;base64,{}"}}"#, "iVBORw0KGgoAAAANSUhEUgAAAAEAAAAB".repeat(2048))),
+        (
+            "list of 1,000 objects",
+            format!("[{}]", vec![r#"{"id":17,"name":"a name","on":true}"#; 1000].join(",")),
+        ),
+        (
+            "picture in base64, 64 KiB",
+            format!(
+                r#"{{"image":"data:image/png;base64,{}"}}"#,
+                "iVBORw0KGgoAAAANSUhEUgAAAAEAAAAB".repeat(2048)
+            ),
+        ),
         own("XSS", r#"{"text":"<img src=x onerror=alert(1)>"}"#),
         own("XSS, percent twice", r#"{"text":"%253Cimg src=x onerror=alert(1)%253E"}"#),
         own("SQL", r#"{"text":"1' or '1'='1' -- "}"#),
@@ -71,6 +86,9 @@ fn messages() -> Vec<(&'static str, String)> {
         (r"\u0041, 1 MiB", format!(r#"["{}"]"#, r"\u0041".repeat((1 << 20) / 6))),
         ("%25, 1 MiB", "%25".repeat((1 << 20) / 3)),
         ("&#, 1 MiB", "&#".repeat(1 << 19)),
-        ("strings, 1 MiB", format!("[{}]", (0..130_000).map(|n| format!("\"{n:04}\"")).collect::<Vec<_>>().join(","))),
+        (
+            "strings, 1 MiB",
+            format!("[{}]", (0..130_000).map(|n| format!("\"{n:04}\"")).collect::<Vec<_>>().join(",")),
+        ),
     ]
 }

@@ -19,8 +19,8 @@ mod token;
 use std::ops::Range;
 
 use crate::bytes::ByteSet;
-use crate::subject::Subject;
 use crate::settings::DecodeLimits;
+use crate::subject::Subject;
 
 use decoder::Decoder;
 use json::{Container, Quoted};
@@ -87,14 +87,23 @@ enum Step {
     /// Behind that.
     Body(Body),
     /// A string or a key of JSON.
-    Quoted { at: usize },
+    Quoted {
+        at: usize,
+    },
     /// Text within bytes.
-    Run { at: usize },
+    Run {
+        at: usize,
+    },
     /// Without a layer of escapes.
     Layer(Kinds),
-    Word { at: usize, codec: Codec },
+    Word {
+        at: usize,
+        codec: Codec,
+    },
     /// A key or a value of a form.
-    Field { at: usize },
+    Field {
+        at: usize,
+    },
 }
 
 /// What a packet carries.

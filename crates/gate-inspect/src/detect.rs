@@ -34,8 +34,16 @@ pub struct Rule {
 }
 
 /// All rules that are built in.
-pub static RULES: &[&[Rule]] =
-    &[xss::RULES, sqli::RULES, command::RULES, traversal::RULES, nosql::RULES, template::RULES, xxe::RULES, shape::RULES];
+pub static RULES: &[&[Rule]] = &[
+    xss::RULES,
+    sqli::RULES,
+    command::RULES,
+    traversal::RULES,
+    nosql::RULES,
+    template::RULES,
+    xxe::RULES,
+    shape::RULES,
+];
 
 /// One text to look at: a string or key of the message, with all encodings taken off.
 #[derive(Clone, Copy, Debug)]

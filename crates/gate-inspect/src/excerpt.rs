@@ -51,7 +51,8 @@ fn is_in_secret(text: &[u8], at: usize) -> bool {
 fn cut(text: &[u8], at: &Range<usize>, redactor: &Redactor) -> String {
     let start = at.start.saturating_sub(BEFORE_MAX);
     let window = text.get(start..text.len().min(at.start + AFTER_MAX)).unwrap_or_default();
-    let mut secrets: Vec<_> = credentials(window).chain(tokens(window)).chain(redactor.matches(window)).collect();
+    let mut secrets: Vec<_> =
+        credentials(window).chain(tokens(window)).chain(redactor.matches(window)).collect();
     secrets.retain(|secret| !secret.is_empty());
     secrets.sort_unstable_by_key(|secret| secret.start);
     let mut out = String::new();
@@ -78,7 +79,8 @@ fn cut(text: &[u8], at: &Range<usize>, redactor: &Redactor) -> String {
 /// Appends text as long as there is room; false if there was not enough.
 fn push_all(text: &[u8], out: &mut String) -> bool {
     let head = text.get(..text.len().min(4 * LENGTH_MAX)).unwrap_or_default();
-    String::from_utf8_lossy(head).chars().try_for_each(|character| push(character, out)).is_some() && head.len() == text.len()
+    String::from_utf8_lossy(head).chars().try_for_each(|character| push(character, out)).is_some()
+        && head.len() == text.len()
 }
 
 fn push(character: char, out: &mut String) -> Option<()> {
@@ -120,7 +122,9 @@ fn credentials(text: &[u8]) -> impl Iterator<Item = Range<usize>> {
 fn tokens(text: &[u8]) -> impl Iterator<Item = Range<usize>> {
     let is_random = |word: &[u8]| {
         let has = |is_of: fn(&u8) -> bool| word.iter().any(is_of);
-        has(u8::is_ascii_digit) && (has(u8::is_ascii_uppercase) && has(u8::is_ascii_lowercase) || word.iter().all(u8::is_ascii_hexdigit))
+        has(u8::is_ascii_digit)
+            && (has(u8::is_ascii_uppercase) && has(u8::is_ascii_lowercase)
+                || word.iter().all(u8::is_ascii_hexdigit))
     };
     WORD.find_iter(text).filter(move |word| is_random(word.as_bytes())).map(|word| word.range())
 }
@@ -130,8 +134,10 @@ static NAMED: LazyLock<Regex> = LazyLock::new(|| {
         r#"(?i)(?:passw(?:or)?d|passphrase|pwd|secret|token|credential|authorization|cookie|api[_-]?key|access[_-]?key|private[_-]?key|session[_-]?id)[a-z0-9_-]{0,16}["'\\]{0,4}\s{0,4}(?:[:=]|%3d)\s{0,4}["'\\]{0,4}(?:(?:bearer|basic|token)\s{1,4})?([^\s"'&;,<>(){}\[\]\\]+)"#,
     )
 });
-static SCHEME: LazyLock<Regex> = LazyLock::new(|| compile(r"(?i)\b(?:bearer|basic)\s{1,4}([a-z0-9._~+/=-]{8,})"));
-static JWT: LazyLock<Regex> = LazyLock::new(|| compile(r"eyJ[A-Za-z0-9_-]{6,}\.[A-Za-z0-9_-]{6,}(?:\.[A-Za-z0-9_-]*)?"));
+static SCHEME: LazyLock<Regex> =
+    LazyLock::new(|| compile(r"(?i)\b(?:bearer|basic)\s{1,4}([a-z0-9._~+/=-]{8,})"));
+static JWT: LazyLock<Regex> =
+    LazyLock::new(|| compile(r"eyJ[A-Za-z0-9_-]{6,}\.[A-Za-z0-9_-]{6,}(?:\.[A-Za-z0-9_-]*)?"));
 static WORD: LazyLock<Regex> = LazyLock::new(|| compile(r"[A-Za-z0-9+/_-]{32,}={0,2}"));
 
 fn compile(expression: &str) -> Regex {
@@ -141,8 +147,20 @@ fn compile(expression: &str) -> Regex {
 
 /// What a key of a secret has in it, without its punctuation.
 const SECRET_WORDS: [&str; 14] = [
-    "password", "passwd", "passphrase", "secret", "token", "credential", "authorization", "apikey", "accesskey",
-    "privatekey", "sessionid", "cookie", "signature", "bearer",
+    "password",
+    "passwd",
+    "passphrase",
+    "secret",
+    "token",
+    "credential",
+    "authorization",
+    "apikey",
+    "accesskey",
+    "privatekey",
+    "sessionid",
+    "cookie",
+    "signature",
+    "bearer",
 ];
 /// What it may be called altogether.
 const SECRET_NAMES: [&str; 9] = ["auth", "pwd", "pass", "pin", "otp", "cvv", "cvc", "jwt", "sid"];
@@ -206,7 +224,9 @@ mod tests {
 
     #[test]
     fn names_of_secrets_are_known_in_any_spelling() {
-        for name in ["password", "newPassword", "API-Key", "x_api_key", "access_token", "auth", "client.secret"] {
+        for name in
+            ["password", "newPassword", "API-Key", "x_api_key", "access_token", "auth", "client.secret"]
+        {
             assert!(is_secret_name(name.as_bytes()), "{name}");
         }
         for name in ["author", "passenger", "side", "text", "pinned", ""] {

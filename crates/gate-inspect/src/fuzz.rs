@@ -59,7 +59,8 @@ fn check_rewritten(subject: &Subject<'_>, scratch: &mut Scratch) {
 fn check_wrapped(subject: &Subject<'_>, scratch: &mut Scratch) {
     let Ok(text) = std::str::from_utf8(subject.payload) else { return };
     // Several packets in one message are the message's own.
-    let is_packet = text.bytes().any(|byte| byte == packet::SEPARATOR) || !packet::read(text.as_bytes()).head.is_empty();
+    let is_packet =
+        text.bytes().any(|byte| byte == packet::SEPARATOR) || !packet::read(text.as_bytes()).head.is_empty();
     let plain = CLOSING.judge(Subject { kind: Kind::Text, ..*subject }, scratch);
     if is_packet || plain.verdict == Verdict::Allow {
         return;
@@ -70,7 +71,8 @@ fn check_wrapped(subject: &Subject<'_>, scratch: &mut Scratch) {
         debug_assert!(written.is_ok(), "a string takes all that is written to it");
     }
     wrapped.push_str("\"]");
-    let judgement = CLOSING.judge(Subject { kind: Kind::Text, payload: wrapped.as_bytes(), ..*subject }, scratch);
+    let judgement =
+        CLOSING.judge(Subject { kind: Kind::Text, payload: wrapped.as_bytes(), ..*subject }, scratch);
     assert_ne!(judgement.verdict, Verdict::Allow, "{plain:?}");
 }
 

@@ -71,7 +71,8 @@ impl Inspection {
     pub fn judge(&self, subject: Subject<'_>, scratch: &mut Scratch) -> Judgement {
         self.search(&subject, scratch);
         let found = scratch.room.found().iter().take(FINDINGS_MAX);
-        let mut findings: Vec<_> = found.map(|found| self.finding(found, &scratch.views, subject.payload)).collect();
+        let mut findings: Vec<_> =
+            found.map(|found| self.finding(found, &scratch.views, subject.payload)).collect();
         self.check_schemas(&subject, &mut findings);
         let edits = self.redactor.edits(&subject);
         let verdict = if findings.is_empty() || self.settings.mode == Mode::Detect {
@@ -119,7 +120,13 @@ impl Inspection {
         }));
     }
 
-    fn consequence(&self, subject: &Subject<'_>, findings: &[Finding], edits: &Edits, scratch: &mut Scratch) -> Verdict {
+    fn consequence(
+        &self,
+        subject: &Subject<'_>,
+        findings: &[Finding],
+        edits: &Edits,
+        scratch: &mut Scratch,
+    ) -> Verdict {
         match self.settings.on_match {
             OnMatch::Close => {
                 Verdict::Close { code: self.settings.code, reason: self.settings.reason.to_string().into() }

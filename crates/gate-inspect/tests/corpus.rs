@@ -58,5 +58,20 @@ fn mutant(input: &[u8], others: &[Vec<u8>], dice: &mut StdRng) -> Vec<u8> {
 }
 
 const MARKS: [&[u8]; 16] = [
-    b"%", b"%25", b"\\", b"\\u00", b"&#", b"&lt", b"\"", b"{\"", b"[", b"]", b"\0", b"\x1e", b"42", b"=", b"EVIL", b"\xc0\xae",
+    b"%",
+    b"%25",
+    b"\\",
+    b"\\u00",
+    b"&#",
+    b"&lt",
+    b"\"",
+    b"{\"",
+    b"[",
+    b"]",
+    b"\0",
+    b"\x1e",
+    b"42",
+    b"=",
+    b"EVIL",
+    b"\xc0\xae",
 ];

@@ -25,9 +25,17 @@ fn page() -> String {
         if rules.is_empty() {
             continue;
         }
-        page.push_str(&format!("\n## {}\n\n| rule | score | what it looks for |\n|---|---|---|\n", category.name()));
+        page.push_str(&format!(
+            "\n## {}\n\n| rule | score | what it looks for |\n|---|---|---|\n",
+            category.name()
+        ));
         for rule in rules {
-            page.push_str(&format!("| `{}` | {} | {} |\n", rule.id, rule.score, rule.what.replace('|', "\\|")));
+            page.push_str(&format!(
+                "| `{}` | {} | {} |\n",
+                rule.id,
+                rule.score,
+                rule.what.replace('|', "\\|")
+            ));
         }
     }
     page

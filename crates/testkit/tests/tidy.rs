@@ -48,6 +48,21 @@ const PURE: [(&str, &[&str]); 5] = [
     ),
     ("gate-import", &["gate-core", "http", "miette", "regex"]),
     ("agent-proto", &["base64", "serde", "serde_json", "thiserror"]),
+    (
+        "gate-inspect",
+        &[
+            "aho-corasick",
+            "gate-core",
+            "jsonschema",
+            "memchr",
+            "regex",
+            "serde",
+            "serde_json",
+            "simdutf8",
+            "thiserror",
+            "ws-proto",
+        ],
+    ),
 ];
 
 /// What only code that waits, or looks at the world, has a use for.

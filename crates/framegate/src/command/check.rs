@@ -99,11 +99,14 @@ fn outcome(config: &Config, route: &gate_config::model::Route) -> String {
     };
     for id in &route.agents {
         let Some(agent) = config.agent(*id) else { continue };
-        let _infallible = writeln!(
-            text,
-            "agent {} cannot be asked yet; its failure-mode is {:?}",
-            agent.id, agent.failure_mode
-        );
+        let about = match (agent.events.request_headers, agent.events.websocket_frame) {
+            (true, true) => "requests and messages",
+            (true, false) => "requests",
+            (false, true) => "messages",
+            (false, false) => "nothing",
+        };
+        let _infallible =
+            writeln!(text, "agent {} is asked about {about}; failure-mode {:?}", agent.id, agent.failure_mode);
     }
     if !route.websocket.enabled {
         text.push_str("WebSocket is not enabled: an upgrade is answered 403\n");

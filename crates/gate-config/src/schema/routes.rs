@@ -31,19 +31,19 @@ pub(crate) static ROUTE: Block = Block {
         optional(
             "agents",
             Texts("name"),
-            "Who is asked first, in this order. Agents cannot be asked yet, so each counts as unavailable.",
+            "Who is asked first, in this order, about what the agent has `events` for.",
         ),
         optional(
             "websocket",
             Other("a block, or a flag", Some(&WEBSOCKET)),
             "Upgrades to WebSocket. Without it they pass with the defaults; a flag alone is `enabled`.",
         ),
-        key(
+        optional(
             "websocket-inspection",
             Flag,
-            "false",
-            "`true`: messages are inspected by the agents of the route that have the event `websocket-frame`; where none has, by the rules that `websocket { inspect { } }` has by default.",
-        ),
+            "`true`: messages are inspected by the agents of the route that have the event `websocket-frame`; where none has, by the rules that `websocket { inspect { } }` has by default. `false`: nobody inspects them, and it is a mistake if somebody is to.",
+        )
+        .or_else("as `inspect` and the agents say"),
         optional(
             "header-config",
             Sub(&HEADER_CONFIG),

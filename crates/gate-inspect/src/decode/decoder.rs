@@ -10,8 +10,8 @@ use super::packet::{self, Packet};
 use super::token::{self, Codec};
 use super::{Body, Opens, Overrun, Search, Span, Step, View, Views, form};
 use crate::bytes::ByteSet;
-use crate::subject::Kind;
 use crate::settings::DecodeLimits;
+use crate::subject::Kind;
 
 pub(super) struct Decoder<'a> {
     pub(super) payload: &'a [u8],
@@ -67,7 +67,8 @@ impl Decoder<'_> {
     }
 
     fn packet(&mut self, record: usize, range: Range<usize>) -> Result<(), Stop> {
-        let Packet { head, body, is_auth } = packet::read(self.payload.get(range.clone()).unwrap_or_default());
+        let Packet { head, body, is_auth } =
+            packet::read(self.payload.get(range.clone()).unwrap_or_default());
         if head.is_empty() {
             return self.text(record, body);
         }
@@ -131,7 +132,8 @@ impl Decoder<'_> {
     /// Makes views of the strings that [`Decoder::read_json`] has found.
     fn push_strings(&mut self, parent: usize) -> Result<(), Stop> {
         let strings = mem::take(&mut self.views.rooms.strings);
-        let result = strings.iter().try_for_each(|(content, quoted)| self.push_string(parent, content, *quoted));
+        let result =
+            strings.iter().try_for_each(|(content, quoted)| self.push_string(parent, content, *quoted));
         self.views.rooms.strings = strings;
         result
     }

@@ -30,12 +30,14 @@ fn query(text: &[u8]) -> Option<Range<usize>> {
         start..memchr(b'#', fields).map_or(text.len(), |length| start + length)
     };
     let equals = memchr(b'=', text)?;
-    let mark = memchr(b'?', head).filter(|mark| *mark < equals && is_address(head.get(..*mark).unwrap_or_default()));
+    let mark =
+        memchr(b'?', head).filter(|mark| *mark < equals && is_address(head.get(..*mark).unwrap_or_default()));
     let start = mark.map_or(0, |mark| mark + 1);
     let key = text.get(start..equals)?;
     // What ends in equals signs is a word of base64.
     let is_padding = text.get(equals..)?.iter().all(|byte| *byte == b'=');
-    let is_form = !is_padding && !key.is_empty() && key.len() <= KEY_MAX && key.iter().all(|byte| is_of_key(*byte));
+    let is_form =
+        !is_padding && !key.is_empty() && key.len() <= KEY_MAX && key.iter().all(|byte| is_of_key(*byte));
     is_form.then(|| end(start))
 }
 
@@ -45,7 +47,8 @@ fn is_address(text: &[u8]) -> bool {
 }
 
 const fn is_of_key(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b'[' | b']' | b'$' | b'%' | b'&' | b';')
+    byte.is_ascii_alphanumeric()
+        || matches!(byte, b'_' | b'-' | b'.' | b'[' | b']' | b'$' | b'%' | b'&' | b';')
 }
 
 /// How far a URL's query may begin.

@@ -93,7 +93,8 @@ impl<'a> Tokens<'a> {
         let rest = self.text.get(start..).unwrap_or_default();
         let length = rest.iter().position(|byte| ends_word(*byte)).unwrap_or(rest.len());
         let word = rest.get(..length).unwrap_or_default();
-        let is_number = word.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E'));
+        let is_number =
+            word.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E'));
         let is_scalar = is_number || matches!(word, b"true" | b"false" | b"null");
         (if is_scalar { TokenKind::Scalar } else { TokenKind::Garbage }, start + length)
     }
@@ -324,7 +325,9 @@ fn long_unit(operand: &[u8], out: &mut Vec<u8>) -> Option<usize> {
 
 /// The number that exactly so many digits at the start of `text` make.
 pub(crate) fn hex(text: &[u8], digits: usize) -> Option<u32> {
-    text.get(..digits)?.iter().try_fold(0, |number, digit| Some(number << 4 | char::from(*digit).to_digit(16)?))
+    text.get(..digits)?
+        .iter()
+        .try_fold(0, |number, digit| Some(number << 4 | char::from(*digit).to_digit(16)?))
 }
 
 /// Appends a character; what is none (half of a surrogate pair) as the replacement character.
@@ -383,7 +386,11 @@ mod tests {
             ("", &[]),
         ];
         for (text, strings) in broken {
-            assert_eq!(read(text), (strings.iter().map(|text| (*text).to_owned()).collect(), false), "{text}");
+            assert_eq!(
+                read(text),
+                (strings.iter().map(|text| (*text).to_owned()).collect(), false),
+                "{text}"
+            );
         }
     }
 

@@ -257,7 +257,11 @@ mod tests {
         for (text, kinds, meaning) in cases {
             let (found, out) = layer(text);
             let shown = String::from_utf8_lossy(text);
-            assert_eq!((&*found, &*String::from_utf8_lossy(&out)), (*kinds, &*String::from_utf8_lossy(meaning)), "{shown}");
+            assert_eq!(
+                (&*found, &*String::from_utf8_lossy(&out)),
+                (*kinds, &*String::from_utf8_lossy(meaning)),
+                "{shown}"
+            );
         }
     }
 

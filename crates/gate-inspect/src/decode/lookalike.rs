@@ -2,8 +2,7 @@
 //! other quotes and slashes, overlong UTF-8; and those without a width, which vanish.
 
 /// The first bytes of all that is known here.
-pub(super) const LEADS: [u8; 12] =
-    [0xc0, 0xc1, 0xc2, 0xc4, 0xc5, 0xca, 0xe0, 0xe2, 0xe3, 0xef, 0xf0, 0xf8];
+pub(super) const LEADS: [u8; 12] = [0xc0, 0xc1, 0xc2, 0xc4, 0xc5, 0xca, 0xe0, 0xe2, 0xe3, 0xef, 0xf0, 0xf8];
 
 /// Whether there is any in `text`.
 pub(super) fn is_in(text: &[u8]) -> bool {
@@ -53,7 +52,9 @@ fn overlong(text: &[u8]) -> Option<(u8, usize)> {
         _ => return None,
     };
     match rest.strip_prefix(zeros)? {
-        [high @ (0x80 | 0x81), low, ..] => Some(((high & 1) << 6 | continuation(Some(low))?, zeros.len() + 3)),
+        [high @ (0x80 | 0x81), low, ..] => {
+            Some(((high & 1) << 6 | continuation(Some(low))?, zeros.len() + 3))
+        }
         _ => None,
     }
 }

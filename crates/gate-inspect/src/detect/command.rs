@@ -56,7 +56,7 @@ pub(super) static RULES: &[Rule] = &[
 ];
 
 /// One of these is in every text that an idiom matches.
-const MARKS: ByteSet = ByteSet::of(b"$<>(/%|-=");
+const MARKS: ByteSet = ByteSet::of(b"$<>(/%|-=;");
 const LETTERS: ByteSet = ByteSet::of(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ?*");
 
 pub(super) fn detect(text: Text<'_>, hits: &mut Hits) {

@@ -74,7 +74,12 @@ impl Detectors {
             faults.push(Fault::Exception { index, id: id.clone() });
         }
         let excepted = settings.exceptions.iter().cloned().collect();
-        Some(Self { categories: settings.categories, threshold: settings.threshold, patterns: patterns?, excepted })
+        Some(Self {
+            categories: settings.categories,
+            threshold: settings.threshold,
+            patterns: patterns?,
+            excepted,
+        })
     }
 
     /// Looks through all views of the message that `payload` is. What counts is then in `room`.
@@ -191,7 +196,8 @@ impl Detectors {
         found.sort_unstable_by_key(|one| (one.place, one.category, one.rule, one.view));
         found.dedup_by_key(|one| (one.place, one.category, one.rule));
         let places = found.chunk_by(|a, b| (a.place, a.category) == (b.place, b.category));
-        let verdicts: Vec<_> = places.flat_map(|place| std::iter::repeat_n(self.decides(place), place.len())).collect();
+        let verdicts: Vec<_> =
+            places.flat_map(|place| std::iter::repeat_n(self.decides(place), place.len())).collect();
         let mut verdicts = verdicts.into_iter();
         found.retain(|_| verdicts.next().unwrap_or_default());
     }

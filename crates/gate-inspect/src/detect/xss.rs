@@ -21,6 +21,7 @@ use crate::category::Category;
 
 pub(super) static RULES: &[Rule] = &[
     rule("xss-script-tag", 5, "a script element with code or a source"),
+    rule("xss-script-source", 3, "a script element with a source on the same site"),
     rule("xss-event-handler", 5, "an attribute that is code for an event"),
     rule("xss-javascript-uri", 5, "an address that is JavaScript"),
     rule("xss-data-uri", 5, "an address that is a document or a script itself"),

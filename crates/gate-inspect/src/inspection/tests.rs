@@ -217,7 +217,8 @@ fn redactions_are_made_in_every_message_and_mode() {
     let message = r#"{"card":4111,"text":"my 1234-5678"}"#;
     let expected = rewrite(r#"{"card":"***","text":"my ***"}"#);
     for (mode, from) in [(Mode::Block, Side::Client), (Mode::Detect, Side::Upstream)] {
-        let judgement = judge_from(Settings { mode, ..settings.clone() }, from, Kind::Text, message.as_bytes());
+        let judgement =
+            judge_from(Settings { mode, ..settings.clone() }, from, Kind::Text, message.as_bytes());
         assert_eq!(judgement, Judgement { verdict: expected.clone(), findings: Vec::new() });
     }
     let redact = Settings { on_match: OnMatch::Redact, ..settings.clone() };
@@ -252,7 +253,8 @@ fn excerpts_have_no_secrets() {
 fn a_message_that_breaks_its_schema_is_a_finding() {
     let text = r#"{"type":"object","required":["a"]}"#;
     let schemas = vec![SchemaSource { text: text.into(), directions: Directions::CLIENT }];
-    let settings = Settings { schemas, threshold: 9, directions: Directions::UPSTREAM, ..Settings::default() };
+    let settings =
+        Settings { schemas, threshold: 9, directions: Directions::UPSTREAM, ..Settings::default() };
     let broken = judge(settings.clone(), r#"{"b":1}"#);
     assert_eq!((rules(&broken), &broken.verdict), (vec!["json-schema"], &close()));
     assert!(broken.findings[0].excerpt.contains('a'), "{:?}", broken.findings);
@@ -293,7 +295,10 @@ fn a_scratch_keeps_nothing_between_two_messages() {
     let messages = ["EVIL", "fine", r#"{"a":"%45VIL"}"#, r#"{"a":"b"}"#, "", "EVIL"];
     for payload in messages {
         let subject = Subject { from: Side::Client, kind: Kind::Text, payload: payload.as_bytes() };
-        assert_eq!(inspection.judge(subject, &mut scratch), inspection.judge(subject, &mut Scratch::default()));
+        assert_eq!(
+            inspection.judge(subject, &mut scratch),
+            inspection.judge(subject, &mut Scratch::default())
+        );
     }
 }
 

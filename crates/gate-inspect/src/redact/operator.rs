@@ -9,8 +9,8 @@ use super::{Edits, Ink, spot};
 use crate::decode::json::{Grammar, Quoted, Role, Token, TokenKind, Tokens, unescape};
 use crate::decode::{Path, PathStep, is_like_json, is_text, packet};
 use crate::detect::compile_pattern;
-use crate::subject::{Kind, Subject};
 use crate::settings::{Fault, Redaction};
+use crate::subject::{Kind, Subject};
 
 /// Compiled redactions.
 #[derive(Debug, Default)]
@@ -27,7 +27,9 @@ impl Redactor {
         for (index, redaction) in redactions.iter().enumerate() {
             let done = match redaction {
                 Redaction::Pointer(pointer) => parse(pointer).map(|tokens| redactor.pointers.push(tokens)),
-                Redaction::Pattern(regex) => compile_pattern(regex).map(|regex| redactor.patterns.push(regex)),
+                Redaction::Pattern(regex) => {
+                    compile_pattern(regex).map(|regex| redactor.patterns.push(regex))
+                }
             };
             if let Err(message) = done {
                 faults.push(Fault::Redaction { index, message });
@@ -62,7 +64,9 @@ impl Redactor {
 
     /// Whether a value to be blackened is at this place or around it, as its keys go.
     pub(crate) fn has_above(&self, path: &[PathStep]) -> bool {
-        self.pointers.iter().any(|pointer| path.get(..pointer.len()).is_some_and(|above| is_at(pointer, above)))
+        self.pointers
+            .iter()
+            .any(|pointer| path.get(..pointer.len()).is_some_and(|above| is_at(pointer, above)))
     }
 
     fn in_text(&self, text: &[u8], start: usize, ink: Ink, edits: &mut Edits) {
@@ -232,7 +236,11 @@ mod tests {
         ];
         for (pointer, message, expected) in cases {
             let redaction = Redaction::Pointer(pointer.into());
-            assert_eq!(blackened(&redaction, message.as_bytes(), Kind::Text), expected, "{pointer} {message}");
+            assert_eq!(
+                blackened(&redaction, message.as_bytes(), Kind::Text),
+                expected,
+                "{pointer} {message}"
+            );
         }
     }
 
@@ -251,7 +259,11 @@ mod tests {
         ];
         for (pattern, message, expected) in cases {
             let redaction = Redaction::Pattern(pattern.into());
-            assert_eq!(blackened(&redaction, message.as_bytes(), Kind::Text), expected, "{pattern} {message}");
+            assert_eq!(
+                blackened(&redaction, message.as_bytes(), Kind::Text),
+                expected,
+                "{pattern} {message}"
+            );
         }
     }
 

@@ -19,7 +19,12 @@ pub(crate) enum Grain {
 
 /// The range of the message to be blackened for a rule that was met; none for what is below an
 /// encoding, or is no text of the message at all.
-pub(crate) fn spot(found: &Found, views: &Views, subject: &Subject<'_>, grain: Grain) -> Option<(Range<usize>, Ink)> {
+pub(crate) fn spot(
+    found: &Found,
+    views: &Views,
+    subject: &Subject<'_>,
+    grain: Grain,
+) -> Option<(Range<usize>, Ink)> {
     // Of a text whose escapes were taken off nobody knows which bytes its reader will take off, and
     // of a structure nothing can go without breaking it.
     let view = views.get(found.view)?;

@@ -150,7 +150,7 @@ fn record(conversation: &Conversation, asked: &Asked, agent: &Agent, sentence: &
         }
         line.text("path", &asked.path);
         line.text("by", &format!("agent {}", agent.id));
-        line.text("rules", &sentence.rules.join(","));
+        line.text("rules", &sentence.rules.join(" "));
         line.plain("action", sentence.outcome.name());
         line.text("request_id", asked.client.request_id());
     });

@@ -149,7 +149,7 @@ fn a_request_is_blocked_redirected_or_challenged_before_the_upstream_hears_of_it
             assert!(detail.contains("auth, r-1"), "{detail}");
         }
         assert_eq!(records.of("finding").len(), 2);
-        assert_has(records.of("finding")[0], &json!({ "by": "agent auth", "rules": "auth,r-1" }));
+        assert_has(records.of("finding")[0], &json!({ "by": "agent auth", "rules": "auth r-1" }));
     }
 }
 

@@ -173,6 +173,15 @@ fn on_network(name: &str, arguments: &Arguments<'_>) -> Sure {
         }
         "nc" | "ncat" | "netcat" | "telnet" if host && arguments.any(number) => Sure::Behind,
         "nc" | "ncat" | "netcat" | "socat" if flag => Sure::Behind,
+        // A page of one's own machine is what developers look at.
+        "curl" | "wget"
+            if arguments.0.len() == 1
+                && first.contains("://")
+                && !first.contains("://localhost")
+                && !first.contains("://127.") =>
+        {
+            Sure::Alone
+        }
         "curl" | "wget"
             if arguments.any(|word| {
                 word.starts_with("file:/")
@@ -231,8 +240,7 @@ fn interpreter(name: &str, arguments: &Arguments<'_>) -> Sure {
             Sure::Behind
         }
         "python" | "python2" | "python3" | "perl" | "php" | "ruby" | "node" | "lua" | "gcc"
-            if arguments.none()
-                || arguments.any(|word| is_path(word) || word == "-v" || word == "--version") =>
+            if arguments.any(|word| is_path(word) || word == "-v" || word == "--version") =>
         {
             Sure::Injected
         }

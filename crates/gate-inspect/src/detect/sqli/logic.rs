@@ -94,6 +94,10 @@ fn bare(query: &Query<'_>, index: usize, operand: &Operand<'_>) -> Option<&'stat
         return Some("sqli-break-out");
     }
     let is_number = matches!(operand.sort, Sort::Number | Sort::Constant);
+    // All of the text is a condition that is true or false, to be put behind a number.
+    if index == 0 && next == query.len() && next == 2 && is_truth(query, operand) {
+        return Some(tautology(query, index));
+    }
     let is_hidden = query.ends_in_comment(next)
         || (operand.sort.is_sql() && query.is_over(next) && query.has_number_before(index));
     if query.is_early(index) && is_hidden && (is_number || operand.sort.is_sql()) {
@@ -134,6 +138,14 @@ fn compared(query: &Query<'_>, index: usize) -> Option<usize> {
     match query.kind(index) {
         Some(Kind::Arithmetic | Kind::Star) => Some(index + 1),
         _ => query.comparator(index),
+    }
+}
+
+fn is_truth(query: &Query<'_>, operand: &Operand<'_>) -> bool {
+    match operand.sort {
+        Sort::Constant => !query.is_word(operand.next - 1, Word::Null),
+        Sort::Number => matches!(operand.value, b"0" | b"1"),
+        Sort::Text | Sort::OpenText | Sort::Name(_) | Sort::Call(_) | Sort::Query | Sort::Variable => false,
     }
 }
 

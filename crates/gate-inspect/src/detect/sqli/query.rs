@@ -314,8 +314,10 @@ impl<'a> Query<'a> {
             Kind::Quote(quote) => Some(self.quoted(at, quote)),
             Kind::Word(Word::Constant | Word::Null) => Some(literal(Sort::Constant)),
             Kind::Variable | Kind::SystemVariable => Some(literal(Sort::Variable)),
-            Kind::Word(Word::Select) if at > from => Some(literal_query(at, self.closing(from, at))),
-            Kind::Word(Word::Case) if self.is_case(at) => Some(literal_query(at, at + 1)),
+            Kind::Word(Word::Select) if at > from => {
+                Some(Operand { next: self.closing(from, at), ..literal(Sort::Query) })
+            }
+            Kind::Word(Word::Case) if self.is_case(at) => Some(literal(Sort::Query)),
             Kind::Word(word) if self.is(at + 1, Kind::Open) && (self.touch(at) || word != Word::Other) => {
                 Some(Operand { sort: Sort::Call(word), value: self.text(at), next: self.group_end(at + 1) })
             }
@@ -368,7 +370,6 @@ impl<'a> Query<'a> {
                 | Kind::Star
                 | Kind::Variable
                 | Kind::SystemVariable
-                | Kind::Quote(Quote::Single | Quote::Double)
                 | Kind::Word(
                     Word::Null
                     | Word::Constant
@@ -379,6 +380,7 @@ impl<'a> Query<'a> {
                 ),
             ) => true,
             Some(Kind::Quote(Quote::Back)) => self.touch(first),
+            Some(Kind::Quote(quote)) => self.is_item(&self.quoted(first, quote)),
             Some(Kind::Word(word)) if self.is(first + 1, Kind::Open) => {
                 self.touch(first) || word != Word::Other
             }
@@ -390,6 +392,24 @@ impl<'a> Query<'a> {
                 _ => false,
             },
             _ => false,
+        }
+    }
+
+    /// Whether a quoted text is one of a list, and not what comes behind a quoted phrase.
+    fn is_item(&self, text: &Operand<'_>) -> bool {
+        match self.kind(text.next) {
+            _ if text.value.first() == Some(&b' ') => false,
+            None => true,
+            Some(
+                Kind::Comma
+                | Kind::Close
+                | Kind::Semicolon
+                | Kind::DoublePipe
+                | Kind::Arithmetic
+                | Kind::Word(Word::From | Word::Into | Word::As)
+                | Kind::Quote(_),
+            ) => text.sort == Sort::Text,
+            Some(_) => self.is_commented(text.next),
         }
     }
 
@@ -518,8 +538,4 @@ impl<'a> Query<'a> {
         }
         None
     }
-}
-
-const fn literal_query<'a>(_at: usize, next: usize) -> Operand<'a> {
-    Operand { sort: Sort::Query, value: b"", next }
 }

@@ -51,12 +51,13 @@ fn order_by(query: &Query<'_>, index: usize) -> Found {
     let end = query.skip(first, |kind| matches!(kind, Kind::Number | Kind::Comma | Kind::Close));
     let is_number = query.is(first, Kind::Number);
     let is_alone = query.is_word(index, Word::Order) && index == 0 && query.is_over(end) && query.len() <= 3;
-    let is_behind_value = query.has_number_before(index) && query.is_early(index) && query.is_over(end);
+    let is_behind_value = query.has_number_before(index) && query.is_early(index);
     let is_named = query.word(first).is_some_and(Word::is_name)
         && query.quote_before(index).is_some_and(|quote| query.is_early(quote))
         && query.is_commented(first + 1);
-    let is_counted =
-        is_number && (query.is_commented(end) || query.breaks_out(index) || is_alone || is_behind_value);
+    // Between quotes of its own, with words behind, it is talked about.
+    let is_ended = query.is_over(end) && (query.breaks_out(index) || is_alone || is_behind_value);
+    let is_counted = is_number && (query.is_commented(end) || is_ended);
     (is_counted || is_named).then_some(("sqli-order-by", end))
 }
 

@@ -13,12 +13,23 @@ use super::word::Word;
 pub(super) fn is_suspect(text: Text<'_>) -> bool {
     let lower = text.lower;
     if !text.bytes.has_any(SIGNS) {
-        return lower.len() > 12 && memmem::find(lower, b"union").is_some();
+        return if lower.len() > 12 {
+            memmem::find(lower, b"union").is_some()
+        } else {
+            is_short_condition(lower)
+        };
     }
     (text.bytes.has_any(QUOTES) && has_quote_that_ends(lower))
         || (text.bytes.has_any(SEMICOLON) && has_second_statement(lower))
         || (text.bytes.has_any(STAR) && memmem::find(lower, b"*/").is_some())
         || has_words(text)
+}
+
+/// Whether all of the text is a condition that is true or false: `and false`.
+fn is_short_condition(lower: &[u8]) -> bool {
+    let text = lower.trim_ascii();
+    (text.starts_with(b"or ") || text.starts_with(b"and "))
+        && (text.ends_with(b"true") || text.ends_with(b"false"))
 }
 
 /// Whether a quote is followed by what may go on behind a value. Most apostrophes are followed by
@@ -124,7 +135,7 @@ fn has_words(text: Text<'_>) -> bool {
         }
         before = word;
     }
-    (joins && compares) || has_twice(text, AT, b'@')
+    (joins && (compares || lower.len() <= 8)) || has_twice(text, AT, b'@')
 }
 
 fn next_letter(lower: &[u8], from: usize) -> Option<usize> {

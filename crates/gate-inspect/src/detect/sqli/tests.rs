@@ -48,6 +48,7 @@ const ATTACKS: &[(&str, &[&str])] = &[
             "7 or\t1\n=\n1",
             "7/**/or/**/0x31=0x31",
             "7 or 1#",
+            "or true",
             " or true-- -",
             "nobody@example.org' or 1=1--",
         ],
@@ -191,6 +192,8 @@ const ATTACKS: &[(&str, &[&str])] = &[
 const BENIGN: &[&str] = &[
     "select one or the other from the menu",
     "union was a great select",
+    "It blocked \"union select\" in a question about trade unions",
+    "Why does \"order by 1\" sort by the first column?",
     "The UNION SELECT statement combines two results",
     "O'Brien and D'Angelo or Smith",
     "I'd like one or two, or 3",

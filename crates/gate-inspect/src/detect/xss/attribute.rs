@@ -197,6 +197,7 @@ fn content(element: &[u8], name: &[u8], value: &[u8]) -> Option<&'static str> {
         || value.starts_with(b"data:")
         || value.starts_with(b"javascript:");
     match (element, name) {
+        (b"script", b"src") if is_own_script(value) => Some("xss-script-source"),
         (b"script", b"src" | b"href") => Some("xss-script-tag"),
         (_, b"srcdoc") if acts(value) || value.contains(&b'<') || value.contains(&b'&') => Some("xss-iframe"),
         (b"iframe" | b"frame", b"src") => Some("xss-iframe"),
@@ -220,6 +221,15 @@ fn content(element: &[u8], name: &[u8], value: &[u8]) -> Option<&'static str> {
         (_, b"implementation") if has(value, b"#default#time") => Some("xss-expression"),
         _ => None,
     }
+}
+
+/// Whether a source is a file of the same site, as in any page that people show each other.
+fn is_own_script(value: &[u8]) -> bool {
+    let len = value.iter().take_while(|byte| !is_space(**byte) && !b"\"'>".contains(byte)).count();
+    let path = head(value, len);
+    let file = head(path, path.iter().position(|byte| matches!(byte, b'?' | b'#')).unwrap_or(len));
+    let is_plain = path.iter().all(|byte| byte.is_ascii_alphanumeric() || b"/._-?=&#".contains(byte));
+    is_plain && !path.starts_with(b"//") && (file.ends_with(b".js") || file.ends_with(b".mjs"))
 }
 
 /// Styles that were code in browsers of old; escapes and comments between the letters do not count.

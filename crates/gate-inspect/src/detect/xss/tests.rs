@@ -32,6 +32,7 @@ const ATTACKS: &[(&str, &[&str])] = &[
             "<scr<script>ipt>steal()</script>",
         ],
     ),
+    ("xss-script-source", &["<script src=\"../js/app.js\"></script>", "<script src=/y.mjs?v=1>"]),
     (
         "xss-event-handler",
         &[

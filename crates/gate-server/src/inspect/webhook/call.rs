@@ -104,21 +104,18 @@ impl Hook {
         let (response, held) = self.send(speaker, message, stage).await?;
         let (head, body) = response.into_parts();
         let settings = &self.kit.webhook.settings;
-        match answer::read(&head, settings.rewrites)? {
+        let answer = match answer::read(&head, settings.rewrites)? {
             Said::Rewrite => {
                 let payload = self.payload(body).await?;
                 finish(&self.shelf, held, None);
-                Ok(answer::payload(payload, message.opcode)?)
+                return Ok(answer::payload(payload, message.opcode)?);
             }
-            said => {
-                finish(&self.shelf, held, Some(body));
-                Ok(match said {
-                    Said::Refuse(status) => Answer::Refuse(status),
-                    Said::Drop => Answer::Drop,
-                    Said::Allow | Said::Rewrite => Answer::Allow,
-                })
-            }
-        }
+            Said::Allow => Answer::Allow,
+            Said::Drop => Answer::Drop,
+            Said::Refuse(status) => Answer::Refuse(status),
+        };
+        finish(&self.shelf, held, Some(body));
+        Ok(answer)
     }
 
     async fn payload(&self, body: Incoming) -> Result<Vec<u8>, CallError> {
@@ -221,7 +218,7 @@ fn request(webhook: &Webhook, key: Option<&Key>, speaker: &Speaker, message: &Me
     let mut request = Request::new(body);
     *request.method_mut() = webhook.method.clone();
     // The text has been held against what a request can ask for.
-    *request.uri_mut() = url.target.parse().unwrap_or(Uri::from_static("/"));
+    *request.uri_mut() = url.target.parse().unwrap_or_else(|_| Uri::from_static("/"));
     let headers = request.headers_mut();
     put(headers, header::HOST, &url.authority());
     headers.insert(header::USER_AGENT, HeaderValue::from_static("framegate"));

@@ -134,12 +134,6 @@ impl Shelf {
         self.told.set(if is_due { (Some(now), 0) } else { (last, untold + 1) });
         is_due.then_some(untold)
     }
-
-    /// Connections that wait.
-    #[cfg(test)]
-    pub(super) fn len(&self) -> usize {
-        self.idle.borrow().len()
-    }
 }
 
 /// Ends when there is nothing to give up any more.

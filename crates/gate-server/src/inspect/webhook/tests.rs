@@ -184,7 +184,7 @@ fn answers_drop_and_rewrite_where_they_may() {
     );
     assert_eq!(of(format!("{chunked}6\r\nabcdef\r\n0\r\n\r\n"), &rewriting), failed);
     let fake = answering([answer("rewrite", "XX").replace("XX", "").as_bytes(), b"\xff\xff"].concat());
-    let (verdict, _) = verdict(&fake, rewriting.clone(), &asked);
+    let (verdict, _) = verdict(&fake, rewriting, &asked);
     assert!(closed(1011)(&verdict), "{verdict:?}");
 }
 
