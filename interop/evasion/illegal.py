@@ -168,7 +168,7 @@ TRICKS = (
 DEEP = {
     "under 80 arrays": lambda text: "[" * 80 + ENCODINGS[1].encode(text).decode() + "]" * 80,
     "in base64 seven times": lambda text: _repeated(ENCODINGS[13].encode, text, 7),
-    "in percent signs seven times": lambda text: _repeated(ENCODINGS[7].encode, text, 7),
+    "in percent signs seven times": lambda text: _percent_signs(text, 7),
 }
 
 
@@ -176,6 +176,11 @@ def _repeated(encode: Callable[[str], bytes], text: str, times: int) -> str:
     for _ in range(times):
         text = encode(text).decode()
     return text
+
+
+def _percent_signs(text: str, times: int) -> str:
+    """All of it once, and then the percent signs again and again."""
+    return ENCODINGS[7].encode(text).decode().replace("%", "%" + "25" * (times - 1))
 
 
 def tricks() -> list[Trick]:

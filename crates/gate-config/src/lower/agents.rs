@@ -26,6 +26,7 @@ pub(super) fn agent(entry: &Entry<'_>, cx: &mut Context<'_>) -> Agent {
         protocol,
         failure_mode: fields.word("failure-mode", report).map_or(defaults.failure_mode, |word| word.value),
         timeout: fields.duration("timeout-ms", report).unwrap_or(defaults.timeout),
+        queue_timeout: fields.duration("queue-timeout-ms", report).unwrap_or(defaults.queue_timeout),
         calls_max: fields.number("max-concurrent-calls", report).unwrap_or(defaults.calls_max),
         connections_max: fields.number("max-connections", report).unwrap_or(defaults.connections_max),
         pipeline: fields.number("pipeline", report).unwrap_or_else(|| protocol.pipeline()),

@@ -17,8 +17,10 @@ pub struct Agent {
     pub protocol: AgentProtocol,
     /// What happens when it cannot be asked.
     pub failure_mode: FailureMode,
-    /// For one call: from when it may be made to its answer, waiting for a connection included.
+    /// `timeout-ms`: for one call, making a connection for it included.
     pub timeout: Duration,
+    /// `queue-timeout-ms`: how long a call may wait for others before it is made. 0: as long as it takes.
+    pub queue_timeout: Duration,
     /// `max-concurrent-calls`: calls of one worker under way; more wait.
     pub calls_max: u32,
     /// `max-connections` of one worker.
@@ -44,6 +46,7 @@ impl Agent {
             protocol: AgentProtocol::V1,
             failure_mode: FailureMode::Closed,
             timeout: Duration::from_secs(1),
+            queue_timeout: Duration::from_secs(10),
             calls_max: 512,
             connections_max: 512,
             pipeline: AgentProtocol::V1.pipeline(),

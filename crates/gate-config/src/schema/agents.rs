@@ -31,7 +31,13 @@ pub(crate) static AGENT: Block = Block {
             "timeout-ms",
             Millis(1),
             "1000",
-            "For one call, waiting for a connection and making one included. Messages of one direction of a session wait for each other before that.",
+            "For one call, making a connection for it included.",
+        ),
+        key(
+            "queue-timeout-ms",
+            Millis(0),
+            "10000",
+            "How long a call may wait, where as many as there may be are under way, before it is made; then it has failed. 0: no limit.",
         ),
         key(
             "failure-mode",

@@ -6,7 +6,7 @@
 use super::entity;
 use super::json::{hex, push, unit};
 use super::lookalike;
-use crate::detect::ByteSet;
+use crate::bytes::ByteSet;
 
 /// A set of the kinds of escapes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -13,7 +13,7 @@ mod words;
 
 use std::ops::Range;
 
-use self::shell::{Before, Statement, may_run, statements};
+use self::shell::{Before, Reader, Statement, may_run, statements};
 use self::words::{Sure, is_known, is_neutral, is_tool, sure};
 use super::{ByteSet, Hits, Rule, Text};
 use crate::category::Category;
@@ -64,7 +64,11 @@ pub(super) fn detect(text: Text<'_>, hits: &mut Hits) {
         return;
     }
     if may_run(text, is_known) {
-        weigh(text.raw, &statements(text.raw), hits);
+        let mut lead = None;
+        for statements in Reader::new(text.raw) {
+            let first = *lead.get_or_insert_with(|| lead_of(&statements));
+            lead = Some(weigh(text.raw, &statements, first, hits));
+        }
     }
     if text.bytes.has_any(MARKS) {
         idioms::detect(text, hits);
@@ -89,26 +93,26 @@ pub(super) fn runs(argument: &[u8]) -> bool {
     statements(argument).iter().any(|statement| sure(statement) > Sure::No)
 }
 
-fn weigh(text: &[u8], statements: &[Statement], hits: &mut Hits) {
-    let mut lead = lead(statements);
-    for (number, statement) in statements.iter().enumerate() {
-        let sure = sure(statement);
-        if sure > Sure::No {
-            let rest = statements.get(number + 1..).unwrap_or_default();
-            let ends = || {
-                rest.iter().all(|next| {
-                    next.words.is_empty() || is_end(next) || is_neutral(next) || words::sure(next) > Sure::No
-                })
-            };
+/// Weighs the statements of a piece behind `lead`; gives what lead the next piece has.
+fn weigh(text: &[u8], statements: &[Statement], mut lead: Lead, hits: &mut Hits) -> Lead {
+    let sures: Vec<Sure> = statements.iter().map(sure).collect();
+    // Whether all that follows a statement are commands, too.
+    let goes_on = |(statement, sure): (&Statement, &Sure)| {
+        *sure == Sure::No && !statement.words.is_empty() && !is_end(statement) && !is_neutral(statement)
+    };
+    let last_other = statements.iter().zip(&sures).rposition(goes_on);
+    for (number, (statement, sure)) in statements.iter().zip(&sures).enumerate() {
+        if *sure > Sure::No {
+            let ends = last_other.is_none_or(|other| other <= number);
             let certain = match statement.before {
-                Before::Start => sure == Sure::Alone,
+                Before::Start => *sure == Sure::Alone,
                 Before::Tick | Before::Dollar => {
                     is_glued(text, &statement.at)
-                        || (sure == Sure::Alone && number > 1 && lead <= Lead::Value)
+                        || (*sure == Sure::Alone && number > 1 && lead <= Lead::Value)
                 }
-                Before::Mark | Before::Pipe | Before::Line => is_certain(sure, lead, statement.before, ends),
+                Before::Mark | Before::Pipe | Before::Line => is_certain(*sure, lead, statement.before, ends),
             };
-            if let Some(id) = rule_of(text, statement, certain, (sure, lead)) {
+            if let Some(id) = rule_of(text, statement, certain, (*sure, lead)) {
                 meet(id, statement.at.clone(), hits);
             }
         } else if statement.before != Before::Start && names_nothing(statement) {
@@ -116,13 +120,14 @@ fn weigh(text: &[u8], statements: &[Statement], hits: &mut Hits) {
             lead = Lead::Prose;
         }
     }
+    lead
 }
 
-fn is_certain(sure: Sure, lead: Lead, before: Before, ends: impl Fn() -> bool) -> bool {
+fn is_certain(sure: Sure, lead: Lead, before: Before, ends: bool) -> bool {
     match (sure, lead) {
         (Sure::Alone, Lead::Prose) => before != Before::Line,
         (Sure::Alone, _) | (Sure::Behind, Lead::Nothing | Lead::Value) => true,
-        (Sure::Injected, Lead::Nothing | Lead::Value) => ends(),
+        (Sure::Injected, Lead::Nothing | Lead::Value) => ends,
         (Sure::Injected | Sure::Behind, Lead::Tool | Lead::Prose) | (Sure::No, _) => false,
     }
 }
@@ -164,13 +169,13 @@ fn is_end(statement: &Statement) -> bool {
 /// A substitution is part of a value, rather than markup in a sentence: nothing but it is there, or no
 /// blank stands beside it.
 fn is_glued(text: &[u8], at: &Range<usize>) -> bool {
-    let before = text.get(..at.start).unwrap_or_default().trim_ascii_end();
+    let before = text.get(at.start.saturating_sub(BESIDE_MAX)..at.start).unwrap_or_default().trim_ascii_end();
     // Redirections to and from commands are not markup in any language.
     if before.ends_with(b"<(") || before.ends_with(b">(") {
         return true;
     }
     let before = before.strip_suffix(b"$(").or_else(|| before.strip_suffix(b"`")).unwrap_or(before);
-    let after = text.get(at.end..).unwrap_or_default();
+    let after = text.get(at.end..text.len().min(at.end + BESIDE_MAX)).unwrap_or_default();
     // A bullet of a list stands alone before a blank, too; the end of another command does not.
     let apart = before.ends_with(b" ") && !before.trim_ascii_end().ends_with(b";");
     let sentence = before.iter().any(u8::is_ascii_whitespace) && before.iter().any(u8::is_ascii_alphanumeric);
@@ -178,7 +183,10 @@ fn is_glued(text: &[u8], at: &Range<usize>) -> bool {
     !sentence && !after.trim_ascii_end().iter().any(u8::is_ascii_whitespace)
 }
 
-fn lead(statements: &[Statement]) -> Lead {
+/// A sentence shows itself within so many bytes.
+const BESIDE_MAX: usize = 256;
+
+fn lead_of(statements: &[Statement]) -> Lead {
     let Some(first) = statements.iter().find(|statement| statement.before == Before::Start) else {
         return Lead::Nothing;
     };

@@ -43,9 +43,9 @@ static PATTERNS: LazyLock<Vec<(&str, Regex)>> = LazyLock::new(|| {
         ),
         (
             "nosql-script-breakout",
-            r"^[^'\x22\n(]{0,48}['\x22)}]+\s*;?\s*(?:return\s*(?:true|1|\(|['\x22]|this)|var\s+\w+\s*=|sleep\s*\(\s*\d+\s*\)|while\s*\(|do\s*\{|this\.\w+)|^[^'\x22\n(]{0,48}['\x22]\)?\s*(?:\|\||&&)\s*(?:['\x22]?\w*['\x22]?\s*={1,3}|this\.|true\b|1\b|['\x22]|sleep\s*\(|new\s+date|function)|^\w{0,16}\s*;\s*return\s+(?:true|1)\b|['\x22]\s*[}\])]+\s*[,;]?\s*[}\])]*\s*,\s*\$\w+['\x22]?\s*:|^\s*(?:;\s*return\b|\|\|\s*['\x22]?\w{0,16}['\x22]?\s*={2,3}|true,\s*\$where)|\bthis\.\w{1,32}\.match\s*\(|\|\|\s*1\s*={2,3}\s*1|\bdate\(\)[^\n]{0,60}(?:while|do)\s*[({]".to_owned(),
+            r"^[^'\x22\n(]{0,128}['\x22)}]+\s*;?\s*(?:return\s*(?:true|1|\(|['\x22]|this)|var\s+\w+\s*=|sleep\s*\(\s*\d+\s*\)|while\s*\(|do\s*\{|this\.\w+)|^[^'\x22\n(]{0,128}['\x22]\)?\s*(?:\|\||&&)\s*(?:['\x22]?\w*['\x22]?\s*={1,3}|this\.|true\b|1\b|['\x22]|sleep\s*\(|new\s+date|function)|^\w{0,16}\s*;\s*return\s+(?:true|1)\b|['\x22]\s*[}\])]+\s*[,;]?\s*[}\])]*\s*,\s*\$\w+['\x22]?\s*:|^\s*(?:;\s*return\b|\|\|\s*['\x22]?\w{0,16}['\x22]?\s*={2,3}|true,\s*\$where)|\bthis\.\w{1,32}\.match\s*\(|\|\|\s*1\s*={2,3}\s*1|\bdate\(\)[^\n]{0,60}(?:while|do)\s*[({]".to_owned(),
         ),
-        ("nosql-filter-breakout", r"^[^(\s]{0,64}\)\s*\(+\s*[|&!(]*\s*(?:\w{1,32}\s*[~<>]?=|\)|$)|^\*[()|&]+$|^\*\(\|\(|\(\d=\d\)|^\w{1,32}:\d+(?:\.\d+)+:=|\*\)\)%00".to_owned()),
+        ("nosql-filter-breakout", r"^[^(\s]{0,128}\)\s*\(+\s*[|&!(]*\s*(?:\w{1,32}\s*[~<>]?=|\)|$)|^\*[()|&]+$|^\*\(\|\(|\(\d=\d\)|^\w{1,32}:\d+(?:\.\d+)+:=|\*\)\)%00".to_owned()),
     ];
     let compile =
         |(id, pattern): (&'static str, String)| Some((id, Regex::new(&format!("(?-u){pattern}")).ok()?));

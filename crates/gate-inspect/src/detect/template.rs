@@ -52,8 +52,11 @@ pub(super) static RULES: &[Rule] = &[
     ),
 ];
 
-/// So many openings without an end are looked behind one by one; more of them are noise.
+/// So many openings without an end are followed as far as expressions go; behind more of them only
+/// near ends count, which bounds the work.
 const UNCLOSED_MAX: usize = 64;
+/// How far words are looked for behind an opening without an end.
+const OPEN_MAX: usize = 128;
 const MARKS: ByteSet = ByteSet::of(b"{<(#@_|[");
 
 pub(super) fn detect(text: Text<'_>, hits: &mut Hits) {
@@ -69,7 +72,11 @@ pub(super) fn detect(text: Text<'_>, hits: &mut Hits) {
     let mut unclosed = 0;
     let mut from = 0;
     while let Some(start) = expression::next(text.lower, from) {
-        let (inside, closed) = expression::inside(text.lower, start);
+        let length_max = if unclosed < UNCLOSED_MAX { expression::LENGTH_MAX } else { OPEN_MAX };
+        let (mut inside, closed) = expression::inside(text.lower, start, length_max);
+        if !closed {
+            inside.end = inside.end.min(inside.start + OPEN_MAX);
+        }
         let content = text.lower.get(inside.clone()).unwrap_or_default();
         for (rule, at) in
             within.rules(text.lower.get(inside.start.max(known)..inside.end).unwrap_or_default())
@@ -86,7 +93,7 @@ pub(super) fn detect(text: Text<'_>, hits: &mut Hits) {
             meet("template-engine-secret", start..inside.end, hits);
         }
         unclosed += usize::from(!closed);
-        from = if closed || unclosed > UNCLOSED_MAX { inside.end } else { inside.start };
+        from = if closed { inside.end } else { inside.start };
     }
     let whole = text.lower.trim_ascii();
     if whole.starts_with(b"{") && whole.ends_with(b"}") && expression::is_arithmetic(whole) {

@@ -122,10 +122,12 @@ pub(super) fn detect(text: Text<'_>, hits: &mut Hits) {
         return;
     }
     let units = canonical(text.lower);
+    let is_edge = |unit: &&Unit| is_boundary(unit.byte);
+    let edges = units.iter().take_while(is_edge).count() + units.iter().rev().take_while(is_edge).count();
     let mut paths = Paths { rest: &units, behind: None };
     while let Some((path, behind)) = paths.next() {
         look_at(path, targets, hits);
-        let whole = path.len() + 2 >= units.len();
+        let whole = path.len() + edges >= units.len();
         if (whole || behind == Some(b'=')) && targets.is_system(&rooted(path)) {
             meet("traversal-system-file", range(path), hits);
         }

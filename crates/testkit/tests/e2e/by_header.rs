@@ -44,7 +44,7 @@ fn request(rig: &Rig) -> Message {
 /// The status of the answer to a request that comes from an address of this machine.
 #[track_caller]
 fn status_from(own: &str, rig: &Rig, request: &Message) -> Head {
-    let own: IpAddr = own.parse().unwrap();
+    let own: IpAddr = own.parse().expect("an address");
     let mut client = Peer::connect_from(own, rig.address());
     client.send(&request.to_bytes());
     client.read_head()
@@ -334,7 +334,7 @@ const KEY: &[u8] = b"0123456789abcdef0123456789abcdef";
 /// Seconds since 1970, and some more.
 fn in_seconds(seconds: u64) -> u64 {
     #[expect(clippy::disallowed_methods, reason = "the gateway compares with the time of day")]
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("a time after 1970");
     now.as_secs() + seconds
 }
 

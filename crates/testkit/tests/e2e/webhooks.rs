@@ -38,7 +38,7 @@ fn rig(settings: &str) -> Rig {
 /// The next connection to the webhook.
 #[track_caller]
 fn hook(rig: &Rig) -> Peer {
-    rig.backends()[1].accept()
+    rig.backends().get(1).expect("the webhook is the second backend").accept()
 }
 
 /// What the webhook is asked: the head, and the payload.

@@ -25,8 +25,8 @@ static IDIOMS: &[Idiom] = &[
     idiom("cmd-bash-reverse", &["/dev/tcp", "/dev/udp"], r"/dev/(?:tcp|udp)/[\w.$\{\-]+/"),
     idiom(
         "cmd-reverse-shell",
-        &["sh -i", "sh  -i", "sh\t-i", "socket", "fsockopen", "mkfifo", "pty.spawn"],
-        r"\b(?:ba|z|k|da|c|tc)?sh\s+-i\b[^\n]{0,40}[<>|]|\bsocket\.socket\s*\([^\n]{0,200}(?:connect|dup2)|\buse\s+socket\s*;|\bfsockopen\s*\([^\n]{0,200}(?:exec|/bin/|sh\b)|\brsocket\b[^\n]{0,80}(?:tcpsocket|exec)|tcpsocket\.(?:new|open)\s*\([^\n]{0,120}(?:exec|popen|spawn)|\bmkfifo\s+/|\bpty\.spawn\s*\(|new-object\s+(?:system\.)?net\.sockets",
+        &["-i", "socket", "fsockopen", "mkfifo", "pty.spawn"],
+        r"\b(?:ba|z|k|da|c|tc)?sh\s+-i\b[^\n]*[<>|]|\bsocket\.socket\s*\([^\n]*(?:connect|dup2)|\buse\s+socket\s*;|\bfsockopen\s*\([^\n]*(?:exec|/bin/|sh\b)|\brsocket\b[^\n]*(?:tcpsocket|exec)|tcpsocket\.(?:new|open)\s*\([^\n]*(?:exec|popen|spawn)|\bmkfifo\s+/|\bpty\.spawn\s*\(|new-object\s+(?:system\.)?net\.sockets",
     ),
     idiom(
         "cmd-netcat",
@@ -35,24 +35,24 @@ static IDIOMS: &[Idiom] = &[
     ),
     idiom(
         "cmd-shellshock",
-        &["(){", "() {", "( ){", "( ) {", "()  {", "()\t{"],
-        r"\(\s*\)\s*\{\s*[:_\w][^\n}]{0,64};?\s*\}\s*(?:;|>_\[)",
+        &["()", "( )", "(  )", "(\t)"],
+        r"\(\s*\)\s*\{\s*[:_\w][^\n}]*;?\s*\}\s*(?:;|>_\[)",
     ),
     idiom("cmd-server-include", &["<!--"], r"<!--\s*#\s*(?:exec|include|echo|config|printenv|set)\b"),
     idiom(
         "cmd-php-code",
         &["<?", "phpinfo", "phpversion", "phpcredits", "${", "print", "$_", "call_user_func"],
-        r"<\?(?:php|=)?[\s\S]{0,200}?(?:\b(?:system|exec|shell_exec|passthru|popen|proc_open|eval|assert|phpinfo|include|require|base64_decode|file_get_contents|create_function)\s*\(|\$_(?:get|post|request|server|cookie)\b|`)|\bphp(?:info|version|credits)\s*\(\s*-?\d*\s*\)|\$\{@?\s*(?:print|eval|system|exec|phpinfo|passthru|die|sleep|md5)\s*\(|\bprint\s*\(\s*md5\s*\(|\$_(?:get|post|request|cookie|server)\s*\[[^\]\n]{1,40}\]\s*\(|(?:system|exec|shell_exec|passthru|eval|assert|popen|include|require)(?:_once)?\s*\(?\s*\$_(?:get|post|request|server|cookie)|\$_(?:get|post|request)\s*\[\s*['\x22]?(?:cmd|exec|command|shell|0)['\x22]?\s*\]|\bcall_user_func(?:_array)?\s*\(\s*['\x22]",
+        r"<\?(?:php\b|=|\s)[\s\S]*?(?:\b(?:system|exec|shell_exec|passthru|popen|proc_open|eval|assert|phpinfo|include|require|base64_decode|file_get_contents|create_function)\s*\(|\$_(?:get|post|request|server|cookie)\b|`)|\bphp(?:info|version|credits)\s*\(\s*-?\d*\s*\)|\$\{@?\s*(?:print|eval|system|exec|phpinfo|passthru|die|sleep|md5)\s*\(|\bprint\s*\(\s*md5\s*\(|\$_(?:get|post|request|cookie|server)\s*\[[^\]\n]+\]\s*\(|(?:system|exec|shell_exec|passthru|eval|assert|popen|include|require)(?:_once)?\s*\(?\s*\$_(?:get|post|request|server|cookie)|\$_(?:get|post|request)\s*\[\s*['\x22]?(?:cmd|exec|command|shell|0)['\x22]?\s*\]|\bcall_user_func(?:_array)?\s*\(\s*['\x22]",
     ),
     idiom(
         "cmd-powershell",
         &["powershell", "iex", "invoke-", "download"],
-        r"\bpowershell(?:\.exe)?\b[^\n]{0,120}\s-(?:e|en|enc|enco\w*|nop\w*|noni|w|windowstyle|ep|exec\w*|command|c)\b|\biex\s*\(|\binvoke-(?:expression|webrequest|restmethod|command|mimikatz|shellcode)\b[^\n]{0,80}(?:http|\$\(|new-object)|downloadstring\s*\(|downloadfile\s*\(",
+        r"\bpowershell(?:\.exe)?\b[^\n]*\s-(?:e|en|enc|enco\w*|nop\w*|noni|w|windowstyle|ep|exec\w*|command|c)\b|\biex\s*\(|\binvoke-(?:expression|webrequest|restmethod|command|mimikatz|shellcode)\b[^\n]*(?:http|\$\(|new-object)|downloadstring\s*\(|downloadfile\s*\(",
     ),
     idiom(
         "cmd-windows-variable",
         &["%comspec%", ":~", "for /"],
-        r"%comspec%|%[a-z]{3,20}:~-?\d+,-?\d+%|\bfor\s+/[fldr]\s[^\n]{0,80}%\w{1,2}\s+in\b",
+        r"%comspec%|%[a-z]{3,20}:~-?\d+,-?\d+%|\bfor\s+/[fldr]\s[^\n]*%\w{1,2}\s+in\b",
     ),
     idiom(
         "cmd-shell-variable",
@@ -62,7 +62,7 @@ static IDIOMS: &[Idiom] = &[
     idiom(
         "cmd-decode-run",
         &["base64", "xxd", "rev", "openssl", "printf", "echo", "<<<", "sh <(", "eval", "$'\\"],
-        r"(?:base64\s+(?:-d|--decode|-di)|xxd\s+-r|\brev\b|openssl\s+(?:enc|base64)[^|\n]{0,40}-d|printf\s[^|\n]{1,200}|echo\s[^|\n]{1,400})[^|\n]{0,40}\|\s*(?:/bin/|/usr/bin/)?(?:ba|z|da|k)?sh\b|\b(?:ba)?sh\s*<<<|\$\(\s*(?:rev|base64|xxd|printf)\b|\b(?:ba|z|da)?sh\s+<\(|\beval\s+[`$]\(?(?:echo|base64|printf)|\|\s*base64\s+(?:-d|--decode)|\$'\\(?:x[0-9a-f]{2}|[0-7]{2,3})",
+        r"(?:base64\s+(?:-d|--decode|-di)|xxd\s+-r|\brev\b|openssl\s+(?:enc|base64)[^|\n]*-d|printf\s[^|\n]+|echo\s[^|\n]+)[^|\n]*\|\s*(?:/bin/|/usr/bin/)?(?:ba|z|da|k)?sh\b|\b(?:ba)?sh\s*<<<|\$\(\s*(?:rev|base64|xxd|printf)\b|\b(?:ba|z|da)?sh\s+<\(|\beval\s+[`$]\(?(?:echo|base64|printf)|\|\s*base64\s+(?:-d|--decode)|\$'\\(?:x[0-9a-f]{2}|[0-7]{2,3})",
     ),
     idiom(
         "cmd-glob-path",
@@ -95,7 +95,7 @@ static IDIOMS: &[Idiom] = &[
     ),
 ];
 
-static CALL: &str = r"(?:^|[^\w.]|\)\.)(?:(?:[\w$]+(?:\.|->|::))*(?:system|exec|execsync|shell_exec|passthru|popen|popen2|popen3|proc_open|pcntl_exec|eval|assert|spawn|spawnsync|execfile|getoutput|check_output|check_call|backticks|start_process|processbuilder)|subprocess\.(?:run|call|popen)|os\.(?:system|popen|exec\w*|spawn\w*))\s*\(\s*(?:new\s+string\s*)?[\[\{(]{0,2}\s*(?:['\x22`]{1,3}|\$\(|%q)([^)\n]{1,400})";
+static CALL: &str = r"(?:^|[^\w.]|\)\.)(?:(?:[\w$]+(?:\.|->|::))*(?:system|exec|execsync|shell_exec|passthru|popen|popen2|popen3|proc_open|pcntl_exec|eval|assert|spawn|spawnsync|execfile|getoutput|check_output|check_call|backticks|start_process|processbuilder)|subprocess\.(?:run|call|popen)|os\.(?:system|popen|exec\w*|spawn\w*))\s*\(\s*(?:new\s+string\s*)?[\[\{(]{0,2}\s*(?:['\x22`]{1,3}|\$\(|%q)([^)\n]+)";
 
 /// The names in [`CALL`].
 static CALL_HINTS: &[&str] = &[

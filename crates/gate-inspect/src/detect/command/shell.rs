@@ -42,21 +42,25 @@ pub(super) struct Word {
     pub(super) disguised: bool,
 }
 
-/// Longer texts are read to here only; the patterns of `idioms` see them whole.
-const READ_MAX: usize = 16 * 1024;
 /// Names are shorter, with all disguises.
 const NAME_MAX: usize = 48;
 /// The rest of longer words is passed over.
-const WORD_MAX: usize = 128;
+const WORD_MAX: usize = 256;
+/// A piece of reading has no more statements.
 const STATEMENTS_MAX: usize = 256;
-const WORDS_MAX: usize = 12;
+/// A text without separators is longer than any command that is one as a whole.
+const LONE_MAX: usize = 4096;
+const WORDS_MAX: usize = 64;
 
 /// Whether a word where a command would stand may be one: `is_known` decides for words without
 /// disguise. Far cheaper than [`statements`], which it saves for nearly all texts.
 pub(super) fn may_run(text: Text<'_>, is_known: fn(&str) -> bool) -> bool {
     let is_mark = |byte: &u8| matches!(byte, b';' | b'|' | b'&' | b'\n' | b'\r' | b'`' | b'(' | b'{');
     let marked = text.bytes.has_any(const { ByteSet::of(b";|&\n\r`({") });
-    let mut rest = text.lower.get(..READ_MAX).unwrap_or(text.lower);
+    let mut rest = text.lower;
+    if !marked && text.lower.len() > LONE_MAX {
+        return false;
+    }
     loop {
         let start = rest
             .iter()
@@ -80,15 +84,17 @@ pub(super) fn may_run(text: Text<'_>, is_known: fn(&str) -> bool) -> bool {
         if (!listed && may_name(name, is_known)) || after.starts_with(b"``") || reads {
             return true;
         }
+        // What is longer than a name may still be a path, or a variable before a command.
+        if end == NAME_MAX && (name.starts_with(b"/") || name.starts_with(b".") || name.contains(&b'=')) {
+            return true;
+        }
         if let (true, [b' ', next @ ..]) = (name.contains(&b'='), after) {
             rest = next;
             continue;
         }
-        let Some(mark) = Some(marked).filter(|marked| *marked).and_then(|_| rest.iter().position(is_mark))
-        else {
-            return false;
-        };
-        rest = rest.get(mark + 1..).unwrap_or_default();
+        // From the word on, so that no mark is passed twice.
+        let Some(mark) = word.iter().position(is_mark).filter(|_| marked) else { return false };
+        rest = word.get(mark + 1..).unwrap_or_default();
     }
 }
 
@@ -105,27 +111,52 @@ fn may_name(word: &[u8], is_known: fn(&str) -> bool) -> bool {
     name.get(..end).and_then(|name| std::str::from_utf8(name).ok()).is_some_and(is_known)
 }
 
-/// The commands of a text.
+/// The commands at the beginning of a text.
 pub(super) fn statements(text: &[u8]) -> Vec<Statement> {
-    let text = text.get(..READ_MAX).unwrap_or(text);
-    let mut found = Vec::new();
-    let mut before = Before::Start;
-    let mut start = 0;
-    let mut at = line_escape(text);
-    if at > 0 {
-        (before, start) = (Before::Line, at);
+    Reader::new(text).next().unwrap_or_default()
+}
+
+/// Reads a text piece by piece, so that the work for each statement has a bound.
+pub(super) struct Reader<'a> {
+    text: &'a [u8],
+    before: Before,
+    at: usize,
+}
+
+impl<'a> Reader<'a> {
+    pub(super) fn new(text: &'a [u8]) -> Self {
+        let skipped = line_escape(text);
+        let before = if skipped > 0 { Before::Line } else { Before::Start };
+        Self { text, before, at: skipped }
     }
-    while at < text.len() && found.len() < STATEMENTS_MAX {
-        if let Some((next, length)) = separator(text, at) {
-            found.push(statement(text, before, start..at));
-            at += length;
-            (before, start) = (next, at);
-        } else {
-            at += 1;
+}
+
+impl Iterator for Reader<'_> {
+    type Item = Vec<Statement>;
+
+    fn next(&mut self) -> Option<Vec<Statement>> {
+        if self.at >= self.text.len() {
+            return None;
         }
+        let mut found = Vec::new();
+        let mut start = self.at;
+        let mut at = start;
+        while at < self.text.len() && found.len() < STATEMENTS_MAX {
+            if let Some((next, length)) = separator(self.text, at) {
+                found.push(statement(self.text, self.before, start..at));
+                at += length;
+                (self.before, start) = (next, at);
+            } else {
+                at += 1;
+            }
+        }
+        self.at = start;
+        if at >= self.text.len() {
+            found.push(statement(self.text, self.before, start..at));
+            self.at = at;
+        }
+        Some(found)
     }
-    found.push(statement(text, before, start..text.len()));
-    found
 }
 
 /// The length of `\n` or `\r\n`, written out, at the start of a text and behind its quotes.
@@ -210,7 +241,7 @@ fn words(piece: &[u8], also: u8) -> Vec<Word> {
                 let inside =
                     !word.text.is_empty() && rest.get(disguise).is_some_and(u8::is_ascii_alphanumeric);
                 word.disguised |= inside;
-            } else {
+            } else if !is_needless(*first, &word.text) {
                 word.text.push(char::from(first.to_ascii_lowercase()));
             }
         }
@@ -219,6 +250,12 @@ fn words(piece: &[u8], also: u8) -> Vec<Word> {
     }
     words.retain(|word| !word.text.is_empty());
     words
+}
+
+/// Brackets before a word, and slashes behind slashes.
+fn is_needless(byte: u8, word: &str) -> bool {
+    (word.is_empty() && matches!(byte, b'(' | b'{'))
+        || (byte == b'/' && word.ends_with('/') && !word.ends_with(":/"))
 }
 
 /// The length of `$IFS`, `${IFS}` or `$IFS$9`, which a shell makes blanks of.

@@ -325,10 +325,31 @@ fn talk_about_commands_is_none() {
     assert!(found.is_empty(), "found: {found:#?}");
 }
 
+/// What stands before a payload is the attacker's to choose, and so is its length.
+#[test]
+fn padding_hides_nothing() {
+    let attacks = [
+        format!("{};cat /etc/passwd", "a".repeat(40_000)),
+        format!("x{}id", ";".repeat(3_000)),
+        format!("x;{}cat /etc/passwd", " ".repeat(40_000)),
+        format!("x;{}bin/cat /etc/hosts", "/".repeat(300)),
+        format!("x;cat {} /etc/passwd", "b ".repeat(40)),
+        format!("x;A={} id", "c".repeat(100)),
+        format!("{}$(cat /etc/passwd)", "a".repeat(40_000)),
+        format!("bash{}-i >& /dev/null", " ".repeat(300)),
+        format!("x;{}id", "(".repeat(500)),
+        format!("x;cat{}/etc/passwd", " ".repeat(40_000)),
+    ];
+    let missed: Vec<_> = attacks.iter().filter(|attack| met(attack).0 < 5).map(|text| text.len()).collect();
+    assert!(missed.is_empty(), "not found, by their lengths: {missed:?}");
+}
+
 #[test]
 fn huge_texts_are_read_in_linear_time() {
     // Each of these would take minutes if a step looked at the rest of the text.
-    for piece in ["`", "$(", ";id ", "'a", "\\n", "x;", "(){", "${IFS", "echo ", "<?", "%a:~"] {
+    for piece in
+        ["`", "$(", "(", "id;", "{", "a|", ";id ", "'a", "\\n", "x;", "(){", "${IFS", "echo ", "<?", "%a:~"]
+    {
         let _ = met(&piece.repeat(400_000 / piece.len()));
     }
 }

@@ -25,6 +25,9 @@ pub(super) fn search(query: &Query<'_>, met: &mut dyn FnMut(&'static str, Range<
 fn condition(query: &Query<'_>, index: usize) -> Option<(&'static str, usize)> {
     let left = query.operand(index + 1)?;
     let Some(right) = query.comparator(left.next) else {
+        if query.is_word(index, Word::Where) {
+            return None;
+        }
         return bare(query, index, &left).map(|rule| (rule, left.next));
     };
     let is_a_test = query.is_word(left.next, Word::Is)
@@ -33,6 +36,9 @@ fn condition(query: &Query<'_>, index: usize) -> Option<(&'static str, usize)> {
     let next = right.next;
     if left.sort.is_literal() && right.sort.is_literal() {
         return constants(query, index, (&left, &right)).map(|rule| (rule, next));
+    }
+    if query.is_word(index, Word::Where) {
+        return None;
     }
     let breaks_out = query.breaks_out(index);
     if let (Sort::Name(a), Sort::Name(b)) = (left.sort, right.sort) {
@@ -98,7 +104,9 @@ fn bare(query: &Query<'_>, index: usize, operand: &Operand<'_>) -> Option<&'stat
     if index == 0 && next == query.len() && next == 2 && is_truth(query, operand) {
         return Some(tautology(query, index));
     }
+    // Dashes in prose have a space before them.
     let is_hidden = query.ends_in_comment(next)
+        || (query.touch(next.saturating_sub(1)) && query.is_commented(next))
         || (operand.sort.is_sql() && query.is_over(next) && query.has_number_before(index));
     if query.is_early(index) && is_hidden && (is_number || operand.sort.is_sql()) {
         return Some(if is_number { tautology(query, index) } else { "sqli-condition" });

@@ -126,7 +126,11 @@ impl Reader<'_> {
 
     fn step(&mut self, byte: u8) {
         match byte {
-            b'+' if self.plus_is_space && !self.is_between_quotes() => self.at += 1,
+            b'+' if (self.plus_is_space && !self.is_between_quotes()) || self.is_behind_keyword() => {
+                self.at += 1
+            }
+            // Some databases read no further.
+            0 if self.rest().len() == 1 => self.push(Kind::OpenComment, 1),
             b'\t' | b'\n' | 0x0b | 0x0c | b'\r' | b' ' | 0 => self.at += 1,
             b'a'..=b'z' | b'_' | b'$' => self.word(),
             b'0'..=b'9' => self.number(),
@@ -161,6 +165,17 @@ impl Reader<'_> {
     fn is_between_quotes(&self) -> bool {
         let before = self.at.checked_sub(1).and_then(|at| self.text.get(at));
         matches!(before, Some(b'\'' | b'"')) && self.peek(1) == before.copied()
+    }
+
+    /// Whether a word stands before that a sign of arithmetic cannot follow.
+    fn is_behind_keyword(&self) -> bool {
+        let last = self.list.last().map(|token| token.kind);
+        matches!(
+            last,
+            Some(Kind::Word(
+                Word::Union | Word::Select | Word::Quantifier | Word::From | Word::Order | Word::By
+            ))
+        )
     }
 
     fn word(&mut self) {

@@ -5,8 +5,8 @@ use std::sync::LazyLock;
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind};
 
-/// Expressions of people end sooner.
-const LENGTH_MAX: usize = 512;
+/// Expressions end sooner, unless they are made to pass by.
+pub(super) const LENGTH_MAX: usize = 64 * 1024;
 
 static OPENERS: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
     let openers = ["{{", "${", "#{", "*{", "@{", "~{", "%{", "{%", "<%", "@(", "{@"];
@@ -19,12 +19,13 @@ pub(super) fn next(lower: &[u8], from: usize) -> Option<usize> {
     Some(from + found.start())
 }
 
-/// What stands between the marks of the expression at `start`, and whether they are closed.
-pub(super) fn inside(lower: &[u8], start: usize) -> (Range<usize>, bool) {
+/// What stands between the marks of the expression at `start`, and whether they are closed within so
+/// many bytes.
+pub(super) fn inside(lower: &[u8], start: usize, length_max: usize) -> (Range<usize>, bool) {
     let first = start + 2;
     let mut depth = 0_usize;
     let mut at = start;
-    let end = lower.len().min(start + LENGTH_MAX);
+    let end = lower.len().min(start + length_max);
     while at < end {
         match lower.get(at..).unwrap_or_default() {
             [b'%' | b'?', b'>', ..] if at >= first => return (first..at, true),

@@ -1,7 +1,6 @@
 //! Lookups as in log4j: `${jndi:…}`, with its letters behind other lookups.
 
-/// Longer names of lookups are not looked for a default value.
-const NAME_MAX: usize = 256;
+/// The outer ones of more are forgotten: each byte is looked at once for each that is open.
 const DEPTH_MAX: usize = 64;
 
 /// Whether a text, once the lookups within lookups have given their letters, has one of JNDI.
@@ -15,7 +14,10 @@ pub(super) fn asks_directory(lower: &[u8]) -> bool {
     loop {
         rest = match rest {
             [] => return open.iter().any(|start| begins(&plain, *start)),
-            [b'$' | b'%', b'{', after @ ..] if open.len() < DEPTH_MAX => {
+            [b'$' | b'%', b'{', after @ ..] => {
+                if open.len() == DEPTH_MAX {
+                    open.remove(0);
+                }
                 open.push(plain.len());
                 after
             }
@@ -47,9 +49,6 @@ fn begins(plain: &[u8], start: usize) -> bool {
 /// Replaces a lookup with what it gives.
 fn give(plain: &mut Vec<u8>, start: usize) {
     let lookup = plain.get(start..).unwrap_or_default();
-    if lookup.len() > NAME_MAX {
-        return;
-    }
     let default = lookup.windows(2).position(|pair| pair == b":-").map(|at| at + 2);
     let value = default.or_else(|| lookup.iter().rposition(|byte| *byte == b':').map(|at| at + 1));
     let value = value.unwrap_or(0);

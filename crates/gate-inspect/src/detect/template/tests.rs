@@ -144,6 +144,20 @@ fn ordinary_templates_are_none() {
     assert!(found.is_empty(), "found: {found:#?}");
 }
 
+/// What stands before a payload is the attacker's to choose, and so is its length.
+#[test]
+fn padding_hides_nothing() {
+    let attacks = [
+        format!("{{{{ '{}' ~ x.__class__ }}}}", "a".repeat(20_000)),
+        format!("{}{{{{7*7}}}}", "{{".repeat(200)),
+        format!("{}${{jndi:ldap://h}}", "${".repeat(200)),
+        format!("${{${{env:{}:-j}}ndi:ldap://h}}", "a".repeat(1_000)),
+        format!("{}{{{{config}}}}", "x".repeat(100_000)),
+    ];
+    let missed: Vec<_> = attacks.iter().filter(|attack| met(attack).0 < 5).map(|text| text.len()).collect();
+    assert!(missed.is_empty(), "not found, by their lengths: {missed:?}");
+}
+
 #[test]
 fn huge_texts_are_read_in_linear_time() {
     for piece in ["{{", "${", "${a:", "${${", "}", "<%", "{{x}}", "${:-", "{%", "{{ (", "${a${b:-"] {

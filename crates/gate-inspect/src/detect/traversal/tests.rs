@@ -185,6 +185,19 @@ fn ordinary_paths_are_none() {
     }
 }
 
+/// What stands around a payload is the attacker's to choose, and so is its length.
+#[test]
+fn padding_hides_nothing() {
+    let attacks = [
+        format!("{}../etc/passwd", "a/".repeat(20_000)),
+        format!("  {}  /etc/passwd  \n", "\t".repeat(50)),
+        format!("..{}etc/passwd", "/".repeat(5_000)),
+        format!("{}../../../../../../x", "./".repeat(2)),
+    ];
+    let missed: Vec<_> = attacks.iter().filter(|attack| met(attack.as_bytes()).0 < 5).collect();
+    assert!(missed.is_empty(), "not found: {missed:?}");
+}
+
 #[test]
 fn huge_texts_are_read_in_linear_time() {
     for piece in ["../", "%25", "%2e", "....//", "0x2e", "/./", "\\/", "%%32", "a/", "\u{ff0e}"] {

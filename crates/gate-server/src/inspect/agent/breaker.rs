@@ -49,6 +49,11 @@ impl Breaker {
         }
     }
 
+    /// Whether nobody need wait to make a call, as none may be made.
+    pub(super) fn is_open(&self, now: Instant) -> bool {
+        matches!(self.state, State::Open { until } if now < until)
+    }
+
     /// Whether a call may be made; `None`: it may not.
     pub(super) fn leave(&mut self, now: Instant) -> Option<Leave> {
         match &mut self.state {

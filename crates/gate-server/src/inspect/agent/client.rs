@@ -112,8 +112,13 @@ impl AgentClient {
         }
     }
 
-    /// Asks, if the breaker gives leave.
+    /// Asks, once there is a seat, if the breaker gives leave: while others are waited for it may
+    /// have opened.
     async fn ask(&self, event: &Event<'_>) -> Result<Box<Answer>, AgentError> {
+        if self.breaker.borrow().is_open(clock::now()) {
+            return Err(AgentError::Breaker);
+        }
+        let _seat = self.pool.seat().await?;
         let leave = self.change_breaker(|breaker| breaker.leave(clock::now())).ok_or(AgentError::Breaker)?;
         let mut call = Call { client: self, leave: Some(leave) };
         let answered = self.pool.ask(event).await;

@@ -17,8 +17,8 @@ pub(crate) enum AgentError {
     /// The agent has ended the connection.
     #[error("the connection was closed before an answer")]
     Closed,
-    /// Too many calls wait already.
-    #[error("too many calls wait for it")]
+    /// Too many calls wait already, or for too long.
+    #[error("too many calls are under way")]
     Busy,
     #[error("it has failed too often and is left alone")]
     Breaker,

@@ -9,11 +9,11 @@ use std::time::{Duration, Instant};
 
 use agent_proto::{Answer, Event};
 use gate_config::model::Agent;
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 use tokio::task::spawn_local;
 use tokio::time::timeout;
 
-use crate::clock;
+use crate::clock::{self, within};
 use crate::inspect::agent::error::AgentError;
 use crate::inspect::agent::line::{self, Line};
 use crate::inspect::agent::wire::encode;
@@ -65,24 +65,26 @@ impl Pool {
         })
     }
 
-    /// Asks about an event, waiting included, within the agent's time.
+    /// Waits until a call may be made.
+    ///
+    /// # Errors
+    /// Too many wait, or it takes too long.
+    pub(super) async fn seat(&self) -> Result<SemaphorePermit<'_>, AgentError> {
+        if self.waiting.get() >= WAITING_MAX {
+            return Err(AgentError::Busy);
+        }
+        let _counted = Counted::in_cell(&self.waiting);
+        // Nobody closes the semaphore.
+        within(self.agent.queue_timeout, self.calls.acquire()).await.and_then(Result::ok).ok_or(AgentError::Busy)
+    }
+
+    /// Asks about an event, within the agent's time. Whoever asks has a seat.
     ///
     /// # Errors
     /// The agent could not be asked.
     pub(super) async fn ask(self: &Rc<Self>, event: &Event<'_>) -> Result<Box<Answer>, AgentError> {
-        if self.waiting.get() >= WAITING_MAX {
-            return Err(AgentError::Busy);
-        }
         let limit = self.agent.timeout;
-        let deadline = clock::now() + limit;
-        let asked = timeout(limit, async {
-            let _permit = {
-                let _counted = Counted::in_cell(&self.waiting);
-                // Nobody closes the semaphore.
-                self.calls.acquire().await
-            };
-            self.ask_now(event, deadline).await
-        });
+        let asked = timeout(limit, self.ask_now(event, clock::now() + limit));
         asked.await.unwrap_or(Err(AgentError::TimedOut(limit)))
     }
 
