@@ -10,6 +10,7 @@
 
 mod clocks;
 mod death;
+mod glance;
 mod inspect;
 mod lane;
 mod leg;
@@ -32,7 +33,7 @@ use leg::{CloseOrder, Leg, Receiving, Sending, Then};
 pub use leg::{Closes, Traffic};
 pub use pings::PingPayload;
 use tally::{Dropped, Tally};
-pub use verdict::{Judged, Part, Ruling, Verdict, Whole};
+pub use verdict::{Judged, Part, Ruling, Ticket, Verdict, Whole};
 use watch::Watch;
 
 use crate::policy::{Inspection, Policy};

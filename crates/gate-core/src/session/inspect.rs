@@ -1,19 +1,19 @@
 //! The way of an inspected direction: a frame at a time, messages put together and judged,
 //! and only then let go. Control frames overtake them, but for Close frames.
 
-use std::ops::Range;
 use std::str;
+use std::sync::Arc;
 use std::time::Instant;
 
-use ws_proto::walk::{Admission, End, Extent, Held, Message, Observer, Walked};
-use ws_proto::{CloseCode, FrameError, FrameHeader, Opcode};
+use ws_proto::walk::{End, Extent, Held, Message, Walked};
+use ws_proto::{CloseCode, FrameError, Opcode};
 
-use super::lane::{Lane, Ready, Released};
+use super::glance::{Came, Glance};
+use super::lane::{PieceEnd, Ready, Released};
 use super::leg::{Leg, Receiving, Sending};
 use super::tally::{Dropped, Tally};
-use super::verdict::{Judged, Part, Ruling, Verdict, Whole};
+use super::verdict::{Judged, Part, Ruling, Ticket, Verdict, Whole};
 use super::{Cause, Observe, Output, Party, Session, Step, Told, Withheld, length};
-use crate::policy::Inspection;
 use crate::side::Side;
 
 impl Session {
@@ -41,7 +41,8 @@ impl Session {
                 // The other side takes no more, but this side's Close is still awaited.
                 lane.abandon_message();
                 lane.is_stopped = false;
-                let walked = walker.walk(bytes, Extent::All, policy.limits_of(from), &mut Dropped { frames: 0 });
+                let walked =
+                    walker.walk(bytes, Extent::All, policy.limits_of(from), &mut Dropped { frames: 0 });
                 self.end_walk(from, walked.end, None, now);
                 return nothing(walked.consumed);
             }
@@ -51,8 +52,7 @@ impl Session {
         let frames_before = traffic.frames;
         let watch = watch.as_deref_mut();
         let tally = Tally { from, traffic, other_is_closed, watch, observer, skipped: 0, passed_data: false };
-        let mut glance =
-            Glance { tally, lane, policy: &policy.inspection, came: Came::Part, ended: None, refusal: None };
+        let mut glance = Glance::new(tally, lane, &policy.inspection);
         let walked = walker.walk(bytes, Extent::Frame, policy.limits_of(from), &mut glance);
         let Glance { tally: Tally { skipped, .. }, came, ended, refusal, .. } = glance;
         let is_within_data = came != Came::Control;
@@ -68,18 +68,19 @@ impl Session {
         if walked.end.is_some() {
             return self.end_inspected(from, walked, refusal, now);
         }
-        self.go_on(from, bytes, walked, Frame { came, ended }, now, observer)
+        let input = Input { bytes, walked, came, ended };
+        self.go_on(from, input, now, observer)
     }
 
     /// A verdict has come to a message that waits for one.
     pub fn handle_ruling(
         &mut self,
-        from: Side,
-        index: u64,
+        ticket: Ticket,
         ruling: Ruling,
         now: Instant,
         observer: &mut impl Observe,
     ) {
+        let Ticket { from, index } = ticket;
         if let Some(lane) = &mut self.leg_mut(from).lane {
             lane.rule(index, ruling);
             lane.is_stopped = false;
@@ -146,38 +147,31 @@ impl Session {
     }
 
     /// A frame, or a part of one, has come.
-    fn go_on(
-        &mut self,
-        from: Side,
-        bytes: &[u8],
-        walked: Walked,
-        frame: Frame,
-        now: Instant,
-        observer: &mut impl Observe,
-    ) -> Step {
-        let Walked { consumed, held, forward, .. } = walked;
-        let policy = self.policy.inspection;
+    fn go_on(&mut self, from: Side, input: Input<'_>, now: Instant, observer: &mut impl Observe) -> Step {
+        let Input { bytes, walked: Walked { consumed, held, forward, .. }, came, ended } = input;
         let nothing = Step { consumed, held: Held::Nothing, forward: 0..0 };
-        let at_boundary = self.leg(from).walker.at_boundary();
-        let message_so_far = self.leg(from).walker.message().copied();
-        let Leg { lane: Some(lane), traffic, .. } = self.leg_mut(from) else { return nothing };
+        let policy = self.policy.inspection;
+        let Leg { lane: Some(lane), traffic, walker, .. } = self.leg_mut(from) else { return nothing };
         let pieces = [held.as_bytes(), bytes.get(forward.clone()).unwrap_or_default()];
         let came_bytes = length(pieces.iter().map(|piece| piece.len()).sum());
-        // Within a message that goes on piece by piece a control frame keeps its place.
-        if frame.came == Came::Control && !lane.is_streaming() {
-            traffic.bytes += came_bytes;
-            return Step { consumed, held, forward };
-        }
-        let Some(message) = frame.ended else {
+        let Some(message) = ended else {
+            // Messages are on the wire whole, or up to the end of a frame.
+            if came == Came::Control {
+                traffic.bytes += came_bytes;
+                return Step { consumed, held, forward };
+            }
             lane.take_raw(pieces);
-            if message_so_far.is_some_and(|message| lane.has_piece(&message, &policy)) {
-                self.stream(from, Range { start: at_boundary, end: false }, now, observer);
+            let ends_frame_of_large = came == Came::Data && lane.is_streaming();
+            if ends_frame_of_large || walker.message().is_some_and(|message| lane.has_piece(message, &policy))
+            {
+                let end = if came == Came::Data { PieceEnd::Frame } else { PieceEnd::WithinFrame };
+                self.stream(from, end, now, observer);
             }
             return nothing;
         };
         if lane.is_streaming() {
             lane.take_raw(pieces);
-            self.stream(from, Range { start: true, end: true }, now, observer);
+            self.stream(from, PieceEnd::Message, now, observer);
             return nothing;
         }
         let payload = match self.unpack(from, &message, observer) {
@@ -219,7 +213,7 @@ impl Session {
         observer: &mut impl Observe,
     ) -> Result<Vec<u8>, FrameError> {
         let Self { policy, .. } = self;
-        let policy = std::sync::Arc::clone(policy);
+        let policy = Arc::clone(policy);
         let Some(lane) = &mut self.leg_mut(from).lane else { return Ok(Vec::new()) };
         let came = lane.take_message();
         if !message.compressed {
@@ -234,22 +228,20 @@ impl Session {
         Ok(payload)
     }
 
-    /// A piece of a large message is judged. `end.start`: it ends between two frames; `end.end`: it
-    /// is the last.
-    fn stream(&mut self, from: Side, end: Range<bool>, now: Instant, observer: &mut impl Observe) {
+    /// A piece of a large message is judged.
+    fn stream(&mut self, from: Side, end: PieceEnd, now: Instant, observer: &mut impl Observe) {
         let Leg { lane: Some(lane), traffic, .. } = self.leg_mut(from) else { return };
         let whole =
             Whole { opcode: Opcode::Text, index: lane.messages, payload: lane.piece(), part: Part::Piece };
-        match observer.judge(from, &whole) {
-            Judged::Now(Ruling { verdict: Verdict::Allow, .. }) => {
-                let bytes = if end.end { lane.release_last() } else { lane.release_piece(end.start) };
-                traffic.bytes += bytes;
-            }
+        let refused = match observer.judge(from, &whole) {
+            Judged::Now(Ruling { verdict: Verdict::Allow, .. }) => None,
             // Of a message that has begun to pass nothing can be left out or changed.
-            Judged::Now(ruling) => self.end_by_ruling(from, ruling, now),
-            Judged::Later => {
-                self.end_by_ruling(from, Ruling { verdict: Verdict::Drop, cause: Cause::Finding }, now)
-            }
+            Judged::Now(ruling) => Some(ruling),
+            Judged::Later => Some(Ruling { verdict: Verdict::Drop, cause: Cause::Finding }),
+        };
+        match refused {
+            None => traffic.bytes += lane.release_piece(end),
+            Some(ruling) => self.end_by_ruling(from, ruling, now),
         }
     }
 
@@ -276,131 +268,23 @@ impl Session {
                 (CloseCode::POLICY_VIOLATION, ruling.cause.reason().into())
             }
         };
-        match ruling.cause {
-            Cause::AgentFailed | Cause::WebhookFailed => {
-                self.die(ruling.cause, Party::Gateway);
-                for side in Side::BOTH {
-                    self.close(side, told.0, told.1.clone(), now);
-                }
+        if matches!(ruling.cause, Cause::AgentFailed | Cause::WebhookFailed) {
+            self.die(ruling.cause, Party::Gateway);
+            for side in Side::BOTH {
+                self.close(side, told.0, told.1.clone(), now);
             }
-            cause => {
-                self.die(cause, Party::Peer(from));
-                self.refuse(from, told.clone(), told, now);
-            }
+        } else {
+            self.die(ruling.cause, Party::Peer(from));
+            self.refuse(from, told.clone(), told, now);
         }
     }
 }
 
 /// What a step has gone over.
-struct Frame {
+struct Input<'a> {
+    bytes: &'a [u8],
+    walked: Walked,
     came: Came,
     /// The message that has ended.
     ended: Option<Message>,
-}
-
-/// What has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Came {
-    /// A part of a frame, which is of data: control frames are seen whole.
-    Part,
-    /// A data frame.
-    Data,
-    /// A control frame.
-    Control,
-}
-
-/// Looks at the frames of one walk, of which there is one at the most.
-struct Glance<'a, O> {
-    tally: Tally<'a, O>,
-    lane: &'a mut Lane,
-    policy: &'a Inspection,
-    came: Came,
-    ended: Option<Message>,
-    /// Why a frame was refused, where it was not for its rate.
-    refusal: Option<Ruling>,
-}
-
-impl<O: Observe> Glance<'_, O> {
-    /// What becomes of a control frame by its payload, which is judged in passing.
-    fn judge_control(&mut self, opcode: Opcode, payload: &[u8]) -> Admission {
-        if payload.is_empty() {
-            return Admission::Pass;
-        }
-        let whole = Whole { opcode, index: self.lane.messages, payload, part: Part::Whole };
-        match self.tally.observer.judge(self.tally.from, &whole) {
-            Judged::Now(Ruling { verdict: Verdict::Allow, .. }) => Admission::Pass,
-            Judged::Now(Ruling { verdict: Verdict::Drop | Verdict::Rewrite(_), .. })
-                if opcode != Opcode::Close =>
-            {
-                self.tally.observer.withheld(self.tally.from, Withheld::Judged);
-                Admission::Skip
-            }
-            Judged::Now(ruling) => {
-                self.refusal = Some(ruling);
-                Admission::Refuse
-            }
-            // Nobody is asked about control frames.
-            Judged::Later => Admission::Refuse,
-        }
-    }
-}
-
-impl<O: Observe> Observer for Glance<'_, O> {
-    fn frame(&mut self, header: &FrameHeader, message: Option<&Message>) {
-        self.came = if header.opcode.is_control() { Came::Control } else { Came::Data };
-        self.tally.frame(header, message);
-    }
-
-    fn message(&mut self, message: &Message) {
-        self.ended = Some(*message);
-        self.tally.message(message);
-    }
-
-    fn payload(&mut self, header: &FrameHeader, bytes: &[u8], passed: Range<u64>) {
-        self.lane.take_payload(header, bytes, passed.start);
-        self.tally.payload(header, bytes, passed);
-    }
-
-    fn close(&mut self, code: Option<CloseCode>, reason: &str) {
-        self.tally.close(code, reason);
-    }
-
-    fn admit(&mut self, header: &FrameHeader, message: Option<&Message>) -> Admission {
-        let begins_message = matches!(header.opcode, Opcode::Text | Opcode::Binary);
-        let has_to_wait = match header.opcode {
-            Opcode::Close => !self.lane.is_settled(),
-            _ => begins_message && self.lane.is_full(self.policy),
-        };
-        if has_to_wait {
-            self.lane.is_stopped = true;
-            return Admission::Wait;
-        }
-        if header.opcode == Opcode::Close {
-            return Admission::Whole;
-        }
-        match self.tally.admit(header, message) {
-            Admission::Pass if header.opcode.is_control() && header.payload_len > 0 => {
-                self.lane.is_paid = true;
-                Admission::Whole
-            }
-            admission => admission,
-        }
-    }
-
-    fn admit_whole(&mut self, header: &FrameHeader, payload: &[u8]) -> Admission {
-        if header.opcode == Opcode::Close {
-            return self.judge_control(header.opcode, payload.get(2..).unwrap_or_default());
-        }
-        let is_paid = std::mem::take(&mut self.lane.is_paid);
-        let admission = if is_paid { Admission::Pass } else { self.tally.admit_whole(header, payload) };
-        match admission {
-            Admission::Pass => self.judge_control(header.opcode, payload),
-            Admission::Skip | Admission::Whole | Admission::Wait | Admission::Refuse => admission,
-        }
-    }
-
-    fn skipped(&mut self, header: &FrameHeader) {
-        self.came = Came::Control;
-        self.tally.skipped(header);
-    }
 }

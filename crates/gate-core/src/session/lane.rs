@@ -64,6 +64,17 @@ pub(super) enum Ready {
     Rewritten(Opcode, Vec<u8>),
 }
 
+/// Where a piece of a large message ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum PieceEnd {
+    /// Within a frame.
+    WithinFrame,
+    /// With a frame that is not the last.
+    Frame,
+    /// With the message.
+    Message,
+}
+
 /// What became of the messages at the front of the queue.
 #[derive(Debug, Default)]
 pub(super) struct Released {
@@ -148,23 +159,23 @@ impl Lane {
         &self.payload
     }
 
-    /// That may go. `at_boundary`: it ends between two frames.
-    pub(super) fn release_piece(&mut self, at_boundary: bool) -> u64 {
-        let judged = self.payload.len().saturating_sub(OVERLAP);
-        self.payload.drain(..judged);
+    /// That may go; how many bytes that is.
+    pub(super) fn release_piece(&mut self, end: PieceEnd) -> u64 {
         let raw = mem::take(&mut self.raw);
         let bytes = length(&raw);
         self.ready.push_back(Ready::Raw(raw));
-        self.streaming = if at_boundary { Streaming::ToBoundary } else { Streaming::WithinFrame };
-        bytes
-    }
-
-    /// The last piece of a large message has come and may go.
-    pub(super) fn release_last(&mut self) -> u64 {
-        let bytes = self.release_piece(true);
-        self.payload = Vec::new();
-        self.streaming = Streaming::No;
-        self.messages += 1;
+        self.streaming = match end {
+            PieceEnd::WithinFrame => Streaming::WithinFrame,
+            PieceEnd::Frame => Streaming::ToBoundary,
+            PieceEnd::Message => Streaming::No,
+        };
+        if end == PieceEnd::Message {
+            self.payload = Vec::new();
+            self.messages += 1;
+        } else {
+            let judged = self.payload.len().saturating_sub(OVERLAP);
+            self.payload.drain(..judged);
+        }
         bytes
     }
 

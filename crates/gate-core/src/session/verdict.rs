@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use ws_proto::{CloseCode, Opcode};
 
 use super::Cause;
+use crate::side::Side;
 
 /// See the module.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,6 +68,15 @@ pub enum Part {
 pub enum Judged {
     /// This becomes of it.
     Now(Ruling),
-    /// That comes later, by [`super::Session::handle_ruling`] with its index.
+    /// That comes later, by [`super::Session::handle_ruling`] with its [`Ticket`].
     Later,
+}
+
+/// A message that waits for its verdict.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ticket {
+    /// Who sent it.
+    pub from: Side,
+    /// [`Whole::index`].
+    pub index: u64,
 }

@@ -177,9 +177,9 @@ fn a_fin_waits_for_the_verdicts_of_the_messages_before_it() {
     let waits = text(Client, "later");
     table.send(Client, &[&waits[..], &frame(Client, 0x01, b"never ends")].concat());
     table.fin(Client);
-    assert_eq!((table.wire(Upstream), table.ended), (&b""[..], [None; 2]));
+    assert_eq!((table.wire(Upstream), table.ended()), (&b""[..], [None; 2]));
     table.rule(Client, 0, Ruling::ALLOW);
-    assert_eq!((table.wire(Upstream), table.ended), (&waits[..], [None, Some(End::Fin)]));
+    assert_eq!((table.wire(Upstream), table.ended()), (&waits[..], [None, Some(End::Fin)]));
 }
 
 #[test]
@@ -292,7 +292,7 @@ fn an_order_to_close_waits_for_verdicts_but_not_for_ever() {
     other.session.handle_order(Cause::Shutdown, CloseCode::GOING_AWAY, "", other.now);
     other.carry_out();
     other.pass_time(Duration::from_secs(5));
-    assert_eq!(other.ended, [Some(End::Rst); 2]);
+    assert_eq!(other.ended(), [Some(End::Rst); 2]);
     table.rule(Client, 0, Ruling::ALLOW);
     assert_eq!(
         table.wire(Upstream),
@@ -366,7 +366,7 @@ fn a_side_is_cut_off_where_a_large_message_has_begun_and_cannot_end() {
     for chunk in frame(Client, 0x82, &payload).chunks(10_000) {
         table.send(Client, chunk);
     }
-    assert_eq!(table.ended[1], Some(End::Rst));
+    assert_eq!(table.ended()[1], Some(End::Rst));
     table.pass_time(Duration::from_secs(1));
     assert_eq!(table.wire(Client), told(Client, CloseCode::POLICY_VIOLATION, "found"));
 }

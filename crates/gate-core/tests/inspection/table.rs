@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use gate_core::session::{Cause, Judged, Output, Part, Ruling, Verdict, Whole, Withheld};
+use gate_core::session::{Cause, Judged, Output, Part, Ruling, Ticket, Verdict, Whole, Withheld};
 use gate_core::{Inspection, Observe, Policy, Session, Side, Start};
 use ws_proto::walk::Message;
 use ws_proto::{CloseCode, ControlFrame, FrameError, FrameHeader, Opcode, message};
@@ -14,12 +14,19 @@ pub(crate) struct Table {
     pub(crate) session: Session,
     pub(crate) now: Instant,
     pub(crate) judge: Judge,
-    /// What went to the client, to the upstream.
-    pub(crate) wires: [Vec<u8>; 2],
+    client: Peer,
+    upstream: Peer,
+}
+
+/// One side of the table.
+#[derive(Default)]
+pub(crate) struct Peer {
+    /// What went to it.
+    pub(crate) wire: Vec<u8>,
     /// How that ended.
-    pub(crate) ended: [Option<End>; 2],
-    /// What is read once the session wants it.
-    unread: [VecDeque<u8>; 2],
+    pub(crate) ended: Option<End>,
+    /// What it sent and is read once the session wants it.
+    unread: VecDeque<u8>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,9 +110,8 @@ impl Table {
             session: Session::new(Arc::new(policy), start),
             now,
             judge: Judge::default(),
-            wires: Default::default(),
-            ended: [None; 2],
-            unread: Default::default(),
+            client: Peer::default(),
+            upstream: Peer::default(),
         }
     }
 
@@ -114,25 +120,44 @@ impl Table {
         Self::new(Inspection { client: true, upstream: true, ..Inspection::default() })
     }
 
+    fn peer(&self, side: Side) -> &Peer {
+        match side {
+            Side::Client => &self.client,
+            Side::Upstream => &self.upstream,
+        }
+    }
+
+    fn peer_mut(&mut self, side: Side) -> &mut Peer {
+        match side {
+            Side::Client => &mut self.client,
+            Side::Upstream => &mut self.upstream,
+        }
+    }
+
+    /// How what goes to the two sides has ended.
+    pub(crate) fn ended(&self) -> [Option<End>; 2] {
+        [self.client.ended, self.upstream.ended]
+    }
+
     pub(crate) fn wire(&self, to: Side) -> &[u8] {
-        &self.wires[index(to)]
+        &self.peer(to).wire
     }
 
     /// A peer sends bytes, which are read as far as the session wants them.
     pub(crate) fn send(&mut self, from: Side, bytes: &[u8]) {
-        self.unread[index(from)].extend(bytes);
+        self.peer_mut(from).unread.extend(bytes);
         self.read();
     }
 
     /// A FIN comes from a peer; whatever it sent has been read.
     pub(crate) fn fin(&mut self, from: Side) {
-        assert!(self.unread[index(from)].is_empty(), "a FIN is read behind what was sent");
+        assert!(self.peer(from).unread.is_empty(), "a FIN is read behind what was sent");
         self.session.handle_fin(from, self.now);
         self.carry_out();
     }
 
     pub(crate) fn rule(&mut self, from: Side, index: u64, ruling: Ruling) {
-        self.session.handle_ruling(from, index, ruling, self.now, &mut self.judge);
+        self.session.handle_ruling(Ticket { from, index }, ruling, self.now, &mut self.judge);
         self.carry_out();
         self.read();
     }
@@ -146,18 +171,18 @@ impl Table {
 
     /// Bytes of a peer that the session does not want yet.
     pub(crate) fn unread(&self, from: Side) -> usize {
-        self.unread[index(from)].len()
+        self.peer(from).unread.len()
     }
 
     fn read(&mut self) {
         for from in Side::BOTH {
-            while !self.unread[index(from)].is_empty() && self.session.wants_read(from) {
-                let bytes: Vec<u8> = self.unread[index(from)].iter().copied().collect();
+            while !self.peer(from).unread.is_empty() && self.session.wants_read(from) {
+                let bytes: Vec<u8> = self.peer(from).unread.iter().copied().collect();
                 let step = self.session.handle_bytes(from, &bytes, self.now, &mut self.judge);
-                let wire = &mut self.wires[index(from.other())];
+                let wire = &mut self.peer_mut(from.other()).wire;
                 wire.extend_from_slice(step.held.as_bytes());
-                wire.extend_from_slice(&bytes[step.forward.clone()]);
-                self.unread[index(from)].drain(..step.consumed);
+                wire.extend_from_slice(bytes.get(step.forward).unwrap_or_default());
+                self.peer_mut(from).unread.drain(..step.consumed);
                 self.carry_out();
                 let is_stuck = step.consumed == 0 && self.session.wants_read(from);
                 assert!(!is_stuck || self.session.death().is_some(), "a walk makes headway");
@@ -178,23 +203,16 @@ impl Table {
                 Output::SendMessage { to, opcode, payload } => {
                     self.write(to, &message::encode(opcode, &payload, mask(to)));
                 }
-                Output::Finish(to) => self.ended[index(to)] = Some(End::Fin),
-                Output::Abort(to) => self.ended[index(to)] = Some(End::Rst),
+                Output::Finish(to) => self.peer_mut(to).ended = Some(End::Fin),
+                Output::Abort(to) => self.peer_mut(to).ended = Some(End::Rst),
             }
         }
         self.session.check_invariants();
     }
 
     fn write(&mut self, to: Side, bytes: &[u8]) {
-        assert_eq!(self.ended[index(to)], None, "nothing follows on an end");
-        self.wires[index(to)].extend_from_slice(bytes);
-    }
-}
-
-pub(crate) fn index(side: Side) -> usize {
-    match side {
-        Side::Client => 0,
-        Side::Upstream => 1,
+        assert_eq!(self.peer(to).ended, None, "nothing follows on an end");
+        self.peer_mut(to).wire.extend_from_slice(bytes);
     }
 }
 

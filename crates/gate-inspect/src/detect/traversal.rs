@@ -1,6 +1,6 @@
 //! Paths out of where they belong, and to files of the system.
 //!
-//! A text is brought into its plain form ([`canonical`]), cut into paths, and each path is walked
+//! A text is brought into its plain form ([`mod@canonical`]), cut into paths, and each path is walked
 //! ([`run`]): what counts is how far it climbs, how much of it was disguised and where it leads
 //! ([`targets`]). A few steps up to a source file is how programs name their neighbours.
 

@@ -157,7 +157,7 @@ impl<C: Transport, U: Transport> SessionDriver<C, U> {
     fn hear_answers(&mut self, wake: &mut Wake<'_, '_>) -> bool {
         let mut has_heard = false;
         while let Some(inspection) = &mut self.inspection
-            && let Some(Answered { from, index, ruling }) = inspection.poll_answer(wake.cx)
+            && let Some(Answered { ticket, ruling }) = inspection.poll_answer(wake.cx)
         {
             let mut observer = Observer {
                 count: Count(&self.worker.counters),
@@ -165,7 +165,7 @@ impl<C: Transport, U: Transport> SessionDriver<C, U> {
                 inspection: None,
                 now: wake.now,
             };
-            self.session.handle_ruling(from, index, ruling, wake.now, &mut observer);
+            self.session.handle_ruling(ticket, ruling, wake.now, &mut observer);
             self.carry_out(wake);
             has_heard = true;
         }

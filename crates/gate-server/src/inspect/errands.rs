@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 
 use futures_util::stream::{FuturesUnordered, Stream as _};
 use gate_core::Side;
-use gate_core::session::{Ruling, Verdict};
+use gate_core::session::{Ruling, Ticket, Verdict};
 
 use crate::inspect::chain::Chain;
 use crate::inspect::opinion::Message;
@@ -30,8 +30,7 @@ type Asked = Pin<Box<dyn Future<Output = Answered>>>;
 
 /// What has come of that.
 pub(crate) struct Answered {
-    pub(crate) from: Side,
-    pub(crate) index: u64,
+    pub(crate) ticket: Ticket,
     pub(crate) ruling: Ruling,
 }
 
@@ -59,8 +58,8 @@ impl Errands {
     pub(crate) fn poll_answer(&mut self, cx: &mut Context<'_>) -> Option<Answered> {
         match Pin::new(&mut self.under_way).poll_next(cx) {
             Poll::Ready(Some(answered)) => {
-                self.queue(answered.from).under_way -= 1;
-                self.start(answered.from);
+                self.queue(answered.ticket.from).under_way -= 1;
+                self.start(answered.ticket.from);
                 Some(answered)
             }
             Poll::Ready(None) | Poll::Pending => None,
@@ -81,9 +80,9 @@ impl Errands {
         let (worker, opened, chain) =
             (Rc::clone(&self.worker), Rc::clone(&self.opened), Rc::clone(&self.chain));
         self.under_way.push(Box::pin(async move {
-            let index = message.index;
+            let ticket = Ticket { from, index: message.index };
             let opinion = chain.judge(&worker, &opened, message, verdict).await;
-            Answered { from, index, ruling: opinion.into_ruling() }
+            Answered { ticket, ruling: opinion.into_ruling() }
         }));
     }
 

@@ -321,3 +321,40 @@ fn sessions_that_wait_for_a_hung_agent_hold_nobody_else_up() {
     }
     let _records = rig.stop();
 }
+
+#[test]
+fn an_agent_that_has_much_to_do_slows_sessions_down_and_ends_none() {
+    let folder = Folder::new();
+    let _agent =
+        Agent::start(Version::V1, &folder.file("agent.sock"), |_| late(Duration::from_millis(20), allow()));
+    let rig = rig(&folder, "timeout-ms 200; max-connections 2");
+    let mut sessions: Vec<Session> = (0..50).map(|_| rig.open()).collect();
+    for session in &mut sessions {
+        session.client.send(&frame(Side::Client, TEXT, b"x"));
+    }
+    for session in &mut sessions {
+        session.upstream.expect(&frame(Side::Client, TEXT, b"x"));
+    }
+    sessions.into_iter().for_each(Session::close);
+    assert_eq!(rig.settled().sum("framegate_agent_failures_total", ""), 0.0);
+    let _records = rig.finish();
+}
+
+#[test]
+fn whoever_has_waited_for_others_long_enough_is_not_asked_about() {
+    let folder = Folder::new();
+    let agent = Agent::saying(&folder.file("agent.sock"), Say::Nothing);
+    let rig = rig(&folder, "timeout-ms 2000; queue-timeout-ms 100; max-connections 1");
+    let mut sessions = [rig.open(), rig.open()];
+    sessions[0].client.send(&frame(Side::Client, TEXT, b"x"));
+    eventually("the agent is asked", || (agent.questions().len() == 1).then_some(()));
+    let watch = Stopwatch::start();
+    sessions[1].client.send(&frame(Side::Client, TEXT, b"x"));
+    expect_closed(&mut sessions[1], FAILED, FAILED);
+    assert!(watch.read() < Duration::from_secs(1));
+    expect_closed(&mut sessions[0], FAILED, FAILED);
+    drop(sessions);
+    let metrics = rig.settled();
+    assert_eq!((failures(&metrics, "busy"), failures(&metrics, "timeout")), (1.0, 1.0));
+    let _records = rig.stop();
+}

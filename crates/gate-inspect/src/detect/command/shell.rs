@@ -58,6 +58,7 @@ pub(super) fn may_run(text: Text<'_>, is_known: fn(&str) -> bool) -> bool {
     let is_mark = |byte: &u8| matches!(byte, b';' | b'|' | b'&' | b'\n' | b'\r' | b'`' | b'(' | b'{');
     let marked = text.bytes.has_any(const { ByteSet::of(b";|&\n\r`({") });
     let mut rest = text.lower;
+    let mut opened = false;
     if !marked && text.lower.len() > LONE_MAX {
         return false;
     }
@@ -76,9 +77,7 @@ pub(super) fn may_run(text: Text<'_>, is_known: fn(&str) -> bool) -> bool {
         let end = word.iter().take(NAME_MAX).position(is_end).unwrap_or_else(|| word.len().min(NAME_MAX));
         let (name, after) = word.split_at_checked(end).unwrap_or_default();
         // `$(<file)` reads a file without any program.
-        let reads = name.is_empty()
-            && after.starts_with(b"<")
-            && rest.get(..start).is_some_and(|marks| marks.contains(&b'('));
+        let reads = opened && name.is_empty() && after.starts_with(b"<");
         // No program's name ends in a comma, but for those in braces; `;base64,` follows a media type.
         let listed = after.starts_with(b",") && !rest.get(..start).unwrap_or_default().contains(&b'{');
         if (!listed && may_name(name, is_known)) || after.starts_with(b"``") || reads {
@@ -94,6 +93,7 @@ pub(super) fn may_run(text: Text<'_>, is_known: fn(&str) -> bool) -> bool {
         }
         // From the word on, so that no mark is passed twice.
         let Some(mark) = word.iter().position(is_mark).filter(|_| marked) else { return false };
+        opened = word.get(mark) == Some(&b'(');
         rest = word.get(mark + 1..).unwrap_or_default();
     }
 }

@@ -131,6 +131,7 @@ static BEHIND_A_VALUE: &[&str] = &[
     "x;which python",
     "x;cat</etc/passwd",
     "x;cat<etc/passwd",
+    "x;$(<'/etc/passwd')",
     "x;echo vulnerable>/var/www/html/t.txt",
     "x;telnet 203.0.113.9 25",
     "x;dig a.example.org",

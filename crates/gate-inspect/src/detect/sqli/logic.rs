@@ -51,7 +51,8 @@ fn condition(query: &Query<'_>, index: usize) -> Option<(&'static str, usize)> {
             .then_some((tautology(query, index), next));
     }
     let is_sql = left.sort.is_sql() || right.sort.is_sql();
-    if breaks_out && (is_sql || query.is_early(index) || query.is_commented(next)) {
+    let is_left_open = right.sort == Sort::OpenText && query.is_over(next);
+    if breaks_out && (is_sql || is_left_open || query.is_early(index) || query.is_commented(next)) {
         return Some(("sqli-break-out", next));
     }
     let is_called_for =
@@ -92,7 +93,7 @@ fn bare(query: &Query<'_>, index: usize, operand: &Operand<'_>) -> Option<&'stat
     let next = operand.next;
     let goes_on = query.is_over(next) || query.joins(next);
     if let Some(quote) = quote
-        && query.is_early(quote)
+        && (query.is_early(quote) || query.ends_in_comment(next))
         && !is_measure(query, quote, operand)
         && (goes_on || query.is_quote(next))
         && (operand.sort.is_sql() || (operand.sort.is_literal() && is_value(query, operand)))

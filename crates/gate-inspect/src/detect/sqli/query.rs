@@ -133,7 +133,12 @@ impl<'a> Query<'a> {
     /// Whether token `index` stands in a statement that is whole in the text: SQL that is talked
     /// about, or a client of a database at work.
     pub(super) fn is_in_statement(&self, index: usize) -> bool {
-        self.opening.is_some_and(|opening| opening < index)
+        let (Some(opening), Some(token)) = (self.opening, self.tokens.get(index)) else { return false };
+        let is_of_it = self
+            .tokens
+            .get(opening)
+            .is_some_and(|first| first.in_single == token.in_single && first.in_double == token.in_double);
+        opening < index && is_of_it
     }
 
     /// The first token at or behind `index` that is not of `kinds`.

@@ -30,6 +30,8 @@ const ATTACKS: &[(&str, &[&str])] = &[
             "7 ununionion selselectect 1",
             "' union select pass from staff where 'a'='a",
             "union select password from staff",
+            "select a from b where c=1' union select 1,2-- ",
+            "/*select a from b*/ union select 1,2",
             "-7 union select 1 into @,@",
         ],
     ),
@@ -85,6 +87,8 @@ const ATTACKS: &[(&str, &[&str])] = &[
             "x'^'y",
             "x' like '%",
             "x'=0-- ",
+            "many words before the end' or pass like 'a%",
+            "many words before the end' or 1-- ",
         ],
     ),
     (

@@ -3,7 +3,7 @@
 use super::code::{
     acts, has, has_sink, head, is_sink, is_space, name_len, starts_code, tail, trim_end, trim_start,
 };
-use super::{Found, Walk, tag};
+use super::{Found, Walk, call, tag};
 
 /// How much of a value is looked at.
 const VALUE: usize = 512;
@@ -17,6 +17,13 @@ pub(super) fn at(walk: &Walk<'_>, at: usize) -> Found {
     let range = start..at + 1 + head(walk.after(at + 1), 32).len();
     if name.len() >= 5 && name.starts_with(b"on") {
         return is_handler(walk, start, name, value).then_some(("xss-event-handler", range));
+    }
+    if name.ends_with(b"location") || name.ends_with(b"location.href") {
+        let lead = before.get(..start).unwrap_or_default();
+        let is_text = matches!(value.first(), Some(b'\'' | b'"' | b'`' | b'/'));
+        if is_text && call::ends_a_text(walk, lead) {
+            return Some(("xss-js-break-out", range));
+        }
     }
     if steals(name, value) {
         return Some(("xss-js-exfiltration", range));
@@ -76,14 +83,14 @@ fn is_handler(walk: &Walk<'_>, start: usize, name: &[u8], quoted: &[u8]) -> bool
         }
         return is_code;
     }
-    if is_code && !is_assignment(before, value) {
+    let is_behind_quote = matches!(trim_separators(before).last(), Some(b'"' | b'\'' | b'`'));
+    if is_code && (is_behind_quote || !is_assignment(before, value)) {
         return walk.open.last.is_some()
             || boundary.is_none_or(|byte| !byte.is_ascii_alphanumeric())
             || tail(before, 32).contains(&b'"');
     }
     // A quote that ends another attribute, and then a handler.
-    let is_behind_quote = matches!(trim_separators(before).last(), Some(b'"' | b'\'' | b'`'));
-    is_behind_quote && starts_code(value) && !is_function(value)
+    is_behind_quote && starts_code(value) && !is_component(walk, start, value)
 }
 
 /// Words that begin like handlers.
@@ -134,7 +141,7 @@ fn is_component(walk: &Walk<'_>, start: usize, value: &[u8]) -> bool {
     let inside = trim_start(inside);
     let name = name_len(inside);
     let is_name = name > 0 && trim_start(inside.get(name..).unwrap_or_default()).first() == Some(&b'}');
-    is_camel && (is_name || (is_function(inside) && !has_sink(head(inside, 200))))
+    is_camel && (is_name || (is_one_function(inside) && !has_sink(head(inside, 200))))
 }
 
 /// Whether a value is a function that is made and not called.
@@ -151,6 +158,41 @@ fn is_function(value: &[u8]) -> bool {
         || value.starts_with(b"async")
         || behind_name.starts_with(b"=>")
         || parameters()
+}
+
+/// Whether a value in braces is one function and then the closing brace: nothing behind it, which
+/// a browser would run.
+fn is_one_function(inside: &[u8]) -> bool {
+    let near = head(inside, VALUE);
+    if !is_function(near) {
+        return false;
+    }
+    let body = match memchr::memmem::find(near, b"=>") {
+        Some(arrow) => trim_start(near.get(arrow + 2..).unwrap_or_default()),
+        None => near.get(memchr::memchr(b'{', near).unwrap_or(near.len())..).unwrap_or_default(),
+    };
+    let is_block = body.first() == Some(&b'{');
+    let mut depth = 0_usize;
+    let mut quote = None;
+    for (at, byte) in body.iter().enumerate() {
+        match (quote, byte) {
+            (Some(open), byte) => {
+                if open == *byte {
+                    quote = None;
+                }
+            }
+            (None, b'"' | b'\'' | b'`') => quote = Some(*byte),
+            (None, b'(' | b'[' | b'{') => depth += 1,
+            (None, b'}') if depth == 0 => return true,
+            (None, b'}') if depth == 1 && is_block => {
+                return trim_start(body.get(at + 1..).unwrap_or_default()).first() == Some(&b'}');
+            }
+            (None, b')' | b']' | b'}') => depth = depth.saturating_sub(1),
+            (None, b',' | b';' | b'\n' | b'\r') if depth == 0 => return false,
+            (None, _) => {}
+        }
+    }
+    false
 }
 
 /// Dots, or a name for what is to be filled in.

@@ -37,16 +37,17 @@ fn named(walk: &Walk<'_>, before: &[u8], name: &[u8], after: &[u8]) -> Option<&'
     if !is_proof && !is_sink(name) {
         return None;
     }
+    if ends_a_text(walk, lead) && (is_proof || is_tail_of_code(walk.lower)) {
+        return Some("xss-js-break-out");
+    }
     if is_empty_call(after) && !is_whole(walk, lead) {
         return None;
     }
     if walk.open.has_script && is_proof {
         return Some("xss-js-call");
     }
-    if ends_a_text(walk, lead) && (is_proof || is_tail_of_code(walk.lower)) {
-        return Some("xss-js-break-out");
-    }
-    let touches = walk.before(before.len() + 1).last() == Some(&b'(');
+    let behind = walk.after(before.len());
+    let touches = behind.starts_with(b"(") || behind.starts_with(b"?.(");
     let is_argument = matches!(trim_start(after).first(), Some(b'\'' | b'"' | b'`' | b'/' | b'0'..=b'9'));
     if is_proof
         && is_argument
@@ -102,7 +103,7 @@ fn is_whole(walk: &Walk<'_>, lead: &[u8]) -> bool {
 }
 
 /// Whether a text between quotes ends before the call: a quote, then only signs.
-fn ends_a_text(walk: &Walk<'_>, lead: &[u8]) -> bool {
+pub(super) fn ends_a_text(walk: &Walk<'_>, lead: &[u8]) -> bool {
     let near = tail(lead, 24);
     let signs = near
         .iter()
@@ -216,7 +217,7 @@ fn hidden(name: &[u8], after: &[u8]) -> Option<&'static str> {
             Some("xss-js-exfiltration")
         }
         b"alert" | b"prompt" | b"confirm"
-            if argument.starts_with(b"document.") || argument.starts_with(b"string.fromcharcode") =>
+            if argument.starts_with(b"document") || argument.starts_with(b"string.fromcharcode") =>
         {
             Some("xss-js-call")
         }

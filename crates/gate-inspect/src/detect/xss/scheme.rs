@@ -89,10 +89,17 @@ fn is_harmless(after: &[u8]) -> bool {
     let rest = rest.strip_prefix(b";").unwrap_or(rest);
     match rest.first() {
         None | Some(b'>' | b')') => true,
-        Some(b'"' | b'\'' | b'`') => rest
-            .get(1)
-            .is_none_or(|byte| is_space(*byte) || matches!(byte, b'>' | b')' | b',' | b';' | b'/' | b'.')),
-        Some(byte) => is_space(*byte) && rest.len() < after.len(),
+        // The quote that ends the attribute, or one that begins a text of the code.
+        Some(b'"' | b'\'' | b'`') => {
+            let shown = head(rest, 256);
+            !acts(head(shown, memchr::memchr(b'>', shown).unwrap_or(shown.len())))
+        }
+        // On the same line two words are no code.
+        Some(b' ') if rest.len() < after.len() => {
+            let next = rest.iter().find(|byte| **byte != b' ');
+            next.is_none_or(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'"' | b'\'' | b'>' | b')'))
+        }
+        Some(_) => false,
     }
 }
 

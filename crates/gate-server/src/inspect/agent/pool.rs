@@ -75,7 +75,10 @@ impl Pool {
         }
         let _counted = Counted::in_cell(&self.waiting);
         // Nobody closes the semaphore.
-        within(self.agent.queue_timeout, self.calls.acquire()).await.and_then(Result::ok).ok_or(AgentError::Busy)
+        within(self.agent.queue_timeout, self.calls.acquire())
+            .await
+            .and_then(Result::ok)
+            .ok_or(AgentError::Busy)
     }
 
     /// Asks about an event, within the agent's time. Whoever asks has a seat.
