@@ -223,6 +223,8 @@ def register(how: str, make) -> None:
         await eventually(
             lambda: f"{len(on.arrived) - before} messages reached the backend",
             lambda: 50 <= len(on.arrived) - before < 160,
+            # The backend's library waits a while before it gives up an echo to who is gone.
+            10,
         )
 
 

@@ -36,9 +36,6 @@ def farewell(masked: bool) -> bytes:
     return frame(CLOSE, closing(1000, "that is all"), masked)
 
 
-# --- fragments
-
-
 @dataclass(frozen=True)
 class Shape:
     """How a message is cut; after each `pings`-th piece that is not the last comes a Ping."""
@@ -93,9 +90,6 @@ def message(opcode: int, payload: bytes, shape: Shape, masked: bool, rsv1: bool)
         if shape.pings and not last and at % shape.pings == 0:
             out.append(frame(PING, b"still here", masked))
     return b"".join(out)
-
-
-# --- compression (RFC 7692)
 
 
 @dataclass(frozen=True)

@@ -501,7 +501,10 @@ impl Session {
         };
         let (code, reason) = said;
         let leg = self.leg_mut(offender);
-        leg.receiving = Receiving::Failed;
+        // A verdict may come when nothing more does.
+        if leg.receiving != Receiving::Ended {
+            leg.receiving = Receiving::Failed;
+        }
         leg.frame_since = None;
         leg.order_close(CloseOrder { code, reason, then: Then::Finish });
         leg.hold_close(now + wait);

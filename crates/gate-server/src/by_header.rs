@@ -200,8 +200,9 @@ fn upstream(url: &Url) -> Upstream {
 /// The settings of a route within the limits of a request.
 fn held(route: &WebSocket, wanted: &Wanted) -> WebSocket {
     let mut policy = (*route.policy).clone();
+    let has_hooks = wanted.inbound.is_some() || wanted.outbound.is_some();
     policy.limits.validate_utf8 = wanted.validate_utf8;
-    if policy.limits.fragments_max == 0 && (wanted.inbound.is_some() || wanted.outbound.is_some()) {
+    if policy.limits.fragments_max == 0 && has_hooks {
         policy.limits.fragments_max = FRAGMENTS_MAX;
     }
     // What a request asks for is a limit of its client alone.
@@ -212,8 +213,14 @@ fn held(route: &WebSocket, wanted: &Wanted) -> WebSocket {
     policy.timeouts.idle_counts_control = true;
     policy.inspection.client |= wanted.inbound.is_some();
     policy.inspection.upstream |= wanted.outbound.is_some();
+    if has_hooks {
+        // A webhook is asked about whole messages, so none may go on piece by piece past it.
+        policy.inspection.stream_above = None;
+    }
     let compression = if wanted.compress { route.compression } else { Compression::Off };
-    WebSocket { policy: Arc::new(policy), compression, ..route.clone() }
+    // It may have a message dropped, which then is missing in the window of those behind it.
+    let context_takeover = route.context_takeover && !has_hooks;
+    WebSocket { policy: Arc::new(policy), compression, context_takeover, ..route.clone() }
 }
 
 /// Frames of a message that is put together, where the route says nothing of it.
@@ -222,4 +229,42 @@ const FRAGMENTS_MAX: u32 = 1024;
 /// Takes out of a head all fields that tell where a request goes: they are for this gateway alone.
 pub(crate) fn remove(headers: &mut HeaderMap) {
     fields::remove(headers);
+}
+
+#[cfg(test)]
+mod tests {
+    use gate_core::policy::Inspection;
+    use gate_core::{Policy, Side};
+
+    use super::*;
+
+    /// What becomes of a route that streams and lets messages refer to each other.
+    fn held_with(lines: &[(&'static str, &str)]) -> WebSocket {
+        let inspection = Inspection { client: true, stream_above: Some(65_536), ..Inspection::default() };
+        let policy = Arc::new(Policy { inspection, ..Policy::default() });
+        let route = WebSocket { policy, context_takeover: true, ..WebSocket::default() };
+        let mut headers = HeaderMap::new();
+        headers.insert("x-wsproxy-upstream", HeaderValue::from_static("ws://backend"));
+        for (name, value) in lines {
+            headers.insert(*name, value.parse().unwrap());
+        }
+        held(&route, &Wanted::read(&headers, &HeaderConfig::new()).unwrap())
+    }
+
+    #[test]
+    fn a_webhook_of_a_request_is_asked_about_all_of_every_message() {
+        for (name, from) in
+            [("x-wsproxy-inboundhook", Side::Client), ("x-wsproxy-outboundhook", Side::Upstream)]
+        {
+            let websocket = held_with(&[(name, "http://hook"), ("x-wsproxy-compress", "true")]);
+            let policy = &websocket.policy;
+            assert!(policy.inspection.includes(from));
+            assert_eq!(policy.inspection.stream_above, None, "{name}");
+            assert_eq!(policy.limits_of(from).fragments_max, FRAGMENTS_MAX, "{name}");
+            assert!(websocket.needs_independent_messages(), "{name}");
+        }
+        let websocket = held_with(&[]);
+        assert_eq!(websocket.policy.inspection.stream_above, Some(65_536));
+        assert!(!websocket.needs_independent_messages());
+    }
 }

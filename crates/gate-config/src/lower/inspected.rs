@@ -136,7 +136,8 @@ impl Reading<'_> {
         let inspect = websocket.inspect.as_ref();
         let culprit = if inspect.is_some_and(Inspect::takes_messages_away) {
             self.websocket.one("inspect")
-        } else if websocket.webhooks.iter().any(|webhook| webhook.settings.rewrites) {
+        } else if !websocket.webhooks.is_empty() {
+            // Any of their answers may drop a message, also where none may rewrite it.
             self.websocket.one("webhook")
         } else if websocket.rate_limits.iter().any(RateLimit::drops_messages) {
             self.websocket.one("rate-limit")

@@ -199,9 +199,11 @@ impl Webhook {
     ];
 
     /// Whether a field may be chosen that is sent with each message. What frames a request, leads
-    /// it somewhere, is of one hop, or is told by the gateway may not.
+    /// it somewhere, is of one hop, or is told by the gateway may not, nor may what servers that
+    /// know no `-` in names take for it.
     #[must_use]
     pub fn may_send(name: &HeaderName) -> bool {
+        let name = name.as_str().replace('_', "-");
         let is_reserved = [
             header::HOST,
             header::CONTENT_LENGTH,
@@ -214,10 +216,10 @@ impl Webhook {
             header::PROXY_AUTHORIZATION,
             header::PROXY_AUTHENTICATE,
         ]
-        .contains(name);
-        let text = name.as_str();
+        .iter()
+        .any(|reserved| *reserved == *name);
         !is_reserved
-            && !matches!(text, "keep-alive" | "proxy-connection")
-            && !text.starts_with("x-framegate-")
+            && !matches!(&*name, "keep-alive" | "proxy-connection")
+            && !name.starts_with("x-framegate-")
     }
 }

@@ -98,6 +98,22 @@ impl Session {
         self.restart_half_close(now);
     }
 
+    /// A message has waited for a verdict: nobody was idle meanwhile. `was_stopped`: nor was its
+    /// sender silent, as it was not read.
+    pub(super) fn end_wait(&mut self, from: Side, was_stopped: bool, now: Instant) {
+        if let Some(watch) = &mut self.watch {
+            watch.used_at = now;
+            if was_stopped {
+                watch.heard(from, now);
+            }
+        }
+        let leg = self.leg_mut(from);
+        if was_stopped && leg.frame_since.is_some() {
+            leg.frame_since = Some(now);
+        }
+        self.restart_half_close(now);
+    }
+
     /// Bytes go to a peer again that took none: nobody was silent meanwhile.
     pub(super) fn resume(&mut self, now: Instant) {
         self.restart_half_close(now);
@@ -201,9 +217,10 @@ impl Session {
         deadline(Some(used_at).filter(|_| is_idle), self.policy.timeouts.idle)
     }
 
-    /// Bytes wait for a side, or for their time.
+    /// Bytes wait for a side, for their time, or for a verdict.
     fn is_held_up(&self) -> bool {
-        self.is_blocked() || Side::BOTH.into_iter().any(|side| self.is_delayed(side))
+        let waits = |side| self.is_delayed(side) || self.awaits_verdict(side);
+        self.is_blocked() || Side::BOTH.into_iter().any(waits)
     }
 }
 

@@ -83,7 +83,8 @@ impl Session {
         let Ticket { from, index } = ticket;
         if let Some(lane) = &mut self.leg_mut(from).lane {
             lane.rule(index, ruling);
-            lane.is_stopped = false;
+            let was_stopped = std::mem::take(&mut lane.is_stopped);
+            self.end_wait(from, was_stopped, now);
             self.release(from, now, observer);
         }
     }
@@ -200,7 +201,7 @@ impl Session {
             Judged::Later => None,
         };
         lane.take_raw(pieces);
-        lane.push(message.opcode, ruling);
+        lane.push(message.opcode, &payload, ruling);
         self.release(from, now, observer);
         nothing
     }

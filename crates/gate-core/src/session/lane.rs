@@ -22,7 +22,7 @@ pub(super) struct Lane {
     pub(super) messages: u64,
     /// Those that wait, in order.
     queue: VecDeque<Held>,
-    /// Bytes of those.
+    /// What those take, in bytes.
     queued: u64,
     /// What may go and has not been asked for yet.
     ready: VecDeque<Ready>,
@@ -53,6 +53,9 @@ struct Held {
     raw: Vec<u8>,
     opcode: Opcode,
     ruling: Option<Ruling>,
+    /// Bytes of what it says or of what came, whichever are more: whoever is asked keeps the one,
+    /// this the other.
+    size: u64,
 }
 
 /// What goes to the other side.
@@ -179,11 +182,12 @@ impl Lane {
         bytes
     }
 
-    /// A message has come whole; `ruling`: its verdict, if there is one already.
-    pub(super) fn push(&mut self, opcode: Opcode, ruling: Option<Ruling>) {
+    /// A message has come whole, which says `payload`; `ruling`: its verdict, if there is one already.
+    pub(super) fn push(&mut self, opcode: Opcode, payload: &[u8], ruling: Option<Ruling>) {
         let raw = mem::take(&mut self.raw);
-        self.queued += length(&raw);
-        self.queue.push_back(Held { index: self.messages, raw, opcode, ruling });
+        let size = length(&raw).max(length(payload));
+        self.queued += size;
+        self.queue.push_back(Held { index: self.messages, raw, opcode, ruling, size });
         self.messages += 1;
     }
 
@@ -198,8 +202,10 @@ impl Lane {
     pub(super) fn release(&mut self) -> Released {
         let mut released = Released::default();
         while let Some(Held { ruling: Some(_), .. }) = self.queue.front() {
-            let Some(Held { raw, opcode, ruling: Some(ruling), .. }) = self.queue.pop_front() else { break };
-            self.queued -= length(&raw);
+            let Some(Held { raw, opcode, ruling: Some(ruling), size, .. }) = self.queue.pop_front() else {
+                break;
+            };
+            self.queued -= size;
             match ruling.verdict {
                 Verdict::Allow => {
                     released.bytes += length(&raw);
@@ -230,11 +236,10 @@ impl Lane {
         self.payload = Vec::new();
     }
 
-    /// Nothing that has not gone will go.
+    /// Nothing that is not let go yet will go.
     pub(super) fn abandon(&mut self) {
         self.abandon_message();
         self.queue.clear();
-        self.ready.clear();
         self.queued = 0;
         self.is_stopped = false;
     }

@@ -311,6 +311,26 @@ fn json_has_typed_values_by_the_names_they_were_asked_for() {
 }
 
 #[test]
+fn row_61_tokens_are_hidden_without_being_named() {
+    let headers = headers(&[
+        ("Authorization", b"Bearer s3cret"),
+        ("Proxy-Authorization", b"Bearer s3cret"),
+        ("Referer", b"https://example.org/?Access_Token=s3cret&room=1"),
+    ]);
+    for (template, line) in [
+        ("$arg_token $arg_room", "*** 1"),
+        ("$request_uri", "/ch%61t/%22x?token=***&room=1&tail=2;token=***"),
+        ("$http_authorization $http_proxy_authorization", "*** ***"),
+        ("$http_referer", "https://example.org/?Access_Token=***&room=1"),
+    ] {
+        let template = Template::text(template, Escape::Default).unwrap();
+        let mut told = Vec::new();
+        bind(&template, &headers, &Redaction::default()).render(&FRAME, &mut told);
+        assert_eq!(String::from_utf8(told).unwrap(), format!("{line}\n"));
+    }
+}
+
+#[test]
 fn row_63_values_that_are_to_be_hidden_are_nowhere() {
     let headers = headers(&[
         ("Cookie", b"a=1; session=s3cret; SESSION = s3cret"),

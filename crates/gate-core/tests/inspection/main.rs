@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use gate_core::fuzz::frame;
 use gate_core::session::{Cause, Part, Ruling, Verdict, Withheld};
-use gate_core::{Inspection, Keepalive, Limits, Policy, Side};
+use gate_core::{Inspection, Keepalive, Limits, Policy, Side, Timeouts};
 use ws_proto::{CloseCode, ControlFrame, FrameError, Opcode, message};
 
 use Side::{Client, Upstream};
@@ -369,4 +369,86 @@ fn a_side_is_cut_off_where_a_large_message_has_begun_and_cannot_end() {
     assert_eq!(table.ended()[1], Some(End::Rst));
     table.pass_time(Duration::from_secs(1));
     assert_eq!(table.wire(Client), told(Client, CloseCode::POLICY_VIOLATION, "found"));
+}
+
+#[test]
+fn what_was_let_go_before_a_verdict_to_close_goes_whichever_came_first() {
+    for order in [[0, 1], [1, 0]] {
+        let mut table = Table::both();
+        table.send(Client, &["later 0", "later 1"].map(|said| text(Client, said)).concat());
+        for index in order {
+            let no = close(Cause::Agent, CloseCode::POLICY_VIOLATION, "no");
+            table.rule(Client, index, if index == 0 { Ruling::ALLOW } else { no });
+        }
+        let told = told(Upstream, CloseCode::POLICY_VIOLATION, "no");
+        assert_eq!(table.wire(Upstream), [text(Client, "later 0"), told].concat(), "{order:?}");
+    }
+}
+
+#[test]
+fn a_verdict_to_close_may_find_its_sender_gone() {
+    let mut table = Table::both();
+    table.send(Client, &text(Client, "later"));
+    table.session.handle_order(Cause::Shutdown, CloseCode::GOING_AWAY, "", table.now);
+    table.carry_out();
+    table.session.handle_reset(Client, table.now);
+    table.carry_out();
+    table.rule(Client, 0, close(Cause::Agent, CloseCode::POLICY_VIOLATION, "no"));
+    assert_eq!(table.ended(), [Some(End::Rst), None]);
+    assert_eq!(table.wire(Upstream), told(Upstream, CloseCode::GOING_AWAY, ""));
+    let mut other = Table::both();
+    other.send(Client, &text(Client, "later"));
+    other.fin(Client);
+    other.rule(Client, 0, close(Cause::Agent, CloseCode::POLICY_VIOLATION, "no"));
+    assert!(!other.session.wants_read(Client), "behind a FIN there is nothing to read");
+}
+
+#[test]
+fn what_a_compressed_message_says_counts_for_the_bytes_that_wait() {
+    let policy = Inspection { client: true, in_flight_bytes_max: 100, ..Inspection::default() };
+    let mut table = Table::new(policy);
+    table.judge.padding = 1000;
+    let message = frame(Client, 0xc1, b"zlater");
+    table.send(Client, &[&message[..], &message].concat());
+    assert_eq!((table.judge.seen.len(), table.unread(Client)), (1, message.len()));
+}
+
+#[test]
+fn a_session_is_not_idle_while_a_message_waits_for_its_verdict() {
+    let second = Duration::from_secs(1);
+    let inspection = Inspection { client: true, ..Inspection::default() };
+    let timeouts = Timeouts { idle: second, half_close: second, ..Timeouts::default() };
+    let policy = Policy { timeouts, inspection, ..Policy::default() };
+    for is_half_closed in [false, true] {
+        let mut table = Table::with_policy(policy.clone());
+        table.send(Client, &text(Client, "later"));
+        if is_half_closed {
+            table.fin(Client);
+        }
+        table.pass_time(second * 3);
+        table.rule(Client, 0, Ruling::ALLOW);
+        table.pass_time(second / 2);
+        assert_eq!(table.wire(Upstream), text(Client, "later"));
+        assert!(table.ended().iter().all(|end| *end != Some(End::Rst)));
+        table.pass_time(second / 2);
+        assert!(table.wire(Client).len() > 2 || table.ended() == [Some(End::Rst); 2]);
+    }
+}
+
+#[test]
+fn a_frame_whose_sender_was_not_read_has_its_whole_time() {
+    let second = Duration::from_secs(1);
+    let inspection = Inspection { client: true, in_flight_max: 1, ..Inspection::default() };
+    let timeouts = Timeouts { frame: second, ..Timeouts::default() };
+    let mut table = Table::with_policy(Policy { timeouts, inspection, ..Policy::default() });
+    let next = text(Client, "next");
+    table.send(Client, &[text(Client, "later"), next[..1].to_vec()].concat());
+    table.send(Client, &next[1..8]);
+    assert!(!table.session.wants_read(Client));
+    table.pass_time(second * 3);
+    table.rule(Client, 0, Ruling::ALLOW);
+    table.pass_time(second / 2);
+    table.send(Client, &next[8..]);
+    assert_eq!(table.session.death(), None);
+    assert_eq!(table.wire(Upstream), [text(Client, "later"), next].concat());
 }

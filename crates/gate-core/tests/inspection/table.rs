@@ -42,6 +42,8 @@ pub(crate) struct Judge {
     /// All that was to be judged.
     pub(crate) seen: Vec<(Side, Opcode, Part, Vec<u8>)>,
     pub(crate) withheld: Vec<(Side, Withheld)>,
+    /// Bytes that a compressed message says above those that came.
+    pub(crate) padding: usize,
 }
 
 pub(crate) fn ruling(verdict: Verdict) -> Ruling {
@@ -93,6 +95,7 @@ impl Observe for Judge {
     ) -> Result<(), FrameError> {
         let [b'z', text @ ..] = compressed else { return Err(FrameError::BadDeflate) };
         out.extend_from_slice(text);
+        out.resize(out.len() + self.padding, b' ');
         Ok(())
     }
 }

@@ -48,6 +48,8 @@ fn meant(address: IpAddr) -> IpAddr {
     let embedded = match (a, b, c, d, e, f) {
         // RFC 6052 §2.1, and addresses that are compatible to IPv4 (RFC 4291 §2.5.5.1).
         (0x64, 0xff9b, 0, 0, 0, 0) => Some((g, h)),
+        // RFC 8215, as it is mostly used, and the older form of translators (RFC 2765 §2.1).
+        (0x64, 0xff9b, 1, ..) | (0, 0, 0, 0, 0xffff, 0) => Some((g, h)),
         (0, 0, 0, 0, 0, 0) if g != 0 => Some((g, h)),
         // 6to4 (RFC 3056 §2).
         (0x2002, b, c, ..) => Some((b, c)),
@@ -68,7 +70,7 @@ const fn v6(segments: [u16; 8], prefix: u8) -> IpNet {
 }
 
 /// Addresses that a name should not stand for.
-const SPECIAL: [IpNet; 13] = [
+const SPECIAL: [IpNet; 16] = [
     // "This network" and no address at all.
     v4(0, 0, 0, 0, 8),
     v6([0; 8], 128),
@@ -83,7 +85,10 @@ const SPECIAL: [IpNet; 13] = [
     v4(255, 255, 255, 255, 32),
     v6([0xff00, 0, 0, 0, 0, 0, 0, 0], 8),
     // Clouds tell theirs at these as well.
-    v6([0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254], 128),
+    v6([0xfd00, 0xec2, 0, 0, 0, 0, 0, 0], 32),
+    v6([0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254], 128),
+    v6([0xfd00, 0xc1, 0, 0, 0, 0, 0xa9fe, 0xa9fe], 128),
+    v6([0xfd00, 0x42, 0, 0, 0, 0, 0, 0x42], 128),
     v4(100, 100, 100, 200, 32),
     v4(168, 63, 129, 16, 32),
     v4(192, 0, 0, 192, 32),
@@ -142,6 +147,10 @@ mod tests {
                 "255.255.255.255",
                 "ff02::1",
                 "fd00:ec2::254",
+                "fd00:ec2::23",
+                "fd20:ce::254",
+                "fd00:c1::a9fe:a9fe",
+                "fd00:42::42",
                 "100.100.100.200",
                 "168.63.129.16",
                 "192.0.0.192",
@@ -149,6 +158,8 @@ mod tests {
                 "::ffff:169.254.169.254",
                 "64:ff9b::a9fe:a9fe",
                 "64:ff9b::7f00:1",
+                "64:ff9b:1::a9fe:a9fe",
+                "::ffff:0:127.0.0.1",
                 "2002:7f00:1::",
                 "2002:a9fe:a9fe::1",
                 "::127.0.0.1",

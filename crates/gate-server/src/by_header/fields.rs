@@ -113,7 +113,7 @@ impl Wanted {
         if let Some((unknown, _)) = all(headers).into_iter().find(|(name, _)| !KNOWN.contains(name)) {
             return Err(refused(unknown, "there is no such field"));
         }
-        let upstream = value(headers, UPSTREAM)?.ok_or(ByHeaderError::Missing(UPSTREAM))?;
+        let upstream = url(headers, UPSTREAM)?.ok_or(ByHeaderError::Missing(UPSTREAM))?;
         let upstream = typed::websocket_url(upstream).map_err(|why| refused(UPSTREAM, &why))?;
         let inbound = hook(headers, &INBOUND)?;
         let outbound = hook(headers, &OUTBOUND)?;
@@ -155,6 +155,17 @@ fn value<'a>(headers: &'a HeaderMap, name: &'static str) -> Result<Option<&'a st
     }
 }
 
+/// The one URL of a field. A proxy that adds its own to what the client has sent makes one line of
+/// both, with a comma between them: then it is the client's that stands first.
+fn url<'a>(headers: &'a HeaderMap, name: &'static str) -> Result<Option<&'a str>, ByHeaderError> {
+    let url = value(headers, name)?;
+    let has_another = |text: &str| text.split(',').skip(1).any(|rest| rest.contains("://"));
+    if url.is_some_and(has_another) {
+        return Err(refused(name, "it has more than one URL; a comma within one is written %2C"));
+    }
+    Ok(url)
+}
+
 /// A flag, which is down where it does not stand.
 fn flag(headers: &HeaderMap, name: &'static str) -> Result<bool, ByHeaderError> {
     match value(headers, name)? {
@@ -192,7 +203,7 @@ fn message_size_max(headers: &HeaderMap, max: u64) -> Result<u64, ByHeaderError>
 fn hook(headers: &HeaderMap, names: &HookNames) -> Result<Option<HookWish>, ByHeaderError> {
     let method = value(headers, names.method)?;
     let more = value(headers, names.headers)?;
-    let Some(url) = value(headers, names.url)? else {
+    let Some(url) = url(headers, names.url)? else {
         // Whoever says how a webhook is asked means that one is.
         return match (method, more) {
             (None, None) => Ok(None),
@@ -271,8 +282,8 @@ mod tests {
         assert_eq!((wanted.inbound, wanted.outbound), (None, None));
         assert_eq!((wanted.compress, wanted.validate_utf8), (false, false));
         assert_eq!((wanted.idle, wanted.message_size_max), (Duration::from_secs(60), 2048));
-        let hook = read(&[("x-wsproxy-inboundhook", "http://h/scan")]).unwrap().inbound.unwrap();
-        assert_eq!((hook.method, hook.headers.len(), &*hook.url.target), (Method::POST, 0, "/scan"));
+        let hook = read(&[("x-wsproxy-inboundhook", "http://h/scan?for=a,b")]).unwrap().inbound.unwrap();
+        assert_eq!((hook.method, hook.headers.len(), &*hook.url.target), (Method::POST, 0, "/scan?for=a,b"));
     }
 
     #[test]
@@ -315,6 +326,8 @@ mod tests {
             &[("x-wsproxy-inboundhook", "ftp://h")],
             &[("x-wsproxy-inboundhook", "http://me@h")],
             &[("x-wsproxy-inboundhook", "h:9000")],
+            &[("x-wsproxy-inboundhook", "http://evil/,http://good/scan")],
+            &[("x-wsproxy-inboundhook", "http://evil/?,http://good/scan")],
             &[hook, ("x-wsproxy-inboundhook-method", "connect")],
             &[hook, ("x-wsproxy-inboundhook-method", "")],
             &[hook, ("x-wsproxy-inboundhook-headers", "a")],
@@ -328,6 +341,8 @@ mod tests {
             &[hook, ("x-wsproxy-inboundhook-headers", "connection=close")],
             &[hook, ("x-wsproxy-inboundhook-headers", "transfer-encoding=chunked")],
             &[hook, ("x-wsproxy-inboundhook-headers", "x-framegate-route=a")],
+            &[hook, ("x-wsproxy-inboundhook-headers", "X_Framegate_Route=a")],
+            &[hook, ("x-wsproxy-inboundhook-headers", "content_length=0")],
             &[hook, ("x-wsproxy-inboundhook-headers", "a\u{e9}=1")],
             &[("x-wsproxy-inbound-hook", "http://h")],
             &[("x-wsproxyupstream", "ws://h")],
@@ -344,7 +359,19 @@ mod tests {
             Wanted::read(&head(&[("x-wsproxy-compress", "true")]), &config),
             Err(ByHeaderError::Missing("x-wsproxy-upstream"))
         );
-        for url in ["http://h", "h:80", "ws://me:pw@h", "ws://", "ws://h:0", "ws://h:70000", "ws://a b", ""] {
+        for url in [
+            "http://h",
+            "h:80",
+            "ws://me:pw@h",
+            "ws://",
+            "ws://h:0",
+            "ws://h:70000",
+            "ws://a b",
+            "",
+            "ws://evil/, ws://good",
+            "ws://evil/,ws://good",
+            "ws://evil,ws://good",
+        ] {
             let refused = Wanted::read(&head(&[("x-wsproxy-upstream", url)]), &config);
             assert!(matches!(refused, Err(ByHeaderError::Field { .. })), "{url}: {refused:?}");
         }

@@ -251,11 +251,7 @@ fn pass_refusal(refused: Response<Download>, cookie: Option<HeaderValue>) -> Res
 }
 
 /// The client's 101.
-fn switching(
-    mut headers: HeaderMap,
-    agreement: &Agreement,
-    offer: &Offer,
-) -> Response<AnyBody> {
+fn switching(mut headers: HeaderMap, agreement: &Agreement, offer: &Offer) -> Response<AnyBody> {
     fields::remove_hop_by_hop(&mut headers, Kind::Handshake);
     headers.remove(header::CONTENT_LENGTH);
     agreement.put(&offer.handshake, &mut headers);

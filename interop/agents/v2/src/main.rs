@@ -3,8 +3,6 @@
 //!
 //!     judge-agent SOCKET
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use zentinel_agent_protocol::v2::{AgentCapabilities, AgentHandlerV2, UdsAgentServerV2};
@@ -12,11 +10,7 @@ use zentinel_agent_protocol::{
     AgentResponse, AuditMetadata, Decision, EventType, HeaderOp, RequestHeadersEvent, WebSocketFrameEvent,
 };
 
-/// What is the same for every connection.
-struct Judge {
-    /// Messages that were asked about.
-    messages: AtomicU64,
-}
+struct Judge;
 
 #[async_trait::async_trait]
 impl AgentHandlerV2 for Judge {
@@ -50,7 +44,6 @@ impl AgentHandlerV2 for Judge {
     }
 
     async fn on_websocket_frame(&self, event: WebSocketFrameEvent) -> AgentResponse {
-        let count = self.messages.fetch_add(1, Ordering::Relaxed) + 1;
         let Ok(payload) = STANDARD.decode(&event.data) else {
             return AgentResponse::websocket_close(1008, "not base64".to_owned());
         };
@@ -65,11 +58,10 @@ impl AgentHandlerV2 for Judge {
         } else if text.contains("tell") {
             // What the agent was told, as the reason of a close.
             let direction = if event.client_to_server { "up" } else { "down" };
-            let told = [event.opcode.as_str(), direction, &event.frame_index.to_string(), &event.fin.to_string()];
+            let told =
+                [event.opcode.as_str(), direction, &event.frame_index.to_string(), &event.fin.to_string()];
             let route = event.route_id.unwrap_or_default();
             AgentResponse::websocket_close(4000, format!("{} {route} {}", told.join(" "), event.client_ip))
-        } else if text.contains("count") {
-            AgentResponse::websocket_close(4001, count.to_string())
         } else {
             AgentResponse::websocket_allow()
         }
@@ -81,13 +73,16 @@ fn set(name: &str, value: &str) -> HeaderOp {
 }
 
 fn rule(id: &str) -> AuditMetadata {
-    AuditMetadata { tags: vec!["judged".to_owned()], rule_ids: vec![id.to_owned()], ..AuditMetadata::default() }
+    AuditMetadata {
+        tags: vec!["judged".to_owned()],
+        rule_ids: vec![id.to_owned()],
+        ..AuditMetadata::default()
+    }
 }
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let socket = std::env::args().nth(1).ok_or("usage: judge-agent SOCKET")?;
-    let judge = Judge { messages: AtomicU64::new(0) };
-    UdsAgentServerV2::new("judge", socket, Box::new(judge)).run().await?;
+    UdsAgentServerV2::new("judge", socket, Box::new(Judge)).run().await?;
     Ok(())
 }

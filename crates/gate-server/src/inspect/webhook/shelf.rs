@@ -83,7 +83,14 @@ impl Shelf {
 
     /// Whether a call can go at once.
     fn way_at_once(&self, target: &Target) -> Option<Way> {
-        self.take(target).map(Way::Kept).or_else(|| self.origin.seat().map(Way::Fresh))
+        let seat = || self.origin.seat().map(Way::Fresh);
+        self.take(target).map(Way::Kept).or_else(seat).or_else(|| {
+            // What lies idle here leads elsewhere, where the name stood for another address. Its place
+            // may be the call's; where others have waited for longer it is theirs.
+            let idle = self.idle.borrow_mut().pop_front()?;
+            drop(idle);
+            None //seat()
+        })
     }
 
     /// A connection that still stands, as far as can be seen.

@@ -1,9 +1,10 @@
 //! Calls to servers of webhooks that do as they should, and to others.
 
 use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::thread;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -307,6 +308,42 @@ fn workers_share_the_places_for_connections_and_give_up_what_lies_idle() {
         }
     });
     assert_eq!(fake.accepted(), 6);
+}
+
+#[test]
+fn a_connection_to_where_the_name_led_before_makes_room() {
+    // Of two addresses one port, which another may have on the second.
+    let bind = |_| {
+        let one = TcpListener::bind("127.0.0.1:0").unwrap();
+        let other = TcpListener::bind(("127.0.0.2", one.local_addr().unwrap().port())).ok()?;
+        Some([one, other])
+    };
+    let listeners = (0..100).find_map(bind).unwrap();
+    let port = listeners[0].local_addr().unwrap().port();
+    for listener in listeners {
+        thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            while read_request(&mut stream).is_some() {
+                stream.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").unwrap();
+            }
+        });
+    }
+    let (all, origins) = (webhooks(), Origins::default());
+    let at = |address: [u8; 4]| {
+        let settings = HookSettings { connections_max: 1, ..settings() };
+        let url = typed::http_url(&format!("http://hook.test:{port}/")).unwrap();
+        let webhook =
+            Webhook { url: At::nowhere(url), ..webhook(([127, 0, 0, 1], port).into(), settings.clone()) };
+        let credentials = Credentials::read(&settings).unwrap();
+        let kit = Kit::pinned(webhook, vec![address.into()], credentials, &origins);
+        all.get(&Arc::new(kit), &"chat".into())
+    };
+    run(async {
+        for address in [[127, 0, 0, 1], [127, 0, 0, 2]] {
+            let opinion = at(address).judge(&speaker(), &message(Opcode::Text, b"x")).await;
+            assert_eq!(opinion.verdict, Verdict::Allow, "{address:?}");
+        }
+    });
 }
 
 #[test]
