@@ -1,5 +1,7 @@
 //! What can go wrong while a command runs, and the one line that tells it.
 
+mod from_env;
+
 use std::error::Error;
 use std::fmt;
 use std::io;
@@ -145,14 +147,18 @@ pub(crate) fn one_line(error: &dyn Error) -> String {
     line
 }
 
-/// What clap has to say about a wrong command line, in one line: its message and tips, not the usage below.
-pub(crate) fn usage_line(error: &clap::Error) -> String {
+/// What clap has to say about a wrong command line of `command`, in one line: its message and tips, not
+/// the usage below.
+pub(crate) fn usage_line(error: &clap::Error, command: &clap::Command) -> String {
     let rendered = error.render().to_string();
     let message =
         rendered.lines().take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more"));
     let words: Vec<&str> = message.flat_map(str::split_whitespace).collect();
     let line = words.join(" ");
-    let line = line.strip_prefix("error: ").unwrap_or(&line).replace(" tip: ", "; tip: ");
+    let mut line = line.strip_prefix("error: ").unwrap_or(&line).replace(" tip: ", "; tip: ");
+    if let Some((flag, variable)) = from_env::given_by(error, command) {
+        line = line.replace(&format!("'{flag}'"), &format!("the environment variable {variable}"));
+    }
     format!("{line}; see --help")
 }
 
@@ -160,7 +166,7 @@ pub(crate) fn usage_line(error: &clap::Error) -> String {
 mod tests {
     use super::{Failure, one_line, usage_line};
     use crate::cli::Cli;
-    use clap::Parser;
+    use clap::{CommandFactory, Parser};
     use std::io;
 
     #[test]
@@ -175,7 +181,7 @@ mod tests {
     }
 
     fn usage(line: &str) -> String {
-        usage_line(&Cli::try_parse_from(line.split_whitespace()).expect_err(line))
+        usage_line(&Cli::try_parse_from(line.split_whitespace()).expect_err(line), &Cli::command())
     }
 
     #[test]

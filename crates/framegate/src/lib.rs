@@ -36,7 +36,7 @@ fn run<C: Parser>(name: &str, act: impl FnOnce(C) -> Result<(), failure::Failure
     let cli = match C::try_parse() {
         Ok(cli) => cli,
         Err(error) if error.use_stderr() && !asks_for_help(&error) => {
-            return end(USAGE, name, &failure::usage_line(&error));
+            return end(USAGE, name, &failure::usage_line(&error, &C::command()));
         }
         // Help and version, on whichever stream clap holds right. Without that stream nobody can be told.
         Err(error) => {

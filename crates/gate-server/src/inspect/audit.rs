@@ -1,5 +1,7 @@
 //! What is recorded and counted of findings and opinions.
 
+use std::fmt;
+
 use gate_core::Side;
 use gate_core::session::{Verdict, Whole};
 use gate_inspect::{Finding, Judgement};
@@ -48,13 +50,27 @@ pub(crate) fn findings(
     }
 }
 
-/// Somebody outside has said something about a message: `agent NAME`, or a webhook.
-pub(crate) fn opinion(worker: &Worker, opened: &Opened, message: (Side, u64), who: &str, opinion: &Opinion) {
+/// Somebody outside.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Who<'a> {
+    /// By its name in the configuration.
+    Agent(&'a str),
+    /// By what it is called in records.
+    Webhook(&'a str),
+}
+
+/// Somebody outside has said something about a message.
+pub(crate) fn opinion(
+    worker: &Worker,
+    opened: &Opened,
+    message: (Side, u64),
+    who: Who<'_>,
+    opinion: &Opinion,
+) {
     let (from, index) = message;
     let action = Action::of(&opinion.verdict);
-    let judge = if who.starts_with("agent ") { Judge::Agent } else { Judge::Webhook };
     if let Some(action) = action {
-        worker.counters.findings.count_judged(judge, action, &opened.route);
+        worker.counters.findings.count_judged(who.judge(), action, &opened.route);
     }
     // A webhook that rewrites every message is no news.
     let is_told = match action {
@@ -68,7 +84,7 @@ pub(crate) fn opinion(worker: &Worker, opened: &Opened, message: (Side, u64), wh
         opened.fields(line);
         line.plain("from", from.name());
         line.number("message", index);
-        line.text("by", who);
+        line.text("by", &who.to_string());
         line.plain("action", action.unwrap_or(Action::Detect).name());
         if action == Some(Action::Close) {
             line.plain("reason", opinion.cause.reason());
@@ -77,6 +93,24 @@ pub(crate) fn opinion(worker: &Worker, opened: &Opened, message: (Side, u64), wh
             line.text("rules", &opinion.rules.join(" "));
         }
     });
+}
+
+impl Who<'_> {
+    fn judge(self) -> Judge {
+        match self {
+            Self::Agent(_) => Judge::Agent,
+            Self::Webhook(_) => Judge::Webhook,
+        }
+    }
+}
+
+impl fmt::Display for Who<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Agent(name) => write!(formatter, "agent {name}"),
+            Self::Webhook(name) => formatter.write_str(name),
+        }
+    }
 }
 
 impl Action {

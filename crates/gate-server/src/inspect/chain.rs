@@ -8,7 +8,7 @@ use gate_core::Side;
 use gate_core::session::{Cause, Verdict};
 
 use crate::inspect::agent::AgentClient;
-use crate::inspect::audit;
+use crate::inspect::audit::{self, Who};
 use crate::inspect::opinion::{Message, Opinion, Speaker};
 use crate::inspect::webhook::{Hook, Kit};
 use crate::observe::record::Opened;
@@ -78,7 +78,7 @@ impl Chain {
     ) -> Opinion {
         for stage in self.of(message.from) {
             let opinion = stage.judge(&self.speaker, &message).await;
-            audit::opinion(worker, opened, (message.from, message.index), stage.name(), &opinion);
+            audit::opinion(worker, opened, (message.from, message.index), stage.who(), &opinion);
             match &opinion.verdict {
                 Verdict::Allow => {}
                 Verdict::Rewrite(payload) => {
@@ -100,11 +100,10 @@ impl Stage {
         }
     }
 
-    /// What it is called in records.
-    fn name(&self) -> &str {
+    fn who(&self) -> Who<'_> {
         match self {
-            Self::Agent(agent) => &agent.agent().id,
-            Self::Webhook(hook) => hook.name(),
+            Self::Agent(agent) => Who::Agent(&agent.agent().id),
+            Self::Webhook(hook) => Who::Webhook(hook.name()),
         }
     }
 }

@@ -11,7 +11,7 @@ use gate_core::policy::Inspection as Bounds;
 use gate_core::session::{Cause, Judged, Part, Ruling, Verdict, Whole};
 use gate_inspect::{Kind, Subject};
 use ws_proto::deflate::inflate::{InflateLimits, Inflater};
-use ws_proto::{FrameError, Opcode};
+use ws_proto::{CloseCode, FrameError, Opcode};
 
 use crate::inspect::audit;
 use crate::inspect::chain::Chain;
@@ -58,7 +58,10 @@ impl SessionInspection {
             let rules = cell.load();
             if let Some(rules) = &*rules {
                 let subject = Subject { from, kind: kind(message.opcode), payload: message.payload };
-                let judgement = rules.judge(subject, &mut self.worker.desk.scratch.borrow_mut());
+                let mut judgement = rules.judge(subject, &mut self.worker.desk.scratch.borrow_mut());
+                if self.inflaters.is_some() && !message.opcode.is_control() {
+                    judgement.verdict = in_context(judgement.verdict);
+                }
                 if !judgement.findings.is_empty() {
                     audit::findings(&self.worker, &self.opened, from, message, &judgement);
                 }
@@ -132,6 +135,18 @@ impl SessionInspection {
                 };
                 inflater.inflate(compressed, &limits, out)
             }
+        }
+    }
+}
+
+/// Where messages refer to those before them, a receiver that has missed one would read the next
+/// otherwise than it was judged. The configuration rules this out, but a reload may give a live
+/// session rules that drop or rewrite.
+fn in_context(verdict: Verdict) -> Verdict {
+    match verdict {
+        Verdict::Allow | Verdict::Close { .. } => verdict,
+        Verdict::Drop | Verdict::Rewrite(_) => {
+            Verdict::Close { code: CloseCode::POLICY_VIOLATION, reason: "Policy Violation".into() }
         }
     }
 }

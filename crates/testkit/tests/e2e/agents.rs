@@ -12,6 +12,7 @@ use testkit::frame::{BINARY, CLOSE, PING, TEXT, close, frame};
 use testkit::message::Message;
 use testkit::passage::Session;
 use testkit::peer::Ending;
+use testkit::records::assert_has;
 use testkit::rig::Rig;
 
 /// A gateway whose only route asks the agent at `path` about messages.
@@ -82,8 +83,13 @@ fn messages_of_both_sides_pass_go_nowhere_or_end_the_session_as_the_agent_says()
         };
         assert_eq!((calls("allow"), calls("drop"), calls("close")), (4.0, 2.0, 2.0));
         assert_eq!(metrics.get("framegate_agent_latency_seconds_count{agent=\"judge\"}"), 8.0);
+        for action in ["drop", "close"] {
+            let labels = format!("by=\"agent\",action=\"{action}\"");
+            assert_eq!(metrics.get(&format!("framegate_messages_judged_total{{{labels}}}")), 2.0);
+        }
         let records = rig.finish();
         assert_eq!(records.reasons("close")["agent"], 2);
+        assert_has(records.of("finding")[0], &json!({ "by": "agent judge", "action": "drop" }));
     }
 }
 

@@ -216,6 +216,21 @@ fn a_reload_changes_the_rules_and_schemas_of_a_live_session() {
 }
 
 #[test]
+fn rules_of_a_reload_take_no_message_away_that_others_may_refer_to() {
+    for action in ["on-match \"drop\"", "on-match \"redact\""] {
+        let mut rig = rig(&format!("context-takeover true; inspect {{ {TICKETS} }}"));
+        let deflate = |message: Message| message.with("Sec-WebSocket-Extensions", "permessage-deflate");
+        let mut session = rig.open_with(&deflate(Message::upgrade("/chat")), deflate);
+        session.pass(Client, &frame(Client, TEXT, b"one"));
+        let reloaded = rig.reload(&text(&format!("inspect {{ {action}; {TICKETS} }}")));
+        assert!(matches!(reloaded, Ok(Reloaded::Changed { .. })));
+        session.client.send(&frame(Client, TEXT, b"TK-1234"));
+        expect_closed(&mut session, 1008, "Policy Violation");
+        rig.finish();
+    }
+}
+
+#[test]
 fn a_schema_that_is_none_is_an_objection_and_changes_nothing() {
     let folder = Folder::new();
     let schema = folder.write("a.json", "{\"type\":\"object\"}");

@@ -1,3 +1,5 @@
+//! SQL as attackers write it, and what only looks like it.
+
 use super::super::{ByteSet, Hits, Text};
 use super::{RULES, detect};
 

@@ -158,7 +158,8 @@ impl Pool {
         }
         // Also where this is given up, others may connect in its place.
         let place = Connecting::of(self);
-        let opened = Line::open(&self.agent).await;
+        // Boxed: most calls need no new connection, and should not have room for the making of one.
+        let opened = Box::pin(Line::open(&self.agent)).await;
         drop(place);
         if let Err(AgentError::Connect(source)) = &opened
             && source.kind() != io::ErrorKind::WouldBlock

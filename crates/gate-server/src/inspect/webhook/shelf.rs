@@ -89,7 +89,7 @@ impl Shelf {
             // may be the call's; where others have waited for longer it is theirs.
             let idle = self.idle.borrow_mut().pop_front()?;
             drop(idle);
-            None //seat()
+            seat()
         })
     }
 
