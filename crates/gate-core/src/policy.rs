@@ -50,6 +50,9 @@ pub struct Inspection {
     /// How much larger a message may be inflated than it came, above the first 64 KiB; more is
     /// 1009. 0: no limit. Default 200.
     pub inflate_ratio_max: u32,
+    /// Bytes that the messages of one direction may be inflated to in a second, and at once; more is
+    /// 1009. 0: no limit. Default 16 MiB.
+    pub inflate_rate_max: u64,
     /// Messages of one direction that may wait for a verdict; more are not read. Default 32.
     pub in_flight_max: u32,
     /// Bytes of those; at least one message may always wait. Default 256 KiB.
@@ -78,6 +81,7 @@ impl Default for Inspection {
             upstream: false,
             inflated_size_max: 1 << 20,
             inflate_ratio_max: 200,
+            inflate_rate_max: 16 << 20,
             in_flight_max: 32,
             in_flight_bytes_max: 256 << 10,
             stream_above: None,

@@ -54,6 +54,7 @@ pub(super) fn read(
         tls: fields.sub("tls", cx.report).map(|fields| tls::client(&fields, cx)).unwrap_or_default(),
     };
     judge(&fields, &config, cx);
+    judge_way_past(route, websocket, (&fields, &config), cx);
     Some(Arc::new(config))
 }
 
@@ -84,6 +85,26 @@ fn judge(fields: &Fields<'_>, config: &HeaderConfig, cx: &mut Context<'_>) {
             .error(Code::Incomplete, required.place(), "webhooks are required, but none may be asked")
             .label("every request would be refused")
             .help("add hooks \"http://10.1.0.0/16\"");
+    }
+}
+
+/// Who names no upstream goes to the route's own, if there is one, and needs no webhooks for that.
+fn judge_way_past(
+    route: &Fields<'_>,
+    websocket: &WebSocket,
+    (fields, config): (&Fields<'_>, &HeaderConfig),
+    cx: &mut Context<'_>,
+) {
+    let inspection = &websocket.policy.inspection;
+    let is_past = config.required_hooks.iter().any(|side| !inspection.includes(*side));
+    if let (true, Some(upstream), Some(required)) =
+        (is_past, route.one("upstream"), fields.one("required-hooks"))
+    {
+        cx.report
+            .warn(Code::Insecure, required.place(), "requests that name no upstream go past the webhooks")
+            .label("holds for those that name one")
+            .help("remove `upstream`, or add a `webhook` or `inspect` to `websocket`")
+            .also(upstream.place(), "all others go here");
     }
 }
 

@@ -110,6 +110,10 @@ impl Reading<'_> {
                 .websocket
                 .number("max-inflate-ratio", report)
                 .unwrap_or(defaults.inflate_ratio_max),
+            inflate_rate_max: self
+                .websocket
+                .size("max-inflate-rate", report)
+                .unwrap_or(defaults.inflate_rate_max),
             in_flight_max: self.websocket.number("max-in-flight", report).unwrap_or(defaults.in_flight_max),
             in_flight_bytes_max: self
                 .websocket
@@ -199,6 +203,7 @@ impl Reading<'_> {
         for name in [
             "max-inflated-size",
             "max-inflate-ratio",
+            "max-inflate-rate",
             "max-in-flight",
             "max-in-flight-bytes",
             "context-takeover",

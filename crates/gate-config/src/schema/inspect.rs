@@ -121,6 +121,13 @@ pub(crate) const MAX_INFLATE_RATIO: Key = key(
     "How many times its compressed size that may be, above the first 64 KiB; more is closed with 1009.",
 );
 
+pub(crate) const MAX_INFLATE_RATE: Key = key(
+    "max-inflate-rate",
+    Size(0, u64::MAX),
+    "16MB",
+    "Bytes that the inspected messages of one direction may be inflated to in a second, and at once; more is closed with 1009.",
+);
+
 pub(crate) const MAX_IN_FLIGHT: Key = key(
     "max-in-flight",
     Integer(1, 0xffff_ffff),

@@ -3,7 +3,10 @@
 use super::Form::{
     Block as Sub, Count, Duration, Flag, Integer, Millis, Named, Other, Seconds, Size, Text, Texts, Word,
 };
-use super::inspect::{CONTEXT_TAKEOVER, MAX_IN_FLIGHT, MAX_IN_FLIGHT_BYTES, MAX_INFLATE_RATIO, MAX_INFLATED_SIZE};
+use super::inspect::{
+    CONTEXT_TAKEOVER, MAX_IN_FLIGHT, MAX_IN_FLIGHT_BYTES, MAX_INFLATE_RATE, MAX_INFLATE_RATIO,
+    MAX_INFLATED_SIZE,
+};
 use super::limits::{CONNECTION_RATE, CONNECTION_RATE_PER_ADDRESS, CONNECTIONS_PER_ADDRESS, RATE_LIMIT};
 use super::{Block, HEADER_CONFIG, INSPECT, WEBHOOK, key, later, optional};
 use crate::model::{Compression, Handler, OnLimit};
@@ -191,6 +194,7 @@ pub(crate) static WEBSOCKET: Block = Block {
         optional("inspect", Sub(&INSPECT), "Which rules messages are judged by."),
         MAX_INFLATED_SIZE,
         MAX_INFLATE_RATIO,
+        MAX_INFLATE_RATE,
         MAX_IN_FLIGHT,
         MAX_IN_FLIGHT_BYTES,
         CONTEXT_TAKEOVER,

@@ -175,7 +175,7 @@ impl Session {
             self.stream(from, PieceEnd::Message, now, observer);
             return nothing;
         }
-        let payload = match self.unpack(from, &message, observer) {
+        let payload = match self.unpack(from, &message, now, observer) {
             Ok(payload) => payload,
             Err(error) => {
                 if let Some(lane) = &mut self.leg_mut(from).lane {
@@ -211,6 +211,7 @@ impl Session {
         &mut self,
         from: Side,
         message: &Message,
+        now: Instant,
         observer: &mut impl Observe,
     ) -> Result<Vec<u8>, FrameError> {
         let Self { policy, .. } = self;
@@ -222,6 +223,9 @@ impl Session {
         }
         let mut payload = Vec::new();
         observer.inflate(from, &came, &policy.inspection, &mut payload)?;
+        if !lane.charge_inflated(length(payload.len()), &policy.inspection, now) {
+            return Err(FrameError::InflatedTooLarge);
+        }
         let is_text = message.opcode == Opcode::Text;
         if is_text && policy.limits_of(from).validate_utf8 && str::from_utf8(&payload).is_err() {
             return Err(FrameError::InvalidUtf8);

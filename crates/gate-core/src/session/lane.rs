@@ -4,12 +4,14 @@
 
 use std::collections::VecDeque;
 use std::mem;
+use std::time::Instant;
 
 use ws_proto::walk::Message;
 use ws_proto::{FrameHeader, Opcode, mask};
 
 use super::verdict::{Ruling, Verdict};
 use crate::policy::Inspection;
+use crate::rate::{Bucket, Rate};
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -30,6 +32,8 @@ pub(super) struct Lane {
     pub(super) is_stopped: bool,
     /// A control frame that is seen whole has been let in by its header.
     pub(super) is_paid: bool,
+    /// What its messages may be inflated to; from the first that is compressed on.
+    inflating: Option<Bucket>,
     /// How much of the message that is coming has gone.
     streaming: Streaming,
 }
@@ -118,6 +122,15 @@ impl Lane {
     /// The payload of the message that is coming.
     pub(super) fn take_message(&mut self) -> Vec<u8> {
         mem::take(&mut self.payload)
+    }
+
+    /// A message has been inflated to so many bytes; whether that was within the rate.
+    pub(super) fn charge_inflated(&mut self, bytes: u64, policy: &Inspection, now: Instant) -> bool {
+        if policy.inflate_rate_max == 0 {
+            return true;
+        }
+        let rate = Rate::per_second(policy.inflate_rate_max);
+        self.inflating.get_or_insert_with(|| Bucket::new(rate, now)).take(bytes, now).is_ok()
     }
 
     /// Whether all that came before has gone, but for the message that is coming.

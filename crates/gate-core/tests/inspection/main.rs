@@ -260,6 +260,24 @@ fn compressed_text_must_be_utf8_too() {
 }
 
 #[test]
+fn so_much_may_be_inflated_in_a_second() {
+    let inspection = Inspection { client: true, inflate_rate_max: 1000, ..Inspection::default() };
+    let mut table = Table::new(inspection);
+    let compressed = frame(Client, 0xc1, &[b"z", &[b'x'; 600][..]].concat());
+    table.send(Client, &compressed);
+    table.send(Client, &compressed);
+    table.pass_time(Duration::from_secs(1));
+    table.send(Client, &compressed);
+    assert_eq!(table.session.death(), None);
+    table.send(Client, &[&compressed[..], &compressed].concat());
+    assert_eq!(table.session.death().unwrap().cause, Cause::Violation(FrameError::InflatedTooLarge));
+    assert_eq!(
+        table.wire(Upstream),
+        [&compressed.repeat(4)[..], &told(Upstream, CloseCode::GOING_AWAY, "")].concat()
+    );
+}
+
+#[test]
 fn limits_hold_as_for_messages_that_are_not_looked_into() {
     let limits = Limits { message_size_max: 10, ..Limits::default() };
     let inspection = Inspection { client: true, ..Inspection::default() };

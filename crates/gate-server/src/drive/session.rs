@@ -140,8 +140,16 @@ impl<C: Transport, U: Transport> SessionDriver<C, U> {
             turns = Side::BOTH.map(|side| self.read(side, &mut scratch, wake));
         }
         // What has been asked for now is on its way only once it is polled.
-        while self.hear_answers(wake) {
+        for round in 1.. {
+            if !self.hear_answers(wake) {
+                break;
+            }
             turns = Side::BOTH.map(|side| self.read(side, &mut scratch, wake));
+            // Where everybody answers at once, as a failure-mode does, the others have their turn too.
+            if round == TURN {
+                wake.cx.waker().wake_by_ref();
+                break;
+            }
         }
         if self.session.is_over() {
             return Poll::Ready(());
