@@ -10,8 +10,8 @@ use std::time::Instant;
 use gate_core::session::{Cause, Death, Output, Party, Progress};
 use gate_core::{Session, Side};
 use gate_net::Transport;
-use ws_proto::{ControlFrame, message};
 use ws_proto::mask::MaskKey;
+use ws_proto::{ControlFrame, message};
 
 use crate::admission::Seated;
 use crate::clock;
