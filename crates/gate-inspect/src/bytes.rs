@@ -22,17 +22,16 @@ impl ByteSet {
 
     /// Those of a text of any length: faster than [`ByteSet::of`], which is for constants.
     pub(crate) fn scan(text: &[u8]) -> Self {
-        if !text.is_ascii() {
-            return Self::of(text);
-        }
-        let (mut low, mut high) = (0_u64, 0_u64);
+        let (mut low, mut high, mut all) = (0_u64, 0_u64, 0_u8);
         for byte in text {
-            let bit = 1 << (byte & 63);
-            let is_high = u64::from(byte >> 6 & 1);
-            high |= bit & is_high.wrapping_neg();
-            low |= bit & is_high.wrapping_sub(1);
+            #[expect(clippy::indexing_slicing, reason = "a byte is an index below 256")]
+            {
+                low |= LOW[usize::from(*byte)];
+                high |= HIGH[usize::from(*byte)];
+            }
+            all |= byte;
         }
-        Self([low, high, 0, 0])
+        if all.is_ascii() { Self([low, high, 0, 0]) } else { Self::of(text) }
     }
 
     /// Those of both.
@@ -57,6 +56,23 @@ impl ByteSet {
         let ([a, b, c, d], [e, f, g, h]) = (self.0, others.0);
         (a & e) | (b & f) | (c & g) | (d & h) != 0
     }
+}
+
+/// The bit of each byte below 64, and of each from there to 127.
+static LOW: [u64; 256] = bits(0);
+static HIGH: [u64; 256] = bits(64);
+
+const fn bits(first: usize) -> [u64; 256] {
+    let mut table = [0; 256];
+    let mut bit = 0;
+    while bit < 64 {
+        #[expect(clippy::indexing_slicing, reason = "at most 127")]
+        {
+            table[first + bit] = 1 << bit;
+        }
+        bit += 1;
+    }
+    table
 }
 
 #[cfg(test)]

@@ -201,7 +201,8 @@ fn upstream(url: &Url) -> Upstream {
 fn held(route: &WebSocket, wanted: &Wanted) -> WebSocket {
     let mut policy = (*route.policy).clone();
     let has_hooks = wanted.inbound.is_some() || wanted.outbound.is_some();
-    policy.limits.validate_utf8 = wanted.validate_utf8;
+    // Rules of the route see text as it is meant to be.
+    policy.limits.validate_utf8 = wanted.validate_utf8 || route.inspect.is_some();
     if policy.limits.fragments_max == 0 && has_hooks {
         policy.limits.fragments_max = FRAGMENTS_MAX;
     }

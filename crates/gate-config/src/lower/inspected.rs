@@ -85,17 +85,31 @@ impl Reading<'_> {
         if !is_written("max-fragments") {
             policy.limits.fragments_max = FRAGMENTS_MAX;
         }
-        if let Some(field) = self.websocket.one("max-message-size")
-            && policy.limits.message_size_max == 0
-        {
-            cx.report
-                .warn(
-                    Code::Insecure,
-                    field.place(),
-                    "messages are put together for inspection without a limit",
-                )
-                .label("one message can take all memory")
-                .help("write a size; a few megabytes are large for a message");
+        let limits = &policy.limits;
+        let unlimited = [
+            (
+                "max-message-size",
+                limits.message_size_max == 0,
+                "write a size; a few megabytes are large for a message",
+            ),
+            // Frames that say nothing add nothing to the size, but are kept as well.
+            (
+                "max-fragments",
+                limits.fragments_max == 0,
+                "write a number; a thousand frames are many for a message",
+            ),
+        ];
+        for (name, is_unlimited, help) in unlimited {
+            if let Some(field) = self.websocket.one(name).filter(|_| is_unlimited) {
+                cx.report
+                    .warn(
+                        Code::Insecure,
+                        field.place(),
+                        "messages are put together for inspection without a limit",
+                    )
+                    .label("one message can take all memory")
+                    .help(help);
+            }
         }
     }
 

@@ -61,7 +61,7 @@ impl Session {
             leg.time_frame(frames_ended, now);
         }
         if let Some(watch) = &mut self.watch
-            && (is_within_data || self.policy.timeouts.idle_counts_control)
+            && (is_within_data || (self.policy.timeouts.idle_counts_control && skipped == 0))
         {
             watch.used_at = now;
         }

@@ -454,6 +454,24 @@ fn a_session_is_not_idle_while_a_message_waits_for_its_verdict() {
 }
 
 #[test]
+fn answers_to_the_gateways_own_pings_leave_an_inspected_session_idle() {
+    let second = Duration::from_secs(1);
+    for is_inspected in [false, true] {
+        let inspection = Inspection { client: is_inspected, ..Inspection::default() };
+        let timeouts = Timeouts { idle: second * 15, idle_counts_control: true, ..Timeouts::default() };
+        let keepalive = Keepalive { interval: second * 10, ..Keepalive::default() };
+        let mut table = Table::with_policy(Policy { timeouts, keepalive, inspection, ..Policy::default() });
+        table.pass_time(second * 10);
+        let ping = table.wire(Client).to_vec();
+        assert_eq!(ping[0], 0x89);
+        table.send(Client, &frame(Client, 0x8a, &ping[2..]));
+        assert_eq!(table.session.death(), None);
+        table.pass_time(second * 5);
+        assert!(table.session.death().is_some(), "inspected: {is_inspected}");
+    }
+}
+
+#[test]
 fn a_frame_whose_sender_was_not_read_has_its_whole_time() {
     let second = Duration::from_secs(1);
     let inspection = Inspection { client: true, in_flight_max: 1, ..Inspection::default() };

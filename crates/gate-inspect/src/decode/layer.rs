@@ -151,6 +151,8 @@ fn is_coded(text: &[u8]) -> bool {
         [b'\\', b'u', digits @ ..] => hex(digits, 4).is_some(),
         [b'\\', b'U', digits @ ..] => hex(digits, 8).is_some(),
         [b'\\', b'0'..=b'7', b'0'..=b'7', ..] => true,
+        // A NUL, which some leave out.
+        [b'\\', b'0', next, ..] => next.is_ascii_alphabetic(),
         _ => false,
     }
 }
@@ -182,6 +184,7 @@ fn escape(text: &[u8], out: &mut Vec<u8>) -> usize {
             out.extend(u8::try_from(code & 0xff));
             1 + length
         }
+        [b'\\', b'0', next, ..] if next.is_ascii_alphabetic() => 2,
         [b'\\', b'x', digits @ ..] if hex(digits, 2).is_some() => {
             // A byte, as shells take it; characters above 127 are then UTF-8 of several of them.
             out.extend(hex(digits, 2).and_then(|code| u8::try_from(code).ok()));

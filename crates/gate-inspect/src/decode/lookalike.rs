@@ -75,8 +75,11 @@ fn character(text: &[u8]) -> Option<(u32, usize)> {
     Some((u32::from(character), length))
 }
 
-const PAIRS: [(u32, u8); 29] = [
+const PAIRS: [(u32, u8); 31] = [
     (0xa0, b' '),
+    // With their highest bit lost, as US-ASCII has seven.
+    (0xbc, b'<'),
+    (0xbe, b'>'),
     (0x0131, b'i'),
     (0x017f, b's'),
     (0x02b9, b'\''),

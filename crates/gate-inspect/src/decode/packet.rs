@@ -80,7 +80,7 @@ fn socket_io_head(text: &[u8]) -> usize {
     at + digits(text.get(at..).unwrap_or_default())
 }
 
-const fn is_base64(byte: u8) -> bool {
+fn is_base64(byte: u8) -> bool {
     super::token::is_of_word(byte) || byte == b'='
 }
 

@@ -61,12 +61,13 @@ fn base64(word: &[u8], out: &mut Vec<u8>) -> bool {
     let start = out.len();
     let (mut bits, mut count) = (0_u32, 0_u32);
     for byte in word {
-        let Some(value) = sextet(*byte) else {
+        let value = sextet(*byte);
+        if value == NO_SEXTET {
             if byte.is_ascii_whitespace() {
                 continue;
             }
             break;
-        };
+        }
         bits = bits << 6 | u32::from(value);
         count += 6;
         if count >= 8 {
@@ -77,16 +78,31 @@ fn base64(word: &[u8], out: &mut Vec<u8>) -> bool {
     out.len() > start
 }
 
-const fn sextet(byte: u8) -> Option<u8> {
-    match byte {
-        b'A'..=b'Z' => Some(byte - b'A'),
-        b'a'..=b'z' => Some(byte - b'a' + 26),
-        b'0'..=b'9' => Some(byte - b'0' + 52),
-        b'+' | b'-' => Some(62),
-        b'/' | b'_' => Some(63),
-        _ => None,
-    }
+/// The six bits of a character, or [`NO_SEXTET`].
+#[expect(clippy::indexing_slicing, reason = "a byte is an index below 256")]
+fn sextet(byte: u8) -> u8 {
+    SEXTETS[usize::from(byte)]
 }
+
+const NO_SEXTET: u8 = 0xff;
+static SEXTETS: [u8; 256] = {
+    let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+    let mut table = [NO_SEXTET; 256];
+    let mut value = 0;
+    #[expect(clippy::indexing_slicing, reason = "bytes below 128, and places in the alphabet")]
+    #[expect(clippy::as_conversions, clippy::cast_possible_truncation, reason = "numbers below 64")]
+    {
+        while value < alphabet.len() {
+            table[alphabet[value] as usize] = value as u8;
+            value += 1;
+        }
+        table[b'+' as usize] = 62;
+        table[b'-' as usize] = 62;
+        table[b'/' as usize] = 63;
+        table[b'_' as usize] = 63;
+    }
+    table
+};
 
 fn hexadecimal(word: &[u8], out: &mut Vec<u8>) -> bool {
     let word = word.strip_prefix(b"0x").or_else(|| word.strip_prefix(b"0X")).unwrap_or(word);
@@ -113,8 +129,8 @@ pub(super) fn next_piece(word: &[u8], from: usize) -> Option<Range<usize>> {
 }
 
 /// What stands in base64 and beside it: letters, digits, `+/-_`.
-pub(super) const fn is_of_word(byte: u8) -> bool {
-    sextet(byte).is_some()
+pub(super) fn is_of_word(byte: u8) -> bool {
+    sextet(byte) != NO_SEXTET
 }
 
 /// Shorter ones say too little to hide anything.

@@ -219,5 +219,7 @@ fn search_text(text: &[u8], bytes: ByteSet, categories: Categories, room: &mut R
     detect(Text { raw: text, lower, bytes }, categories, hits);
 }
 
-/// A text of these alone is one word, which is no attack.
+/// A text of these alone is one word, which is no attack: nothing of it ends a value or separates
+/// a command from what a shell is given. `whoami` and `id` by themselves are names and answers, and would
+/// be run only where whole commands are asked for.
 const HARMLESS: ByteSet = ByteSet::of(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-");

@@ -10,6 +10,8 @@ mod attribute;
 mod call;
 mod code;
 mod scheme;
+mod splice;
+mod style;
 mod tag;
 
 use std::ops::Range;
@@ -50,6 +52,16 @@ const fn rule(id: &'static str, score: u16, what: &'static str) -> Rule {
 pub(super) fn detect(text: Text<'_>, hits: &mut Hits) {
     if text.bytes.has_any(SIGNS) {
         Walk::new(text).run(hits);
+        if text.bytes.has_any(TAGS)
+            && let Some(joined) = splice::without_tags(text.lower)
+        {
+            let mut found = Hits::default();
+            Walk::new(Text { raw: &joined, lower: &joined, bytes: text.bytes }).run(&mut found);
+            found.list().iter().for_each(|hit| hits.add(hit.rule, 0..text.raw.len()));
+        }
+    }
+    if text.bytes.has_any(BRACKETS) {
+        cookie_by_name(text.lower, hits);
     }
     if text.bytes.has_any(PLUS) && memmem::find(text.lower, b"+adw-").is_some() {
         utf7(text.lower, hits);
@@ -90,6 +102,8 @@ static STOPS: Bytes = Bytes::of(b"<>\"'=:(`");
 /// What script cannot do without.
 const SIGNS: ByteSet = ByteSet::of(b"<=:(`");
 const PLUS: ByteSet = ByteSet::of(b"+");
+const TAGS: ByteSet = ByteSet::of(b"<");
+const BRACKETS: ByteSet = ByteSet::of(b"[");
 
 /// The walk over one text.
 #[derive(Clone, Copy, Debug)]
@@ -180,9 +194,6 @@ impl<'a> Walk<'a> {
             b'"' => *double = !*double,
             _ => *back = !*back,
         }
-        if byte == b'`' {
-            return;
-        }
         if self.open.here.is_none() {
             return;
         }
@@ -220,6 +231,16 @@ type Found = Option<(&'static str, Range<usize>)>;
 fn meet(id: &'static str, at: Range<usize>, hits: &mut Hits) {
     if let Some(rule) = RULES.iter().find(|rule| rule.id == id) {
         hits.add(rule, at);
+    }
+}
+
+/// `document['cookie']`: nobody writes it so but to hide it.
+fn cookie_by_name(lower: &[u8], hits: &mut Hits) {
+    let Some(at) = memmem::find(lower, b"document[") else { return };
+    let key = lower.get(at + 9..).unwrap_or_default();
+    let is_cookie = key.get(1..).is_some_and(|key| key.starts_with(b"cookie"));
+    if is_cookie && matches!(key.first(), Some(b'\'' | b'"' | b'`')) {
+        meet("xss-js-exfiltration", at..at + 16, hits);
     }
 }
 

@@ -2,7 +2,7 @@
 //! key that the fields are its own.
 //!
 //! Signed are the time at which it is over, the request line, the handshake's key, and all
-//! x-wsproxy fields but the signature: so it is good for one request, and for a minute at most.
+//! x-wsproxy fields but the signature: so it is good for that very request, again too, for a minute at most.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};

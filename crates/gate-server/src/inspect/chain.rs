@@ -59,6 +59,16 @@ impl Chain {
         !self.of(from).is_empty()
     }
 
+    /// Messages of one direction that they are asked about at a time, where they are asked at once:
+    /// as many as may wait for webhooks, and as one of the agents takes.
+    pub(crate) fn at_a_time(&self, from: Side) -> usize {
+        let takes = self.of(from).iter().map(|stage| match stage {
+            Stage::Agent(agent) => usize::try_from(agent.agent().calls_per_direction).unwrap_or(usize::MAX),
+            Stage::Webhook(_) => usize::MAX,
+        });
+        takes.max().unwrap_or_default()
+    }
+
     fn of(&self, from: Side) -> &[Stage] {
         let [client, upstream] = &self.stages;
         match from {

@@ -71,8 +71,9 @@ impl Errands {
     }
 
     fn start(&mut self, from: Side) {
+        let at_a_time = self.chain.at_a_time(from);
         let queue = self.queue(from);
-        if queue.under_way >= AT_A_TIME {
+        if queue.under_way >= at_a_time {
             return;
         }
         let Some((message, verdict)) = queue.waiting.pop_front() else { return };
@@ -93,6 +94,3 @@ impl Errands {
         }
     }
 }
-
-/// Messages of one direction that those outside are asked about at a time.
-const AT_A_TIME: usize = 4;

@@ -1,8 +1,9 @@
 //! What stands around a `=`: handlers of events, and attributes that bring a document along.
 
 use super::code::{
-    acts, has, has_sink, head, is_sink, is_space, name_len, starts_code, tail, trim_end, trim_start,
+    acts, has, has_sink, head, is_proof, is_sink, is_space, name_len, starts_code, tail, trim_end, trim_start,
 };
+use super::style::{self, Quotes};
 use super::{Found, Walk, call, tag};
 
 /// How much of a value is looked at.
@@ -25,6 +26,9 @@ pub(super) fn at(walk: &Walk<'_>, at: usize) -> Found {
             return Some(("xss-js-break-out", range));
         }
     }
+    if renames(name, value) {
+        return Some(("xss-js-call", range));
+    }
     if steals(name, value) {
         return Some(("xss-js-exfiltration", range));
     }
@@ -33,6 +37,23 @@ pub(super) fn at(walk: &Walk<'_>, at: usize) -> Found {
         return is_hidden_handler(before, value).then_some(("xss-event-handler", range));
     }
     content(tag::name(walk.after(open)), name, value).map(|id| (id, range))
+}
+
+/// Whether a function is given another name and called by it (`a=alert,a(1)`), or made one that is
+/// called without being named (`toString=alert`).
+fn renames(name: &[u8], value: &[u8]) -> bool {
+    let function = head(value, name_len(value));
+    if name.is_empty() || !is_proof(function) {
+        return false;
+    }
+    let rest = value.get(function.len()..).unwrap_or_default();
+    let is_called = || {
+        matches!(rest.first(), Some(b',' | b';'))
+            && rest.get(1..).is_some_and(|rest| {
+                rest.strip_prefix(name).is_some_and(|rest| matches!(rest.first(), Some(b'(' | b'`')))
+            })
+    };
+    name.ends_with(b".tostring") || name.ends_with(b".valueof") || is_called()
 }
 
 /// Whether an address is made of cookies.
@@ -242,7 +263,7 @@ fn content(element: &[u8], name: &[u8], value: &[u8]) -> Option<&'static str> {
         (b"script", b"src") if is_own_script(value) => Some("xss-script-source"),
         (b"script", b"src" | b"href") => Some("xss-script-tag"),
         (_, b"srcdoc") if acts(value) || value.contains(&b'<') || value.contains(&b'&') => Some("xss-iframe"),
-        (b"iframe" | b"frame", b"src") => Some("xss-iframe"),
+        (b"iframe" | b"frame" | b"portal", b"src") => Some("xss-iframe"),
         (b"object", b"data" | b"classid" | b"codebase") => Some("xss-object-embed"),
         (b"object", b"type") if has(value, b"scriptlet") => Some("xss-object-embed"),
         (b"embed", b"src" | b"code") | (b"applet", b"code" | b"archive" | b"object" | b"codebase") => {
@@ -276,27 +297,10 @@ fn is_own_script(value: &[u8]) -> bool {
 
 /// Styles that were code in browsers of old; escapes and comments between the letters do not count.
 fn is_active_style(value: &[u8]) -> bool {
-    let plain = plain_style(value);
-    has(&plain, b"expression(")
-        || has(&plain, b"behavior:url(")
-        || has(&plain, b"behaviour:url(")
-        || has(&plain, b"-moz-binding:url(")
-        || has(&plain, b"url(javascript:")
-        || has(&plain, b"-o-link:")
-}
-
-/// A style without comments, spaces, quotes, backslashes and controls.
-pub(super) fn plain_style(value: &[u8]) -> Vec<u8> {
-    let mut plain = Vec::with_capacity(value.len());
-    let mut rest = value;
-    while let Some((first, more)) = rest.split_first() {
-        rest = more;
-        if *first == b'/' && more.first() == Some(&b'*') {
-            let end = memchr::memmem::find(more, b"*/").map_or(more.len(), |at| at + 2);
-            rest = more.get(end..).unwrap_or_default();
-        } else if !is_space(*first) && !matches!(first, b'\\' | b'\'' | b'"') {
-            plain.push(*first);
-        }
-    }
-    plain
+    // A quote that never closes hides the comments behind it from one reader and not from another.
+    let active =
+        [&b"expression("[..], b"behavior:url(", b"behaviour:url(", b"-moz-binding:url(", b"-o-link:"];
+    [style::plain(value, Quotes::Skipped), style::plain(value, Quotes::Read)]
+        .iter()
+        .any(|plain| active.iter().any(|part| has(plain, part)) || has(plain, b"url(javascript:"))
 }

@@ -43,7 +43,7 @@ fn named(walk: &Walk<'_>, before: &[u8], name: &[u8], after: &[u8]) -> Option<&'
     if is_empty_call(after) && !is_whole(walk, lead) {
         return None;
     }
-    if walk.open.has_script && is_proof {
+    if is_proof && (walk.open.has_script || is_value(walk, lead) || ends_a_script(after)) {
         return Some("xss-js-call");
     }
     let behind = walk.after(before.len());
@@ -52,7 +52,7 @@ fn named(walk: &Walk<'_>, before: &[u8], name: &[u8], after: &[u8]) -> Option<&'
     if is_proof
         && is_argument
         && hides_the_rest(after)
-        && matches!(lead.last(), Some(b';' | b'}' | b')' | b'&' | b'|' | b'-' | b'+' | b'*' | b'/' | b'\n'))
+        && lead.last().is_none_or(|byte| b";})&|-+*/\n".contains(byte))
     {
         return Some("xss-js-break-out");
     }
@@ -67,9 +67,24 @@ fn named(walk: &Walk<'_>, before: &[u8], name: &[u8], after: &[u8]) -> Option<&'
 fn hides_the_rest(after: &[u8]) -> bool {
     let Some(end) = memchr::memchr(b')', head(after, 128)) else { return false };
     let rest = after.get(end + 1..).unwrap_or_default();
-    let signs = rest.iter().take(8).take_while(|byte| b");} ".contains(byte)).count();
+    let signs = rest.iter().take(8).take_while(|byte| b");}> ".contains(byte)).count();
     let rest = rest.get(signs..).unwrap_or_default();
     rest.starts_with(b"//") && rest.get(2) != Some(&b' ') || rest.starts_with(b"<!--")
+}
+
+/// Whether the call is an attribute's value, as frameworks run many of them (`@click=`, `x-init=`).
+fn is_value(walk: &Walk<'_>, lead: &[u8]) -> bool {
+    let lead = trim_end(lead);
+    let lead = lead.strip_suffix(b"\"").or_else(|| lead.strip_suffix(b"'")).unwrap_or(lead);
+    walk.open.here.is_some() && trim_end(lead).last() == Some(&b'=')
+}
+
+/// Whether the script element ends behind the call: its beginning is somewhere else.
+fn ends_a_script(after: &[u8]) -> bool {
+    let Some(end) = memchr::memchr(b')', head(after, 64)) else { return false };
+    let rest = after.get(end + 1..).unwrap_or_default();
+    let signs = rest.iter().take(8).take_while(|byte| b");} \n".contains(byte)).count();
+    rest.get(signs..).is_some_and(|rest| rest.starts_with(b"</script"))
 }
 
 /// The text before a call, without `new`, `void` and signs of its own.
@@ -93,7 +108,12 @@ fn is_empty_call(after: &[u8]) -> bool {
 /// Whether the text is this call from its beginning, with nothing but signs before it, and goes on
 /// as code does.
 fn is_whole(walk: &Walk<'_>, lead: &[u8]) -> bool {
-    let is_first = lead.len() <= 24 && lead.iter().all(|byte| !byte.is_ascii_alphanumeric() && *byte < 0x80);
+    let digits = lead.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let signs = lead.get(digits..).unwrap_or_default();
+    let is_number_ended = digits == 0 || matches!(signs.first(), Some(b';' | b'}' | b')' | b'-' | b'*'));
+    let is_first = is_number_ended
+        && lead.len() <= 24
+        && signs.iter().all(|byte| !byte.is_ascii_alphanumeric() && *byte < 0x80);
     let end = trim_end(walk.lower);
     is_first
         && matches!(
@@ -254,7 +274,11 @@ fn unnamed(walk: &Walk<'_>, before: &[u8], after: &[u8]) -> Option<&'static str>
                         || has(key, b"\\")
                         || has(key, b".")
                         || has(key, b"concat"));
-            ((is_window && is_disguised) || key == b"alert").then_some("xss-js-call")
+            // `[alert][0](1)` keeps it in a list.
+            let list = open.checked_sub(1).and_then(|end| near.get(..end)).unwrap_or_default();
+            let is_listed =
+                list.ends_with(b"[alert") || list.ends_with(b"[confirm") || list.ends_with(b"[prompt");
+            ((is_window && is_disguised) || key == b"alert" || is_listed).then_some("xss-js-call")
         }
         b')' => {
             let near = tail(before, 32);
@@ -286,7 +310,8 @@ fn template(walk: &Walk<'_>, before: &[u8], name: &[u8], after: &[u8]) -> Option
 fn is_style_expression(walk: &Walk<'_>, before: &[u8], name: &[u8]) -> bool {
     let lead = trim_end(lead_of(before, name));
     let is_declared = lead.last() == Some(&b':') || lead.ends_with(b"*/");
-    name == b"expression"
+    let is_cut = name.len() > 4 && b"expression".ends_with(name) && lead.ends_with(b"*/");
+    (name == b"expression" || is_cut)
         && is_declared
         && (walk.open.last.is_some()
             || has(tail(lead, 40), b"style")

@@ -1,6 +1,8 @@
 //! What stands around a `:`: addresses that are code.
 
-use super::code::{acts, has, has_sink, head, is_name, is_space, starts_code, tail, trim_end, trim_start};
+use super::code::{
+    acts, has, has_sink, head, is_name, is_proof, is_space, name_len, starts_code, tail, trim_end, trim_start,
+};
 use super::{Found, Walk};
 
 /// Looks at the `:` at `at`.
@@ -8,8 +10,12 @@ pub(super) fn at(walk: &Walk<'_>, at: usize) -> Found {
     let before = walk.before(at);
     let last = *trim_controls(before).last()?;
     let after = walk.after(at + 1);
+    if let Some(start) = conversion(before, after) {
+        return Some(("xss-js-call", start..at + 1 + head(after, 24).len()));
+    }
     let found = match last {
         b't' => script(walk, before, after),
+        b'a' if before.ends_with(b"mocha") => mocha(walk, before).map(|start| ("xss-javascript-uri", start)),
         b'a' => data(walk, before, after).map(|start| ("xss-data-uri", start)),
         b's' => {
             scheme_start(before, b"vbs").filter(|_| is_code(after)).map(|start| ("xss-vbscript-uri", start))
@@ -19,6 +25,23 @@ pub(super) fn at(walk: &Walk<'_>, at: usize) -> Found {
     };
     let (id, start) = found?;
     Some((id, start..at + 1 + head(after, 24).len()))
+}
+
+/// `{valueOf: alert}`: an object that calls a function wherever it is taken for a text or a number.
+fn conversion(before: &[u8], after: &[u8]) -> Option<usize> {
+    let after = trim_start(after);
+    let name = [&b"valueof"[..], b"tostring", b"tojson"].into_iter().find(|name| before.ends_with(name))?;
+    is_proof(head(after, name_len(after))).then(|| before.len() - name.len())
+}
+
+/// The end of `javascript` behind what an XML reader leaves out: `javas<!-- -->cript:`.
+fn cut_scheme(before: &[u8], after: &[u8]) -> Option<usize> {
+    let letters = before.iter().rev().take(10).take_while(|byte| byte.is_ascii_alphabetic()).count();
+    let start = before.len() - letters;
+    let is_end = (5..10).contains(&letters) && b"javascript".ends_with(tail(before, letters));
+    let is_behind =
+        before.get(..start).is_some_and(|lead| lead.ends_with(b"-->") || lead.ends_with(b"[cdata["));
+    (is_end && is_behind && has_sink(head(after, 64))).then_some(start)
 }
 
 fn trim_controls(before: &[u8]) -> &[u8] {
@@ -54,16 +77,23 @@ fn script(walk: &Walk<'_>, before: &[u8], after: &[u8]) -> Option<(&'static str,
         Some(start) => ("xss-javascript-uri", start),
         None => match scheme_start(before, b"vbscript") {
             Some(start) => ("xss-vbscript-uri", start),
-            None => ("xss-javascript-uri", scheme_start(before, b"livescript")?),
+            None => match scheme_start(before, b"livescript") {
+                Some(start) => ("xss-javascript-uri", start),
+                None => return cut_scheme(before, after).map(|start| ("xss-javascript-uri", start)),
+            },
         },
     };
     let is_cut = before.len() - start > 10;
+    let has_controls = before.get(start..).is_some_and(|scheme| scheme.iter().any(|byte| *byte < b' '));
     let lead = trim_end(before.get(..start).unwrap_or_default());
     let is_value = lead.last().is_none_or(|byte| b"='\"(`>;,:&[{".contains(byte));
     let is_in_tag = walk.open.here.is_some() && is_value;
     let spaced = after.first().is_some_and(|byte| is_space(*byte));
     if is_harmless(after) {
         return None;
+    }
+    if is_in_tag && has_controls {
+        return Some((id, start));
     }
     let is_meant = if spaced {
         // A headline may begin with the word and a colon.
@@ -101,6 +131,14 @@ fn is_harmless(after: &[u8]) -> bool {
         }
         Some(_) => false,
     }
+}
+
+/// What JavaScript's addresses began with at first.
+fn mocha(walk: &Walk<'_>, before: &[u8]) -> Option<usize> {
+    let start = scheme_start(before, b"mocha")?;
+    let lead = trim_end(before.get(..start).unwrap_or_default());
+    let is_value = lead.last().is_some_and(|byte| b"='\"`".contains(byte));
+    (walk.open.here.is_some() && is_value).then_some(start)
 }
 
 /// `data:` with a type that browsers show or run.

@@ -1,7 +1,7 @@
 //! What follows a `<`: elements that bring code along or fetch it.
 
-use super::attribute::plain_style;
 use super::code::{acts, has, has_sink, head, is_space, starts_code, trim_start};
+use super::style::{self, Quotes};
 use super::{Found, Walk};
 
 /// How far an element's attributes are looked at.
@@ -48,8 +48,11 @@ pub(super) fn at(walk: &Walk<'_>, at: usize) -> Found {
     let attributes = attributes(behind);
     let id = match name {
         b"script" => is_script(behind).then_some("xss-script-tag"),
-        b"meta" => is_meta(attributes).then_some("xss-meta"),
+        b"meta" => is_meta(behind, attributes).then_some("xss-meta"),
+        b"style" if is_script_of_old(behind, attributes) => Some("xss-script-tag"),
         b"style" => is_import(behind).then_some("xss-import"),
+        b"handler" | b"eval" => has_proof_near(content(behind)).then_some("xss-script-tag"),
+        b"xss" => rest.starts_with(b"xss>=&{").then_some("xss-script-tag"),
         b"animate" | b"set" | b"animatetransform" | b"animatemotion" => {
             is_animation(attributes).then_some("xss-animation")
         }
@@ -57,7 +60,8 @@ pub(super) fn at(walk: &Walk<'_>, at: usize) -> Found {
             element(name, attributes)
         }
         b"import" => has(attributes, b"implementation").then_some("xss-import"),
-        b"link" => (has(attributes, b"import") && has(attributes, b"rel")).then_some("xss-import"),
+        b"link" => (has(attributes, b"rel") && (has(attributes, b"import") || is_all(walk, at, attributes)))
+            .then_some("xss-import"),
         _ => None,
     };
     id.map(|id| (id, shown))
@@ -98,6 +102,10 @@ fn is_script(behind: &[u8]) -> bool {
     let closed = memchr::memmem::find(content, b"</script");
     let inside = head(content, closed.unwrap_or(content.len()));
     let inside = without_comments(inside);
+    // Visual Basic needs no brackets.
+    if inside.starts_with(b"msgbox ") {
+        return true;
+    }
     // An empty element does nothing; a sentence about two tags has no code between them.
     starts_code(inside)
         || (closed.is_some() && memchr::memchr2(b'(', b'`', inside).is_some() && has_sink(inside))
@@ -146,14 +154,39 @@ fn without_comments(text: &[u8]) -> &[u8] {
     text
 }
 
-fn is_meta(attributes: &[u8]) -> bool {
+/// What stands behind the tag.
+fn content(behind: &[u8]) -> &[u8] {
+    let near = head(behind, ATTRIBUTES);
+    tag_end(near).and_then(|end| near.get(end + 1..)).unwrap_or_default()
+}
+
+/// A style element that an old browser takes for a script.
+fn is_script_of_old(behind: &[u8], attributes: &[u8]) -> bool {
+    has(attributes, b"javascript") && starts_code(content(behind))
+}
+
+/// Whether a text is nothing but a style sheet of another site: who shows how it is written shows more.
+fn is_all(walk: &Walk<'_>, at: usize, attributes: &[u8]) -> bool {
+    let is_first = walk.before(at).iter().all(|byte| !byte.is_ascii_alphanumeric());
+    let is_last = !walk.after(at + 1).contains(&b'<');
+    let leads_out = [&b"href=//"[..], b"href=\"//", b"href='//", b"href=http", b"href=\"http", b"href='http"]
+        .iter()
+        .any(|start| has(attributes, start));
+    is_first && is_last && leads_out && has(attributes, b"stylesheet")
+}
+
+fn is_meta(behind: &[u8], attributes: &[u8]) -> bool {
     let refreshes = has(attributes, b"refresh")
         && (has(attributes, b"url") || has(attributes, b"script:") || has(attributes, b"data:"))
         && (has(attributes, b"//") || has(attributes, b"script") || has(attributes, b"data:"));
     let sets_cookie = has(attributes, b"set-cookie");
     let changes_encoding =
         has(attributes, b"charset") && (has(attributes, b"utf-7") || has(attributes, b"imap4"));
-    refreshes || sets_cookie || changes_encoding
+    // The header `Link` has its address between signs of a tag.
+    let near = head(behind, 256);
+    let links =
+        has(attributes, b"http-equiv") && has(near, b"link") && has(near, b"stylesheet") && has(near, b"<");
+    refreshes || sets_cookie || changes_encoding || links
 }
 
 fn is_import(behind: &[u8]) -> bool {
@@ -161,7 +194,7 @@ fn is_import(behind: &[u8]) -> bool {
     if memchr::memchr2(b'@', b'-', near).is_none() {
         return false;
     }
-    let near = &*plain_style(near);
+    let near = &*style::plain(near, Quotes::Skipped);
     let is_fetched = memchr::memmem::find(near, b"@import").is_some_and(|at| {
         let rest = near.get(at + 7..).unwrap_or_default();
         has(head(rest, 64), b"//") || has(head(rest, 64), b"data:") || has(head(rest, 64), b"script:")

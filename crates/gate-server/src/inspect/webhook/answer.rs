@@ -3,6 +3,7 @@
 //! 2xx lets the message go on, unless `X-Framegate-Action` says otherwise: `drop`, or `rewrite` of
 //! a 200 whose body is the payload that goes on. Any other status refuses it.
 
+use http::header::CONTENT_ENCODING;
 use http::response::Parts;
 use http::{HeaderName, StatusCode};
 use ws_proto::Opcode;
@@ -36,6 +37,8 @@ pub(super) enum Unusable {
     RewriteUnasked,
     #[error("it rewrites a message by a status other than 200")]
     RewriteStatus,
+    #[error("the payload that it gives has a Content-Encoding")]
+    Encoded,
     #[error("the payload that it gives is above {0} bytes")]
     TooLarge(u64),
     #[error("the payload that it gives for a text message is not UTF-8")]
@@ -64,6 +67,8 @@ pub(super) fn read(head: &Parts, rewrites: bool) -> Result<Said, Unusable> {
         Err(Unusable::RewriteUnasked)
     } else if head.status != StatusCode::OK {
         Err(Unusable::RewriteStatus)
+    } else if head.headers.contains_key(CONTENT_ENCODING) {
+        Err(Unusable::Encoded)
     } else {
         Ok(Said::Rewrite)
     }
@@ -120,6 +125,14 @@ mod tests {
         ] {
             assert_eq!(said(status, actions, rewrites), expected, "{status} {actions:?}");
         }
+    }
+
+    #[test]
+    fn a_payload_under_an_encoding_is_none() {
+        let response =
+            Response::builder().header("X-Framegate-Action", "rewrite").header(CONTENT_ENCODING, "gzip");
+        let head = response.body(()).unwrap().into_parts().0;
+        assert_eq!(read(&head, true), Err(Unusable::Encoded));
     }
 
     #[test]
