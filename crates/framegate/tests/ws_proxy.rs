@@ -135,9 +135,10 @@ fn what_is_no_number_stops_the_start() {
         (status.code(), String::from_utf8(stderr).unwrap())
     };
     for (arguments, environment, code, word) in [
-        (&[][..], &[("WSPROXY_PORT", "http")][..], 2, "--port"),
-        (&[], &[("WSPROXY_PORT", "70000")], 2, "--port"),
-        (&[], &[("WSPROXY_WEBHOOK_POOL_SIZE", "many")], 2, "--webhook-pool-size"),
+        (&[][..], &[("WSPROXY_PORT", "http")][..], 2, "WSPROXY_PORT"),
+        (&[], &[("WSPROXY_PORT", "70000")], 2, "WSPROXY_PORT"),
+        (&[], &[("WSPROXY_WEBHOOK_POOL_SIZE", "many")], 2, "WSPROXY_WEBHOOK_POOL_SIZE"),
+        (&["--port", "http"], &[], 2, "--port"),
         (&["--trusted", "everybody"], &[], 1, "--trusted"),
     ] {
         let (found, errors) = told(arguments, environment);

@@ -73,6 +73,11 @@ impl Decoder<'_> {
             return self.text(record, body);
         }
         let split = range.start + head.len();
+        if head == b"b" && matches!(body.first(), Some(b'0'..=b'6')) {
+            // In version 3 of Engine.IO the packet's type stands there, in version 4 the data begins with it.
+            let data = self.part(record, Step::Body(Body::Data), split + 1..range.end)?;
+            self.set_leaf(data);
+        }
         if !ByteSet::scan(head).is_within(WORD) {
             let head = self.part(record, Step::Head, range.start..split)?;
             self.set_leaf(head);

@@ -48,6 +48,7 @@ pub(super) static RULES: &[Rule] = &[
     rule("cmd-shell-variable", 5, "a path made of pieces of a shell's variables (${PATH:0:1})"),
     rule("cmd-decode-run", 5, "decoded or reversed text that is piped into a shell"),
     rule("cmd-glob-path", 5, "a program or secret file named by wildcards (/???/c?t)"),
+    rule("cmd-spreadsheet", 5, "a formula by which a spreadsheet runs a program (=cmd|'/c calc'!A0)"),
     rule(
         "cmd-escaped-argument",
         5,

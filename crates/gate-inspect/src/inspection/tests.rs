@@ -311,3 +311,10 @@ fn rules_have_ids_of_their_own() {
     ids.dedup();
     assert_eq!(ids.len(), count);
 }
+
+#[test]
+fn a_binary_packet_of_either_version_of_engine_io_is_read() {
+    for packet in ["bRVZJTCBpbiBoZXJl", "b4RVZJTCBpbiBoZXJl", "b4RVZJTCBpbiBoZXJlIQ=="] {
+        assert_eq!(judge(settings(), packet).verdict, close(), "{packet}");
+    }
+}

@@ -75,6 +75,11 @@ static IDIOMS: &[Idiom] = &[
         r"[\w'\x22})\]]\$\{?ifs\b|\$\{?ifs\}?[\w/$-]|\bifs=[^\s;$'\x22];",
     ),
     idiom(
+        "cmd-spreadsheet",
+        &["|'", "| '"],
+        r"\b(?:cmd|msexcel|powershell|rundll32|mshta|certutil)(?:\.exe)?\s*\|\s*'[^'\n]*'!",
+    ),
+    idiom(
         "cmd-escaped-argument",
         &[
             "--exec",

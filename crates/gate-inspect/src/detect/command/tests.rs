@@ -37,6 +37,7 @@ fn each_rule_has_an_attack_that_meets_it() {
         ("cmd-decode-run", "echo d2hvYW1p | base64 -d | sh"),
         ("cmd-glob-path", "/???/c?t /???/p??s??"),
         ("cmd-escaped-argument", "--upload-pack=`touch x`"),
+        ("cmd-spreadsheet", "=cmd|' /C calc'!A0"),
     ];
     for (rule, attack) in attacks {
         assert!(met(attack).1.contains(&rule), "{attack:?} meets {:?}", met(attack).1);

@@ -19,6 +19,7 @@ const ATTACKS: &[(&str, &[&str])] = &[
         &[
             "7 union select 1,2,3",
             "x' UNION ALL SELECT null,null-- ",
+            "7'union\u{a0}select 1,2",
             "-7) uNiOn SeLeCt name,pass from staff",
             "7 union(select(1),(2))",
             "7/**/union/**/select/**/1",

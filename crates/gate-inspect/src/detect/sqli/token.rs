@@ -299,6 +299,9 @@ fn word_len(text: &[u8]) -> usize {
             b'.' => text.get(len + 1).is_some_and(|next| next.is_ascii_lowercase() || b"._".contains(next)),
             // Typographic signs end a word.
             0xe2 => text.get(len + 1) != Some(&0x80),
+            0xc2 => text.get(len + 1) != Some(&0xa0),
+            // In UTF-8 it follows a byte of its character; in Latin-1 it is a space.
+            0xa0 => len.checked_sub(1).and_then(|at| text.get(at)).is_some_and(|before| !before.is_ascii()),
             0x80.. => true,
             _ => false,
         };

@@ -81,7 +81,9 @@ impl Climb {
         self.selves += usize::from(count == 1);
         self.long_dots |= count > 3;
         let dot = segment.iter().filter(|unit| unit.byte == b'.').map(|unit| unit.disguise).max();
-        if dot > Some(0) || slash >= 2 || slash == ODD {
+        // `..;` is a step up to a server that cuts parameters off, and a name to the proxy before it.
+        let is_named = count == 2 && segment.last().is_some_and(|unit| unit.byte == b';');
+        if dot > Some(0) || slash >= 2 || slash == ODD || is_named {
             self.disguised += 1;
         } else if slash == 1 && count == 2 {
             self.escaped += 1;

@@ -15,6 +15,7 @@ fn met(text: &[u8]) -> (u16, Vec<&'static str>) {
 fn each_rule_has_an_attack_that_meets_it() {
     let attacks = [
         ("traversal-encoded", "%2e%2e%2fsecret"),
+        ("traversal-encoded", "/app/..;/manager/html"),
         ("traversal-sensitive-file", "../etc/passwd"),
         ("traversal-above-root", "/static/../../x"),
         ("traversal-deep", "../../../../../../x"),

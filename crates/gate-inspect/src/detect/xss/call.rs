@@ -26,7 +26,8 @@ pub(super) fn at(walk: &Walk<'_>, at: usize) -> Found {
 }
 
 fn named(walk: &Walk<'_>, before: &[u8], name: &[u8], after: &[u8]) -> Option<&'static str> {
-    if name.ends_with(b"expression") {
+    let is_cut = || b"expression".ends_with(name) && lead_of(before, name).ends_with(b"*/");
+    if name.ends_with(b"expression") || is_cut() {
         return is_style_expression(walk, before, name).then_some("xss-expression");
     }
     if let Some(id) = hidden(name, after) {

@@ -31,7 +31,9 @@ pub(super) fn at(walk: &Walk<'_>, at: usize) -> Found {
 fn conversion(before: &[u8], after: &[u8]) -> Option<usize> {
     let after = trim_start(after);
     let name = [&b"valueof"[..], b"tostring", b"tojson"].into_iter().find(|name| before.ends_with(name))?;
-    is_proof(head(after, name_len(after))).then(|| before.len() - name.len())
+    let length = name_len(after);
+    let is_end = matches!(after.get(length), Some(b'}' | b','));
+    (is_end && is_proof(head(after, length))).then(|| before.len() - name.len())
 }
 
 /// The end of `javascript` behind what an XML reader leaves out: `javas<!-- -->cript:`.

@@ -166,6 +166,7 @@ const ATTACKS: &[(&str, &[&str])] = &[
         "xss-js-break-out",
         &[
             "1;alert(1)//",
+            "alert(1)>//x",
             "';alert(1)//",
             "'-alert(1)-'",
             "\"+confirm(1)+\"",
@@ -183,7 +184,6 @@ const ATTACKS: &[(&str, &[&str])] = &[
     (
         "xss-js-call",
         &[
-            "alert(1)>//x",
             "1;alert(1)",
             "\"+{valueOf:alert}+\"",
             "'-[alert][0](1)-'",
@@ -286,6 +286,7 @@ const BENIGN: &[&str] = &[
     "<link rel=\"stylesheet\" href=\"https://x.example/y.css\"><title>x</title>",
     "<p title=\"Java Script: basics\">",
     "toString: () => name, valueOf: number",
+    "valueOf: prompt reply",
     "<td>a<b>b</b>c</td>",
     "<button @click=\"save(1)\">",
     "const confirmed = confirm, x = 1",
