@@ -3,10 +3,10 @@
 mod admin;
 mod agents;
 mod frame_logs;
+mod free;
 mod header_config;
 mod inspect;
 mod inspected;
-mod free;
 mod lifetime;
 mod limits;
 mod listeners;

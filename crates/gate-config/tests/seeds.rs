@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use gate_config::model::{Action, AgentEvents, AgentProtocol, FailureMode, Handler, ListenAddress, LogFormat, Probe};
+use gate_config::model::{
+    Action, AgentEvents, AgentProtocol, FailureMode, Handler, ListenAddress, LogFormat, Probe,
+};
 use gate_config::{Loaded, load};
 
 fn testdata(name: &str) -> PathBuf {

@@ -24,7 +24,7 @@ mod token_file;
 mod upstream;
 mod worker;
 
-pub use inspect::rules::of_route as rules_of;
 pub use gateway::{Changes, Gateway, Options, Reloaded, StartError, preflight};
+pub use inspect::rules::of_route as rules_of;
 pub use preparation::Findings;
 pub use sockets::inherited::Inherited;

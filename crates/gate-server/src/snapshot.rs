@@ -90,7 +90,19 @@ impl Snapshot {
         }
         let table = config.table();
         let admission = Admission::new(&config, before.map(|before| &before.admission), clock::now());
-        Ok(Self { config, fingerprint, table, admission, clusters, acceptors, token, by_header, rules, equipment, frame_logs: Vec::new() })
+        Ok(Self {
+            config,
+            fingerprint,
+            table,
+            admission,
+            clusters,
+            acceptors,
+            token,
+            by_header,
+            rules,
+            equipment,
+            frame_logs: Vec::new(),
+        })
     }
 
     /// What it says, told apart from all that others say.

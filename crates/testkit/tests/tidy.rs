@@ -111,9 +111,7 @@ const GATE_INSPECT: [(&str, &[&str]); 12] = [
     ("excerpt", &["decode", "detect", "redact"]),
     (
         "inspection",
-        &[
-            "category", "decode", "detect", "excerpt", "finding", "redact", "schema", "settings", "subject",
-        ],
+        &["category", "decode", "detect", "excerpt", "finding", "redact", "schema", "settings", "subject"],
     ),
     ("fuzz", &["decode", "inspection", "settings", "subject"]),
 ];
@@ -133,10 +131,7 @@ const GATE_SERVER: [(&str, &[&str]); 22] = [
     ("upstream", &["clock"]),
     ("inspect", &["clock", "observe", "signing", "upstream", "worker"]),
     ("by_header", &["clock", "inspect", "observe", "signing", "upstream"]),
-    (
-        "snapshot",
-        &["admission", "by_header", "clock", "inspect", "observe", "token_file", "upstream"],
-    ),
+    ("snapshot", &["admission", "by_header", "clock", "inspect", "observe", "token_file", "upstream"]),
     ("preparation", &["observe", "snapshot", "sockets", "upstream"]),
     ("worker", &["clock", "inspect", "observe", "snapshot", "upstream"]),
     ("drive", &["admission", "clock", "inspect", "observe", "snapshot", "upstream", "worker"]),

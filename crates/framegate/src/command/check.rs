@@ -105,8 +105,11 @@ fn outcome(config: &Config, route: &gate_config::model::Route) -> String {
             (false, true) => "messages",
             (false, false) => "nothing",
         };
-        let _infallible =
-            writeln!(text, "agent {} is asked about {about}; failure-mode {:?}", agent.id, agent.failure_mode);
+        let _infallible = writeln!(
+            text,
+            "agent {} is asked about {about}; failure-mode {:?}",
+            agent.id, agent.failure_mode
+        );
     }
     if !route.websocket.enabled {
         text.push_str("WebSocket is not enabled: an upgrade is answered 403\n");

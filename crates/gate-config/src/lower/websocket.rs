@@ -6,8 +6,8 @@ use gate_core::ids::FrameLogId;
 use gate_core::origin::{MissingOrigin, OriginPattern, Origins};
 use gate_core::{Limits, Policy, Timeouts};
 
-use super::matches::tokens;
 use super::inspected::Reading;
+use super::matches::tokens;
 use super::{Context, Names, inspect, lifetime, limits, refuse_unknown, webhook};
 use crate::fields::{Fields, get};
 use crate::model::WebSocket;
@@ -28,11 +28,7 @@ pub(super) fn read(
 }
 
 /// What stands there, by itself.
-fn settings<'a>(
-    route: &Fields<'a>,
-    names: &Names<'_>,
-    cx: &mut Context<'_>,
-) -> (WebSocket, Fields<'a>) {
+fn settings<'a>(route: &Fields<'a>, names: &Names<'_>, cx: &mut Context<'_>) -> (WebSocket, Fields<'a>) {
     let defaults = WebSocket::default();
     let nothing = |cx: &mut Context<'_>| Fields::of(&WEBSOCKET, &[], cx.report);
     let Some(field) = route.one("websocket") else { return (defaults, nothing(cx)) };

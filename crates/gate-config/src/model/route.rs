@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use gate_core::Policy;
-use gate_core::policy::Inspection;
 use gate_core::ids::{AgentId, FrameLogId, UpstreamId};
 use gate_core::origin::Origins;
+use gate_core::policy::Inspection;
 use gate_core::route::Conditions;
 
 use super::header_config::HeaderConfig;

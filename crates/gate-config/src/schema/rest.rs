@@ -1,8 +1,6 @@
 //! The top level, and the blocks that have no file of their own.
 
-use super::Form::{
-    Block as Sub, Count, Duration, Flag, Integer, Other, Seconds, Size, Text, Texts, Word,
-};
+use super::Form::{Block as Sub, Count, Duration, Flag, Integer, Other, Seconds, Size, Text, Texts, Word};
 use super::limits::{CONNECTION_RATE, CONNECTION_RATE_PER_ADDRESS, CONNECTIONS_PER_ADDRESS};
 use super::{ADMIN, AGENTS, Block, FRAME_LOGS, LISTENERS, ROTATE, ROUTES, UPSTREAMS, key, later, optional};
 use crate::model::{Level, LogFormat};

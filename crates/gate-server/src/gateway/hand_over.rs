@@ -139,11 +139,7 @@ impl Gateway {
         }
         self.handed_over = Arc::new(handed_over);
         // Whoever asks for metrics, or orders, means the process that goes on.
-        self.support.assign(Duties {
-            clusters: self.snapshot.all_clusters(),
-            metrics: None,
-            admin: None,
-        });
+        self.support.assign(Duties { clusters: self.snapshot.all_clusters(), metrics: None, admin: None });
         self.posts.let_go_of_all_but_listeners();
     }
 }

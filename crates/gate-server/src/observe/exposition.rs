@@ -9,10 +9,10 @@ use gate_core::Side;
 use ws_proto::Opcode;
 
 use crate::clock;
+use crate::observe::agents;
 use crate::observe::counters::{
     ByLabels, CLASSES, Counter, DirectionCounters, Labels, Sessions, WorkerCounters,
 };
-use crate::observe::agents;
 use crate::observe::findings;
 use crate::observe::frame_log;
 use crate::observe::lifetimes::LifetimeSums;
