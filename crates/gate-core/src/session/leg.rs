@@ -101,9 +101,9 @@ pub(super) enum Then {
 pub struct Traffic {
     /// Bytes passed on, frame headers included.
     pub bytes: u64,
-    /// Frames that passed whole.
+    /// Frames that passed whole, or came whole where messages are looked into.
     pub frames: u64,
-    /// Data messages that passed whole.
+    /// Data messages, in the same way.
     pub messages: u64,
 }
 

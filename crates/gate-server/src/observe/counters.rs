@@ -190,8 +190,6 @@ pub(crate) struct DirectionCounters {
     pub(crate) dropped_control_frames: Counter,
     /// Frames that had to wait because they came too fast.
     pub(crate) delays: Counter,
-    /// Messages, and pings and pongs, that went nowhere because of a verdict.
-    pub(crate) judged: Counter,
     /// The gateway's pings to that side, and the pongs for them.
     pub(crate) pings: Counter,
     pub(crate) own_pongs: Counter,
@@ -255,7 +253,8 @@ impl Observe for Count<'_> {
             Withheld::Message => &direction.dropped_messages,
             Withheld::Control => &direction.dropped_control_frames,
             Withheld::Delayed => &direction.delays,
-            Withheld::Judged => &direction.judged,
+            // Counted by whoever has judged.
+            Withheld::Judged => return,
         };
         counter.add(1);
     }
