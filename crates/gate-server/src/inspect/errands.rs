@@ -58,8 +58,13 @@ impl Errands {
     pub(crate) fn poll_answer(&mut self, cx: &mut Context<'_>) -> Option<Answered> {
         match Pin::new(&mut self.under_way).poll_next(cx) {
             Poll::Ready(Some(answered)) => {
-                self.queue(answered.ticket.from).under_way -= 1;
-                self.start(answered.ticket.from);
+                let from = answered.ticket.from;
+                self.queue(from).under_way -= 1;
+                // What waits came behind a message that ends the session: those before it have begun.
+                match answered.ruling.verdict {
+                    Verdict::Close { .. } => self.queue(from).waiting.clear(),
+                    Verdict::Allow | Verdict::Drop | Verdict::Rewrite(_) => self.start(from),
+                }
                 Some(answered)
             }
             Poll::Ready(None) | Poll::Pending => None,
