@@ -10,6 +10,7 @@ mod entity;
 mod form;
 pub(crate) mod json;
 mod layer;
+mod list;
 mod lookalike;
 pub(crate) mod packet;
 mod place;
@@ -49,6 +50,7 @@ struct Rooms {
     open: Vec<Container>,
     strings: Vec<(Range<usize>, Quoted)>,
     ranges: Vec<Range<usize>>,
+    lists: Vec<Range<usize>>,
     text: Vec<u8>,
 }
 
@@ -181,6 +183,7 @@ impl Views {
         self.rooms.text.shrink_to(KEPT_MAX);
         self.rooms.strings.shrink_to(KEPT_MAX / size_of::<(Range<usize>, Quoted)>());
         self.rooms.ranges.shrink_to(KEPT_MAX / size_of::<Range<usize>>());
+        self.rooms.lists.shrink_to(KEPT_MAX / size_of::<Range<usize>>());
     }
 }
 

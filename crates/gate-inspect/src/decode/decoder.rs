@@ -6,6 +6,7 @@ use std::ops::Range;
 use super::binary::{self, Run};
 use super::json::{self, Grammar, Quoted, TokenKind, Tokens, is_like_json};
 use super::layer::{self, Kinds};
+use super::list::List;
 use super::packet::{self, Packet};
 use super::token::{self, Codec};
 use super::{Body, Opens, Overrun, Search, Span, Step, View, Views, form};
@@ -115,11 +116,15 @@ impl Decoder<'_> {
     fn read_json(&mut self, view: usize, text: &[u8]) -> Json {
         let mut strings = mem::take(&mut self.views.rooms.strings);
         let mut open = mem::take(&mut self.views.rooms.open);
+        let mut lists = mem::take(&mut self.views.rooms.lists);
         strings.clear();
+        lists.clear();
+        let mut list = List::default();
         let mut grammar = Grammar::new(&mut open, usize::from(self.limits.nesting));
         if is_like_json(text) {
             for token in Tokens::new(text) {
                 grammar.take(token.kind);
+                lists.extend(list.take(text, &token));
                 if let TokenKind::Text(quoted) = token.kind {
                     strings.push((token.content(), quoted));
                 }
@@ -131,6 +136,7 @@ impl Decoder<'_> {
         let json = if grammar.is_well_formed() { Json::Whole } else { Json::Broken };
         self.views.rooms.strings = strings;
         self.views.rooms.open = open;
+        self.views.rooms.lists = lists;
         json
     }
 
@@ -140,6 +146,11 @@ impl Decoder<'_> {
         let result =
             strings.iter().try_for_each(|(content, quoted)| self.push_string(parent, content, *quoted));
         self.views.rooms.strings = strings;
+        result?;
+        let lists = mem::take(&mut self.views.rooms.lists);
+        let result =
+            lists.iter().try_for_each(|list| self.push_word(parent, list, Codec::Numbers, false).map(|_| ()));
+        self.views.rooms.lists = lists;
         result
     }
 
@@ -212,7 +223,7 @@ impl Decoder<'_> {
         let text = self.copy_of(index);
         let json = self.read_json(index, &text);
         self.views.rooms.text = text;
-        if self.views.rooms.strings.is_empty() {
+        if self.views.rooms.strings.is_empty() && self.views.rooms.lists.is_empty() {
             return Ok(Json::Broken);
         }
         if is_at_limit {

@@ -97,6 +97,7 @@ fn name(step: Step, parent_text: &[u8], place: &mut String) {
         Step::Layer(kinds) => write!(place, "|{}", kinds.name()),
         Step::Word { codec: Codec::Base64, .. } => write!(place, "|base64"),
         Step::Word { codec: Codec::Hex, .. } => write!(place, "|hex"),
+        Step::Word { codec: Codec::Numbers, .. } => write!(place, "|bytes"),
         Step::Field { .. } => write!(place, "|form"),
     };
     debug_assert!(written.is_ok(), "a string takes all that is written to it");

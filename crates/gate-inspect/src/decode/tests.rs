@@ -254,3 +254,38 @@ fn the_work_is_bounded_by_the_size_of_the_message() {
         }
     }
 }
+
+/// The values of a text's bytes.
+fn values(text: &str, between: &str) -> String {
+    text.bytes().map(|byte| byte.to_string()).collect::<Vec<_>>().join(between)
+}
+
+#[test]
+fn lists_of_bytes_are_what_they_say() {
+    let said = "<b onclick=go()>";
+    for between in [",", ", ", " ,\n"] {
+        let message = format!(r#"{{"type":"Buffer","data":[{}]}}"#, values(said, between));
+        let found = texts(message.as_bytes(), Kind::Text);
+        assert!(found.contains(&("|bytes".to_owned(), said.to_owned())), "{found:?}");
+    }
+    let within = format!(r#"{{"a":"[{}]"}}"#, values(said, ","));
+    let found = texts(within.as_bytes(), Kind::Text);
+    assert!(found.iter().any(|(_, text)| text == said), "{found:?}");
+}
+
+#[test]
+fn other_lists_of_numbers_are_none() {
+    let list = values("<b onclick=go()>", ",");
+    for list in [
+        format!("[{list},256]"),
+        format!("[{list},-1]"),
+        format!("[{list},1.5]"),
+        format!("[{list},null]"),
+        format!("[{list},\"a\"]"),
+        "[60,98,62]".to_owned(),
+        "[1,2,3,4,5,6,7,8,9,10,11,12]".to_owned(),
+    ] {
+        let found = texts(format!(r#"{{"data":{list}}}"#).as_bytes(), Kind::Text);
+        assert!(!found.iter().any(|(place, _)| place.contains("|bytes")), "{list}: {found:?}");
+    }
+}

@@ -7,6 +7,8 @@ use std::ops::Range;
 pub(crate) enum Codec {
     Base64,
     Hex,
+    /// A list of the values of bytes, as JSON has them in an array.
+    Numbers,
 }
 
 /// The words of `text` that may be one, in order, overlapping only where one has pieces.
@@ -53,6 +55,7 @@ pub(super) fn decode(word: &[u8], codec: Codec, out: &mut Vec<u8>) -> bool {
     match codec {
         Codec::Base64 => base64(word, out),
         Codec::Hex => hexadecimal(word, out),
+        Codec::Numbers => numbers(word, out),
     }
 }
 
@@ -113,6 +116,22 @@ fn hexadecimal(word: &[u8], out: &mut Vec<u8>) -> bool {
     let byte = |pair: &[u8; 2]| super::json::hex(pair, 2).and_then(|code| u8::try_from(code).ok());
     out.extend(pairs.iter().filter_map(byte));
     true
+}
+
+fn numbers(list: &[u8], out: &mut Vec<u8>) -> bool {
+    let start = out.len();
+    out.extend(list.split(|byte| *byte == b',').map_while(byte_value));
+    out.len() > start
+}
+
+/// The number that a decimal between blanks is, if it fits a byte.
+pub(super) fn byte_value(decimal: &[u8]) -> Option<u8> {
+    let digits = decimal.trim_ascii();
+    let is_number = (1..=3).contains(&digits.len()) && digits.iter().all(u8::is_ascii_digit);
+    is_number
+        .then(|| digits.iter().fold(0_u16, |value, digit| value * 10 + u16::from(digit - b'0')))?
+        .try_into()
+        .ok()
 }
 
 /// The next piece of a word from `from` on. Pieces are between what base64 counts among its
