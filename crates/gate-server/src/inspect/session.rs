@@ -122,11 +122,7 @@ impl SessionInspection {
         let limits =
             InflateLimits { size_max: bounds.inflated_size_max, ratio_max: bounds.inflate_ratio_max };
         match (&mut self.inflaters, from) {
-            (None, _) => {
-                let mut inflater = self.worker.desk.inflater.borrow_mut();
-                inflater.reset();
-                inflater.inflate(compressed, &limits, out)
-            }
+            (None, _) => self.worker.desk.inflater.borrow_mut().inflate(compressed, &limits, out),
             (Some(inflaters), from) => {
                 let [client, upstream] = &mut **inflaters;
                 let inflater = match from {

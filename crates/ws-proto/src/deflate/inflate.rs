@@ -93,7 +93,7 @@ impl Inflater {
     }
 
     /// Forgets the messages so far.
-    pub fn reset(&mut self) {
+    fn reset(&mut self) {
         self.stream.reset(false);
         self.state = State::Window;
     }
