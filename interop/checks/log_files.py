@@ -229,6 +229,8 @@ async def full(rig) -> None:
     await eventually("the file is opened", disk.exists)
     await here.talk(7, 10)
     await eventually("lines in the new file", lambda: "<7 10 upstream>" in disk.read_text())
+    # Told behind the lines that it is about.
+    await eventually("a word of the log's return", lambda: gateway.errors("log_written_again"))
     renewed = gateway.errors("log_written_again")
     equal([record["lost"] for record in renewed], [1_212], "lines that are told to be lost")
 
