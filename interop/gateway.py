@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
@@ -101,7 +102,8 @@ class Gateway:
         said where it listens; `how` is for the process."""
         argv = [str(rig.binary), "run", *options, str(file)]
         gateway = cls(await rig.child(argv, rig.logs / f"{name}.log", **how), logs)
-        count = file.read_text().count('listener "')
+        # Routes may name listeners, too; those have no block behind their name.
+        count = len(re.findall(r'\blistener "[^"]*" *\{', file.read_text()))
         await gateway._until_up(lambda: gateway._all_listen(count))
         return gateway
 

@@ -3,8 +3,9 @@
     python run.py [--gateway PATH] [--work FOLDER] [--only TEXT] [--list]
 
 Needs the packages of requirements.txt (this Python) and package.json (under WORK/node), `curl`,
-`openssl`, `haproxy`, `nginx`, `logrotate` and, for the page, `chromium`, and what agents/build
-puts under WORK/agents; `./test --interop` installs and builds all of it and runs this.
+`openssl`, `haproxy`, `nginx`, `logrotate`, `kamailio` with its modules, `sipp` and, for pages,
+`chromium`, and what agents/build puts under WORK/agents; `./test --interop` installs and builds
+all of it and runs this.
 """
 
 import argparse
@@ -48,6 +49,8 @@ from checks import (  # noqa: F401  importing registers the checks, and sets the
     rates,
     statistics,
     admin,
+    management,
+    trace,
     reload,
     takeover,
     drain,
@@ -57,11 +60,21 @@ from checks import (  # noqa: F401  importing registers the checks, and sets the
     real_agent,
     agent_v2,
     auth,
+    auth_socketio,
     webhooks,
     ws_proxy,
     inspection_attacks,
     inspection_load,
     evasion,
+    sip_phones,
+    sip_calls,
+    sip_framing,
+    sip_limits,
+    sip_abuse,
+    sip_loss,
+    sip_reverse,
+    sip_trace,
+    sip_idle,
 )
 from rig import Rig
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from certificates import certificates
+from checks.reload import File
 from fetch import fetch
 from gateway import Gateway
 from harness import check, equal, eventually, expect
@@ -230,6 +231,78 @@ def register_clients(listener: str, version: str) -> None:
 for listener in ADMITTED:
     for version in VERSIONS[2:]:
         register_clients(listener, version)
+
+
+DOMAINS = """
+listeners {
+    listener "domains" {
+        address "127.0.0.1:$port"; protocol "https"
+        tls {
+            cert-file "$folder/localhost.pem"; key-file "$folder/localhost.key"
+            unknown-sni "$unknown"
+            sni "a.example.test" {
+                cert-file "$folder/a.example.test.pem"; key-file "$folder/a.example.test.key"
+                client-auth "$auth"; ca-file "$folder/ca.pem"; crl-file "$folder/ca.crl"
+                min-version "1.3"
+            }
+            sni "b.example.test" {
+                cert-file "$folder/wild.pem"; key-file "$folder/wild.key"; max-version "1.2"
+            }
+        }
+    }
+}
+routes { route "all" { builtin-handler "health" } }
+"""
+# The name asked for, what else the client is told, and what becomes of it: the version spoken, or
+# what the alert says.
+STRICT = (
+    ("a.example.test", ["alice"], "TLSv1.3"),
+    ("a.example.test", [], "certificate required"),
+    ("a.example.test", ["mallory"], "certificate revoked"),
+    ("a.example.test", ["stranger"], "unknown ca"),
+    ("a.example.test", ["alice", "-tls1_2"], "alert protocol version"),
+    ("b.example.test", [], "TLSv1.2"),
+    ("b.example.test", ["alice"], "TLSv1.2"),
+    ("b.example.test", ["-tls1_3"], "alert protocol version"),
+    ("", [], "TLSv1.3"),
+    ("elsewhere.test", [], "unrecognized name"),
+)
+LAX = (
+    ("a.example.test", [], "TLSv1.3"),
+    ("a.example.test", ["stranger"], "TLSv1.3"),
+    ("a.example.test", ["-tls1_2"], "alert protocol version"),
+    ("elsewhere.test", [], "TLSv1.3"),
+)
+
+
+@check("openssl: each name has its own versions and clients, and a reload gives it others", 60)
+async def domains(rig) -> None:
+    made = await rig.shared(certificates)
+    values = {"folder": made.folder, "port": free_port(), "auth": "require", "unknown": "reject"}
+    file = await File.run(rig, "tls-domains", DOMAINS, **values)
+
+    async def become(cases) -> None:
+        for name, options, outcome in cases:
+            asked = ["-servername", name] if name else ["-noservername"]
+            for option in options:
+                pem, key = made.pair(option)
+                shown = ["-cert", pem, "-key", key]
+                asked += [option] if option.startswith("-") else shown
+            spoken = await s_client(file.gateway.port_of("domains"), *asked)
+            version = outcome if outcome.startswith("TLS") else ""
+            equal(spoken.status, 200 if version else 0, f"status for {name} with {options}")
+            if version:
+                equal(spoken.version, version, f"version for {name} with {options}")
+            else:
+                expect(outcome in spoken.text, f"{name} with {options}: {spoken.text}")
+
+    await become(STRICT)
+    await file.reload(auth="none", unknown="default")
+    await eventually("the reload", lambda: file.gateway.errors("reloaded"))
+    await become(LAX)
+    failures = await file.gateway.metrics()
+    name = "framegate_tls_handshake_failures_total"
+    equal(failures.sum(name, reason="unknown_name"), 1, "names that nobody has")
 
 
 @check("openssl: a TLS 1.2 session is taken up again on each of five connections (-reconnect)")

@@ -14,8 +14,10 @@ mod matches;
 mod observability;
 mod routes;
 mod server;
+mod sip;
 mod targets;
 mod tls;
+mod traces;
 mod upstreams;
 mod webhook;
 mod websocket;
@@ -37,24 +39,41 @@ pub(crate) fn lower(nodes: &[Node], sources: &Sources, report: &mut Report) -> C
     let agents = agents::read(&top, cx);
     let upstreams = upstreams::read(&top, cx);
     let frame_logs = frame_logs::read(&top, cx);
+    let listeners = listeners::read(&top, cx);
+    let traces = traces::read(&top, cx);
     let names = Names {
+        listeners: names_of(&listeners, "listener", cx.report),
         frame_logs: names_of(&frame_logs, "frame log", cx.report),
+        traces: names_of(&traces, "trace", cx.report),
         upstreams: names_of(&upstreams, "upstream", cx.report),
         agents: names_of(&agents, "agent", cx.report),
     };
     let agents: Vec<_> = agents.iter().map(|entry| Arc::new(agents::agent(entry, cx))).collect();
-    let config = Config {
+    let routes = routes::read(&top, cx);
+    let by_name = traces::routes(&routes);
+    let mut config = Config {
         server: server::server(&top, cx),
         limits: server::limits(&top, cx),
-        listeners: listeners::read(&top, cx),
-        routes: routes::read(&top, &names, &agents, cx),
-        upstreams: upstreams.iter().map(|entry| upstreams::upstream(entry, cx)).collect(),
+        listeners: listeners.iter().filter_map(|entry| listeners::listener(entry, &names, cx)).collect(),
+        routes: routes.iter().filter_map(|entry| routes::route(entry, &names, &agents, cx)).collect(),
+        upstreams: upstreams.iter().map(|entry| upstreams::upstream(entry, &names, cx)).collect(),
         agents,
         frame_logs: frame_logs.iter().map(|entry| frame_logs::frame_log(entry, cx)).collect(),
+        traces: traces.iter().map(|entry| traces::trace(entry, &by_name, cx)).collect(),
         observability: observability::read(&top, cx),
         admin: admin::read(&top, cx),
     };
+    sip::keep_dialogs_together(&mut config);
     judge_whole(&config, cx.report);
+    let place = |entry: &Entry<'_>| entry.id.place;
+    // What could not be read has no place in the configuration, nor does it start.
+    if cx.report.mistakes() == 0 {
+        let places = sip::Places {
+            routes: routes.iter().map(place).collect(),
+            listeners: listeners.iter().map(place).collect(),
+        };
+        sip::judge(&config, &places, cx.report);
+    }
     frame_logs::judge_rotations(&config, cx.report);
     config
 }
@@ -77,6 +96,8 @@ struct Names<'a> {
     upstreams: Index<'a>,
     agents: Index<'a>,
     frame_logs: Index<'a>,
+    traces: Index<'a>,
+    listeners: Index<'a>,
 }
 
 /// Places in the configuration's lists, by name.
@@ -165,7 +186,8 @@ type ListenAddressKey = String;
 /// What two listeners cannot share; the system chooses another port each time for port 0.
 fn key_of(address: &ListenAddress) -> Option<ListenAddressKey> {
     match address {
-        ListenAddress::Tcp(address) if address.port() == 0 => None,
+        ListenAddress::Tcp(address) | ListenAddress::Udp(address) if address.port() == 0 => None,
+        ListenAddress::Udp(address) => Some(format!("udp {address}")),
         ListenAddress::Tcp(_) | ListenAddress::Unix { .. } => Some(address.to_string()),
     }
 }

@@ -15,12 +15,14 @@ mod place;
 mod rate_limit;
 mod route;
 mod server;
+mod sip;
+mod trace;
 mod upstream;
 mod webhook;
 
 use std::sync::Arc;
 
-use gate_core::ids::{AgentId, FrameLogId, RouteId, UpstreamId};
+use gate_core::ids::{AgentId, FrameLogId, RouteId, TraceId, UpstreamId};
 use gate_core::route::Table;
 
 pub use admin::{Admin, Secret};
@@ -28,15 +30,20 @@ pub use agent::{Agent, AgentEvents, AgentProtocol, CircuitBreaker, FailureMode};
 pub use content::{Fingerprint, fingerprint};
 pub use frame_log::{Formats, FrameFilter, FrameLog, Rotation, Syslog, SyslogServer, WhenFull};
 pub use header_config::{AllowedHost, AllowedOrigin, HeaderConfig, HeaderKey, OnUntrusted};
-pub use inspect::{Inspect, SchemaFile};
+pub use inspect::{INSPECTED_FRAGMENTS_MAX, INSPECTED_SIZE_MAX, Inspect, SchemaFile};
 pub use listener::{
-    ClientAuth, Identity, ListenAddress, Listener, Peers, ServerTls, SniIdentity, TlsVersion,
+    Alpn, ClientAuth, Identity, ListenAddress, Listener, Peers, ServerTls, SniDomain, TlsTerms, TlsVersion,
+    UnknownSni,
 };
 pub use observability::{Level, LogFormat, LogTarget, Logging, Metrics, Observability};
 pub use place::{At, Objection, Place};
 pub use rate_limit::{RateKey, RateLimit, Senders};
 pub use route::{Action, Compression, Handler, OnLimit, Route, WebSocket};
 pub use server::{ConnectionLimits, RequestLimits, Server, Shutdown};
+pub use sip::{SipListener, SipMode, SipOnExceed, SipRate, SipRateKey, SipSettings, SipTransport};
+pub use trace::{
+    Trace, TraceAddress, TraceEnds, TraceFilter, TraceForm, TraceRule, TraceTransport, TraceVerdict,
+};
 pub use upstream::{
     ClientTls, HashKey, HealthCheck, OnUnhealthy, Passive, Pool, Probe, SameSite, Sticky, Target,
     TargetAddress, Upstream, UpstreamTimeouts,
@@ -60,6 +67,8 @@ pub struct Config {
     pub agents: Vec<Arc<Agent>>,
     /// Logs of frames; a [`gate_core::ids::FrameLogId`] is an index here.
     pub frame_logs: Vec<FrameLog>,
+    /// Where connections are told of by HEP; a [`gate_core::ids::TraceId`] is an index here.
+    pub traces: Vec<Trace>,
     /// Metrics and logs.
     pub observability: Observability,
     /// Where an operator can ask and order; `None`: nowhere.
@@ -89,6 +98,12 @@ impl Config {
     #[must_use]
     pub fn frame_log(&self, id: FrameLogId) -> Option<&FrameLog> {
         at(&self.frame_logs, id.0)
+    }
+
+    /// The trace of that id.
+    #[must_use]
+    pub fn trace(&self, id: TraceId) -> Option<&Trace> {
+        at(&self.traces, id.0)
     }
 
     /// The table by which requests find their routes.

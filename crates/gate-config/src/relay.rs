@@ -116,6 +116,7 @@ impl From<Relay> for Config {
             upstreams: vec![upstream],
             agents: Vec::new(),
             frame_logs: Vec::new(),
+            traces: Vec::new(),
             observability: Observability {
                 metrics: relay
                     .metrics

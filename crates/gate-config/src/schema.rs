@@ -10,8 +10,10 @@ mod limits;
 mod listeners;
 mod rest;
 mod routes;
+mod sip;
 #[cfg(test)]
 mod tests;
+mod traces;
 mod upstreams;
 mod webhook;
 
@@ -24,6 +26,8 @@ pub(crate) use limits::RATE_LIMIT;
 pub(crate) use listeners::{LISTENERS, SNI};
 pub(crate) use rest::{LOG, TOP};
 pub(crate) use routes::{MAX_AGE, ROUTES, WEBSOCKET};
+pub(crate) use sip::{SIP, SIP_RATE_LIMIT};
+pub(crate) use traces::{RULE as TRACE_RULE, TRACES};
 pub(crate) use upstreams::{HEALTH_CHECK, PROBE, TARGET, UPSTREAMS};
 pub(crate) use webhook::WEBHOOK;
 

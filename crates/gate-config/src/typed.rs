@@ -36,9 +36,9 @@ pub fn duration(text: &str) -> Result<Duration, String> {
 /// # Errors
 /// What is wrong, and what would be right.
 pub fn target(text: &str) -> Result<Target, String> {
-    let (address, tls) = value::target_address(text, |path| PathBuf::from(path))
+    let (address, speaks) = value::target_address(text, |path| PathBuf::from(path))
         .map_err(|fault| format!("{}; {}", fault.why, fault.help))?;
-    Ok(Target { address: At::nowhere(address), tls, weight: 1 })
+    Ok(Target { address: At::nowhere(address), tls: speaks.tls, sip: speaks.sip, weight: 1 })
 }
 
 /// An address that is listened on: `127.0.0.1:9091`, `[::1]:9091`, `unix:/run/admin.sock`.

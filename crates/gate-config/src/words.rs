@@ -9,7 +9,8 @@ use ws_proto::Opcode;
 
 use crate::model::{
     AgentProtocol, Compression, FailureMode, Handler, Level, LogFormat, OnLimit, OnOther, OnUnhealthy,
-    OnUntrusted, SameSite, Senders, TlsVersion, WhenFull,
+    OnUntrusted, SameSite, Senders, SipMode, SipOnExceed, SipRateKey, SipTransport, TlsVersion, UnknownSni,
+    WhenFull,
 };
 
 /// A type whose values are words in a configuration. Words have hyphens; underscores do as well.
@@ -48,6 +49,10 @@ pub(crate) fn meaning<W: Words>(word: &str) -> Meaning<W> {
 
 impl Words for TlsVersion {
     const WORDS: &'static [(&'static str, Self)] = &[("1.2", Self::V1_2), ("1.3", Self::V1_3)];
+}
+
+impl Words for UnknownSni {
+    const WORDS: &'static [(&'static str, Self)] = &[("default", Self::Default), ("reject", Self::Reject)];
 }
 
 impl Words for OnLimit {
@@ -203,11 +208,42 @@ impl Words for LogFormat {
 pub(crate) enum Protocol {
     Http,
     Https,
+    Sip(SipTransport),
 }
 
 impl Words for Protocol {
-    const WORDS: &'static [(&'static str, Self)] = &[("http", Self::Http), ("https", Self::Https)];
-    const LATER: &'static [&'static str] = &["h2", "h3", "sip-udp", "sip-tcp", "sip-tls"];
+    const WORDS: &'static [(&'static str, Self)] = &[
+        ("http", Self::Http),
+        ("https", Self::Https),
+        ("sip-udp", Self::Sip(SipTransport::Udp)),
+        ("sip-tcp", Self::Sip(SipTransport::Tcp)),
+        ("sip-tls", Self::Sip(SipTransport::Tls)),
+    ];
+    const LATER: &'static [&'static str] = &["h2", "h3"];
+}
+
+impl Words for SipMode {
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("edge", Self::Edge), ("transparent", Self::Transparent)];
+}
+
+impl Words for SipRateKey {
+    const WORDS: &'static [(&'static str, Self)] = &[("connection", Self::Connection), ("user", Self::User)];
+}
+
+impl Words for SipOnExceed {
+    const WORDS: &'static [(&'static str, Self)] = &[("reject", Self::Reject), ("close", Self::Close)];
+}
+
+/// `message-opcode` of `sip`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum MessageOpcode {
+    Text,
+    Mirror,
+}
+
+impl Words for MessageOpcode {
+    const WORDS: &'static [(&'static str, Self)] = &[("text", Self::Text), ("mirror", Self::Mirror)];
 }
 
 /// `client-auth` of a listener's `tls`.
@@ -283,6 +319,30 @@ pub(crate) struct UnixSocket;
 impl Words for UnixSocket {
     const WORDS: &'static [(&'static str, Self)] = &[("unix-socket", Self)];
     const LATER: &'static [&'static str] = &["grpc", "http"];
+}
+
+/// `transport` of a trace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Carrier {
+    Udp,
+    Tcp,
+    Tls,
+}
+
+impl Words for Carrier {
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("udp", Self::Udp), ("tcp", Self::Tcp), ("tls", Self::Tls)];
+}
+
+/// `form` of a trace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum EventForm {
+    Json,
+    Homer5,
+}
+
+impl Words for EventForm {
+    const WORDS: &'static [(&'static str, Self)] = &[("json", Self::Json), ("homer5", Self::Homer5)];
 }
 
 /// The words of a route's `priority`.

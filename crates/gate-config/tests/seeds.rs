@@ -29,7 +29,7 @@ fn the_document_of_the_sentinel_page_means_what_it_says() {
     let [https, http] = &*config.listeners else { panic!("two listeners") };
     assert_eq!(https.address.value, ListenAddress::Tcp("0.0.0.0:8443".parse().unwrap()));
     let tls = https.tls.as_ref().expect("https has TLS");
-    assert_eq!(tls.identity.cert_file.value, Path::new("/etc/sentinel/certs/ws.crt"));
+    assert_eq!(tls.terms.identity.cert_file.value, Path::new("/etc/sentinel/certs/ws.crt"));
     assert!(http.tls.is_none());
 
     let [health, websocket, socketio, api] = &*config.routes else { panic!("four routes") };

@@ -3,6 +3,8 @@
 //! What holds for every script of a session: what [`Pair`] checks at every step, and a session that is
 //! told to end is over within the close deadline, whatever its peers do.
 
+mod endpoint;
+mod lone;
 mod pair;
 mod path;
 mod streams;
@@ -15,6 +17,8 @@ use ws_proto::CloseCode;
 use ws_proto::fuzz::by_the_book;
 use ws_proto::walk::Limits;
 
+pub use endpoint::fuzz_endpoint;
+pub use lone::{Got, Lone};
 pub use pair::{Observed, Pair};
 pub use path::fuzz_path;
 pub use wire::{Appetite, Ending, Wire};

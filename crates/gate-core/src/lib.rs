@@ -2,6 +2,7 @@
 //! Bytes and instants go in, instructions come out.
 
 pub mod balance;
+pub mod endpoint;
 pub mod fuzz;
 pub mod health;
 pub mod ids;
@@ -14,6 +15,7 @@ pub mod session;
 pub mod side;
 pub mod template;
 
+pub use endpoint::{Endpoint, EndpointPolicy};
 pub use ids::SessionId;
 pub use policy::{Age, Inspection, Keepalive, PingTo, Policy, Timeouts};
 pub use session::{Observe, Output, Session, Start, Step};

@@ -28,13 +28,16 @@ use std::time::{Duration, Instant};
 use ws_proto::walk::{End, Extent, Held, Message};
 use ws_proto::{CloseCode, FrameError, FrameHeader, Opcode};
 
+pub(crate) use clocks::{deadline, is_over};
 pub use death::{Cause, Death, Party};
 use leg::{CloseOrder, Leg, Receiving, Sending, Then};
 pub use leg::{Closes, Traffic};
 pub use pings::PingPayload;
+pub(crate) use pings::{Pings, State as PingState};
 use tally::{Dropped, Tally};
 pub use verdict::{Judged, Part, Ruling, Ticket, Verdict, Whole};
 use watch::Watch;
+pub(crate) use watch::{age_at, draw};
 
 use crate::policy::{Inspection, Policy};
 use crate::rate::Meter;
@@ -538,9 +541,8 @@ impl Session {
         }
         let has_to_wait = self.awaits_verdict(side.other());
         let at_boundary = self.is_at_boundary(side.other());
-        let can_reach_boundary = self.leg(side.other()).lane.is_none();
         let (leg, other) = self.legs(side);
-        if other.receiving != Receiving::Open {
+        if other.receiving != Receiving::Open && !has_to_wait {
             leg.release_close();
         }
         match &mut leg.sending {
@@ -558,9 +560,9 @@ impl Session {
                     return Some(Output::SendClose { to: side, code, reason });
                 }
                 match other.receiving {
-                    Receiving::Open if can_reach_boundary => None,
+                    Receiving::Open => None,
                     // The rest of the frame will never come, nor a boundary.
-                    Receiving::Open | Receiving::Closed | Receiving::Failed | Receiving::Ended => {
+                    Receiving::Closed | Receiving::Failed | Receiving::Ended => {
                         leg.order_abort();
                         self.output_for(side)
                     }

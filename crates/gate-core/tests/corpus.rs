@@ -1,11 +1,11 @@
-//! The kept inputs of the session's fuzz target, as they are and mutated: the same mutants
+//! The kept inputs of the session's and the endpoint's fuzz targets, as they are and mutated: the same mutants
 //! on every run.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use gate_core::fuzz::fuzz_session;
+use gate_core::fuzz::{fuzz_endpoint, fuzz_session};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
@@ -14,20 +14,36 @@ const MUTANTS: usize = 200;
 
 #[test]
 fn a_session_keeps_its_promises_for_the_kept_inputs_and_their_mutants() {
-    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus/session");
-    let (start, mut played) = (start(), 0);
-    for entry in fs::read_dir(corpus).expect("the corpus is kept in the repository") {
-        let path = entry.expect("it can be listed").path();
+    let start = start();
+    for (path, input) in inputs("session") {
         println!("{}", path.display());
-        let input = fs::read(path).expect("it can be read");
-        fuzz_session(&input, start);
-        let mut dice = StdRng::seed_from_u64(1);
-        for _ in 0..MUTANTS {
-            fuzz_session(&mutant(&input, &mut dice), start);
-        }
-        played += 1;
+        mutants(&input).for_each(|script| fuzz_session(&script, start));
     }
-    assert!(played > 0, "the corpus is empty");
+}
+
+#[test]
+fn an_endpoint_keeps_its_promises_for_the_kept_inputs_and_their_mutants() {
+    let start = start();
+    for (path, input) in inputs("endpoint") {
+        println!("{}", path.display());
+        mutants(&input).for_each(|script| fuzz_endpoint(&script, start));
+    }
+}
+
+/// The kept inputs of a target, of which there are some.
+fn inputs(target: &str) -> Vec<(PathBuf, Vec<u8>)> {
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus").join(target);
+    let entries = fs::read_dir(corpus).expect("the corpus is kept in the repository");
+    let paths = entries.map(|entry| entry.expect("it can be listed").path());
+    let inputs: Vec<_> = paths.map(|path| (path.clone(), fs::read(path).expect("it can be read"))).collect();
+    assert!(!inputs.is_empty(), "the corpus is empty");
+    inputs
+}
+
+/// The input, then its mutants.
+fn mutants(input: &[u8]) -> impl Iterator<Item = Vec<u8>> {
+    let mut dice = StdRng::seed_from_u64(1);
+    std::iter::once(input.to_vec()).chain((0..MUTANTS).map(move |_| mutant(input, &mut dice)))
 }
 
 /// The input with up to four small changes.

@@ -2,5 +2,10 @@
 //!
 //! Pure: texts come in, a text comes out. Files are read by the caller ([`nginx::Files`]).
 
+mod fault;
+mod imported;
 mod kdl;
 pub mod nginx;
+pub mod opensips;
+mod slug;
+mod source;

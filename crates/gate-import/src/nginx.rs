@@ -12,7 +12,6 @@ mod balance;
 mod content;
 mod document;
 mod fate;
-mod fault;
 mod format;
 mod groups;
 mod hosts;
@@ -33,21 +32,20 @@ mod routes;
 mod scope;
 mod server;
 mod session;
-mod slug;
-mod source;
 mod tls;
 mod unit;
 mod upstreams;
 mod words;
 
-pub use fault::SyntaxError;
 pub use include::{Files, NoFiles};
-pub use notes::{Note, NoteKind};
-pub use source::Source;
 
+pub use crate::fault::SyntaxError;
+pub use crate::imported::{Counts, Imported, Note, NoteKind};
+pub use crate::source::Source;
+
+use crate::source::Sources;
 use layout::Layout;
 use notes::Notes;
-use source::Sources;
 
 /// How a configuration is to be translated.
 #[derive(Clone, Debug, Default)]
@@ -76,28 +74,6 @@ impl std::str::FromStr for ListenAt {
     }
 }
 
-/// A translated configuration.
-#[derive(Clone, Debug)]
-pub struct Imported {
-    /// The document.
-    pub kdl: String,
-    /// What somebody should look at, in the order of the text.
-    pub notes: Vec<Note>,
-    /// How much there is in it.
-    pub counts: Counts,
-}
-
-/// What a document has, without what is switched off in it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// Listeners.
-    pub listeners: usize,
-    /// Routes.
-    pub routes: usize,
-    /// Upstreams.
-    pub upstreams: usize,
-}
-
 /// Translates a configuration and all that it includes.
 ///
 /// # Errors
@@ -107,7 +83,7 @@ pub fn import(main: Source, files: &mut dyn Files, options: &Options) -> Result<
     let mut sources = Sources::default();
     let directives = match include::read(main, files, &mut sources) {
         Ok(directives) => directives,
-        Err(fault) => return Err(Box::new(SyntaxError::new(fault, &sources))),
+        Err(fault) => return Err(Box::new(SyntaxError::new("nginx::syntax", fault, &sources))),
     };
     let mut notes = Notes::new(&sources);
     let (kdl, counts) = document::document(&Layout::of(&directives), options, &name, &mut notes);

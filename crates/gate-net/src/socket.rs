@@ -123,6 +123,37 @@ pub fn listen(address: SocketAddr, sharing: Sharing) -> io::Result<std::net::Tcp
     Ok(socket.into())
 }
 
+/// Whether `address` can be had for datagrams.
+///
+/// # Errors
+/// When it cannot.
+pub fn try_bind_datagrams(address: SocketAddr) -> io::Result<()> {
+    datagrams(address, Sharing::Alone).map(drop)
+}
+
+/// A UDP socket at `address`. Sockets that share it each get the datagrams of other peers, as the
+/// kernel spreads them.
+///
+/// # Errors
+/// When the address cannot be had.
+pub fn datagrams(address: SocketAddr, sharing: Sharing) -> io::Result<std::net::UdpSocket> {
+    let socket = Raw::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
+    if address.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    if sharing == Sharing::WithOthers {
+        socket.set_reuse_port(true)?;
+    }
+    // A burst of requests waits here rather than being lost; the system may allow less.
+    let _best_effort = socket.set_recv_buffer_size(DATAGRAMS_WAITING);
+    socket.bind(&address.into())?;
+    socket.set_nonblocking(true)?;
+    Ok(socket.into())
+}
+
+/// Bytes of datagrams that may wait to be read.
+const DATAGRAMS_WAITING: usize = 4 * 1024 * 1024;
+
 fn bind(address: SocketAddr, sharing: Sharing) -> io::Result<Raw> {
     let socket = Raw::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     if address.is_ipv6() {

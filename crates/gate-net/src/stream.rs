@@ -36,6 +36,15 @@ impl Stream {
         }
     }
 
+    /// Another task reads it from here on than the one that did so far: that one must not be woken in
+    /// its place.
+    pub fn change_task(&mut self) {
+        match self {
+            Self::Plain(plain) => plain.change_task(),
+            Self::Tls(tls) => tls.plain_mut().change_task(),
+        }
+    }
+
     /// What was agreed on with the peer; `None` without TLS. To be asked for once: the name
     /// that the client asked for is not kept behind that.
     pub fn negotiated(&mut self) -> Option<Negotiated> {

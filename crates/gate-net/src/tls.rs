@@ -9,6 +9,7 @@ mod certificate;
 mod client_auth;
 mod connection;
 mod error;
+mod hello;
 mod identity;
 mod key_log;
 mod scratch;
@@ -16,9 +17,11 @@ mod sni;
 mod stream;
 mod tickets;
 mod unverified;
+mod versions;
 
 use std::sync::{Arc, LazyLock};
 
+use gate_config::model::Alpn;
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 
 pub use certificate::PeerCertificate;
@@ -30,4 +33,13 @@ fn provider() -> Arc<CryptoProvider> {
     static PROVIDER: LazyLock<Arc<CryptoProvider>> =
         LazyLock::new(|| Arc::new(aws_lc_rs::default_provider()));
     Arc::clone(&PROVIDER)
+}
+
+/// The protocols that are offered, or chosen from. A client that offers others only is refused, one that
+/// offers none is not.
+fn protocols(alpn: Alpn) -> Vec<Vec<u8>> {
+    match alpn {
+        Alpn::Http => vec![b"http/1.1".to_vec()],
+        Alpn::None => Vec::new(),
+    }
 }

@@ -44,6 +44,11 @@ impl Plain {
         Self { socket, is_armed: false }
     }
 
+    /// See [`crate::Stream::change_task`].
+    pub(crate) fn change_task(&mut self) {
+        self.is_armed = false;
+    }
+
     /// What it is over.
     #[must_use]
     pub fn socket(&self) -> &Socket {

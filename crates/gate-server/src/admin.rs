@@ -6,7 +6,10 @@
 mod api;
 mod door;
 mod fault;
+mod jsonrpc;
+mod methods;
 mod sessions;
+mod setting;
 mod wish;
 
 use std::sync::Arc;
@@ -18,8 +21,10 @@ use crate::observe::exposition::Sources;
 use crate::observe::writer::Records;
 use crate::runtime::Command;
 use crate::site::serve::{self, Lifeline, Listener};
+use crate::trace::switches::Switchboard;
 
 pub(crate) use door::Door;
+pub(crate) use setting::Setting;
 
 /// What there is to ask, whatever the configuration.
 pub(crate) struct Desk {
@@ -28,9 +33,10 @@ pub(crate) struct Desk {
     /// Weak: the gateway alone keeps workers going.
     pub(crate) workers: Vec<mpsc::WeakSender<Command>>,
     pub(crate) controls: Controls,
+    pub(crate) switchboard: Arc<Switchboard>,
 }
 
-/// Serves for ever whom the door lets in.
-pub(crate) async fn serve(listener: Listener, desk: Arc<Desk>, door: Door, line: Lifeline) {
-    serve::serve(listener, Arc::new(api::Api { desk, door }), line).await;
+/// Serves for ever whom the setting's door lets in.
+pub(crate) async fn serve(listener: Listener, desk: Arc<Desk>, setting: Setting, line: Lifeline) {
+    serve::serve(listener, Arc::new(api::Api { desk, setting }), line).await;
 }

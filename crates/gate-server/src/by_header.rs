@@ -14,8 +14,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use gate_config::model::{
-    AllowedOrigin, At, Compression, Config, HeaderConfig, HookSettings, Objection, OnUntrusted, Passive,
-    Target, Upstream, Url, WebSocket, Webhook,
+    AllowedOrigin, At, Compression, Config, HeaderConfig, HookSettings, INSPECTED_FRAGMENTS_MAX, Objection,
+    OnUntrusted, Passive, Target, Upstream, Url, WebSocket, Webhook,
 };
 use gate_core::{Limits, Side};
 use gate_net::tls::client::Connector;
@@ -204,7 +204,7 @@ fn held(route: &WebSocket, wanted: &Wanted) -> WebSocket {
     // Rules of the route see text as it is meant to be.
     policy.limits.validate_utf8 = wanted.validate_utf8 || route.inspect.is_some();
     if policy.limits.fragments_max == 0 && has_hooks {
-        policy.limits.fragments_max = FRAGMENTS_MAX;
+        policy.limits.fragments_max = INSPECTED_FRAGMENTS_MAX;
     }
     // What a request asks for is a limit of its client alone.
     policy.upstream_limits = Some(Limits { message_size_max: wanted.ceiling, ..policy.limits });
@@ -223,9 +223,6 @@ fn held(route: &WebSocket, wanted: &Wanted) -> WebSocket {
     let context_takeover = route.context_takeover && !has_hooks;
     WebSocket { policy: Arc::new(policy), compression, context_takeover, ..route.clone() }
 }
-
-/// Frames of a message that is put together, where the route says nothing of it.
-const FRAGMENTS_MAX: u32 = 1024;
 
 /// Takes out of a head all fields that tell where a request goes: they are for this gateway alone.
 pub(crate) fn remove(headers: &mut HeaderMap) {
@@ -261,7 +258,7 @@ mod tests {
             let policy = &websocket.policy;
             assert!(policy.inspection.includes(from));
             assert_eq!(policy.inspection.stream_above, None, "{name}");
-            assert_eq!(policy.limits_of(from).fragments_max, FRAGMENTS_MAX, "{name}");
+            assert_eq!(policy.limits_of(from).fragments_max, INSPECTED_FRAGMENTS_MAX, "{name}");
             assert!(websocket.needs_independent_messages(), "{name}");
         }
         let websocket = held_with(&[]);

@@ -16,7 +16,7 @@ use gate_config::model::{Config, Level, ListenAddress, Objection};
 pub use changes::Changes;
 pub use reload::Reloaded;
 
-use crate::admin::{Desk, Door};
+use crate::admin::{Desk, Door, Setting};
 use crate::clock;
 use crate::control::Controls;
 use crate::files;
@@ -28,11 +28,14 @@ use crate::observe::writer::Records;
 use crate::preparation::{self, Findings, Prepared, prepare};
 use crate::runtime::drain::{Draining, Turn};
 use crate::runtime::{Command, HandedOver};
+use crate::sip::hub::Colleagues;
 use crate::snapshot::Snapshot;
 use crate::sockets::Bound;
 use crate::sockets::inherited::Inherited;
 use crate::sockets::posts::{Posts, Role};
 use crate::support::{Duties, Support, Teller};
+use crate::trace::Tracer;
+use crate::trace::switches::Switchboard;
 use changes::Parts;
 use thread::{Beginning, WorkerThread};
 
@@ -81,6 +84,8 @@ pub struct Gateway {
     records: Records,
     /// Sockets with which another process goes on.
     handed_over: HandedOver,
+    /// The switches of the traces, which outlive configurations.
+    switchboard: Arc<Switchboard>,
 }
 
 impl fmt::Debug for Gateway {
@@ -105,17 +110,20 @@ impl Gateway {
         files::raise_limit();
         let count = preparation::workers(&config);
         let parts = Parts::of(&config);
+        let switchboard: Arc<Switchboard> = Arc::default();
         let mut posts = Posts::default();
         let sinks = Arc::new(Sinks::default());
         let prepared = prepare(config, count, (None, &posts), options.inherited, &sinks);
         let Prepared { snapshot, plan, outlets } = prepared.map_err(StartError::Objections)?;
         snapshot.put_rules_in_place();
+        switchboard.put_in_place(Tracer::switches(snapshot.tracers()));
         let records = Records::new(sinks, outlets);
         posts.carry_out(plan);
         let counters: Vec<Arc<WorkerCounters>> = (0..count).map(|_| Arc::default()).collect();
         let reloads = Reloads::new(snapshot.fingerprint());
         let sources = Sources::new(counters.clone(), records.clone(), snapshot.configured(), reloads);
         let sources = Arc::new(sources);
+        let colleagues = Colleagues::default();
         let mut workers = Vec::with_capacity(count);
         for ((sockets, counters), index) in posts.assign(count).into_iter().zip(counters).zip(0..) {
             let beginning = Beginning {
@@ -125,16 +133,20 @@ impl Gateway {
                 counters,
                 records: records.clone(),
                 sockets,
+                colleagues: Arc::clone(&colleagues),
                 give_memory_back: options.give_memory_back,
             };
             workers.push(WorkerThread::start(beginning).map_err(StartError::Thread)?);
         }
         let mailboxes: Vec<_> = workers.iter().map(|worker| worker.mailbox.downgrade()).collect();
+        // Nobody else sets it; until now workers had no flows to tell each other of.
+        let _once = colleagues.set(mailboxes.clone());
         let desk = Desk {
             sources: Arc::clone(&sources),
             records: records.clone(),
             workers: mailboxes.clone(),
             controls: options.controls,
+            switchboard: Arc::clone(&switchboard),
         };
         let teller = Teller { records: records.clone(), mailboxes };
         let support = Support::start(Arc::new(desk), teller).map_err(StartError::Thread)?;
@@ -148,6 +160,7 @@ impl Gateway {
             support,
             records,
             handed_over: HandedOver::default(),
+            switchboard,
         };
         gateway.assign_duties();
         gateway.name_addresses();
@@ -232,15 +245,17 @@ impl Gateway {
         let path = self.snapshot.config.observability.metrics.as_ref().map(|metrics| metrics.path.clone());
         self.support.assign(Duties {
             clusters: self.snapshot.all_clusters(),
+            tracers: self.snapshot.tracers().to_vec(),
             metrics: self.only_socket(&Role::Metrics).zip(path),
-            admin: self.only_socket(&Role::Admin).zip(self.door()),
+            admin: self.only_socket(&Role::Admin).zip(self.setting()),
         });
     }
 
-    /// Who is let in to ask and order.
-    fn door(&self) -> Option<Door> {
-        let admin = self.snapshot.config.admin.as_ref()?;
-        Some(Door::new(admin, self.snapshot.token.clone()))
+    /// Who is let in to ask and order, and what is configured.
+    fn setting(&self) -> Option<Setting> {
+        let config = &self.snapshot.config;
+        let door = Door::new(config.admin.as_ref()?, self.snapshot.token.clone());
+        Some(Setting::new(config, door))
     }
 
     /// A descriptor of the one socket of a role.
@@ -289,6 +304,6 @@ impl Gateway {
 fn tcp(address: &ListenAddress) -> Option<SocketAddr> {
     match address {
         ListenAddress::Tcp(address) => Some(*address),
-        ListenAddress::Unix { .. } => None,
+        ListenAddress::Udp(_) | ListenAddress::Unix { .. } => None,
     }
 }

@@ -4,7 +4,9 @@
 pub(crate) mod agent;
 pub(crate) mod audit;
 pub(crate) mod chain;
+pub(crate) mod credential;
 pub(crate) mod desk;
+pub(crate) mod doorkeepers;
 pub(crate) mod errands;
 pub(crate) mod opinion;
 pub(crate) mod rules;

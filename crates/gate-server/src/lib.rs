@@ -15,12 +15,14 @@ mod observe;
 mod preparation;
 mod runtime;
 mod signing;
+mod sip;
 mod site;
 mod snapshot;
 mod sockets;
 pub mod succession;
 mod support;
 mod token_file;
+mod trace;
 mod upstream;
 mod worker;
 

@@ -14,6 +14,8 @@ pub(crate) mod reloads;
 pub(crate) mod scrape;
 mod sentinel;
 pub(crate) mod sink;
+pub(crate) mod sip;
 pub(crate) mod statistics;
+pub(crate) mod traces;
 pub(crate) mod webhooks;
 pub(crate) mod writer;

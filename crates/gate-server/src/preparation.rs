@@ -134,6 +134,7 @@ fn addresses(config: &Config) -> Vec<Objection> {
 fn probe(address: &ListenAddress) -> io::Result<()> {
     match address {
         ListenAddress::Tcp(address) => socket::try_bind(*address),
+        ListenAddress::Udp(address) => socket::try_bind_datagrams(*address),
         // To listen would leave a file behind; that its directory is there says enough.
         ListenAddress::Unix { path, .. } => {
             let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());

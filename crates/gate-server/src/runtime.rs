@@ -17,6 +17,7 @@ use ws_proto::CloseCode;
 
 use crate::clock::{self, within};
 use crate::front::listener::{Acceptable, Accepting, Listening};
+use crate::sip::hub::Parcel;
 use crate::snapshot::{ListenerId, Snapshot};
 use crate::sockets::SocketKey;
 use crate::sockets::posts::Assignment;
@@ -37,6 +38,8 @@ pub(crate) enum Command {
     Leave(TargetKey),
     /// Tell of sessions, or end some.
     Answer(Inquiry),
+    /// A message of SIP that another worker has for a flow of this one.
+    Sip(Box<Parcel>),
 }
 
 /// Another configuration, and the worker's sockets under it. Those that are in neither list of
@@ -124,6 +127,7 @@ async fn obey(
             Command::Leave(target) => {
                 worker.registry.order_close_of(target, &Order::shutdown(CloseCode::SERVICE_RESTART));
             }
+            Command::Sip(parcel) => worker.sip.unpack(worker, *parcel),
             Command::Answer(inquiry) => {
                 spawn_local(census::answer(Rc::clone(worker), inquiry));
             }

@@ -17,23 +17,13 @@ impl Key {
     /// # Errors
     /// It cannot be read, or is too short to be a key.
     pub(crate) fn read(file: &At<PathBuf>) -> Result<Self, Objection> {
-        let path = file.value.display();
-        let objection = |message, help: &str| Objection { place: file.place, message, help: help.to_owned() };
-        let bytes = fs::read(&file.value).map_err(|error| {
-            let message = format!("the key cannot be read from {path}: {error}");
-            objection(message, "name a file that the gateway's user can read")
-        })?;
-        Self::new(&bytes).ok_or_else(|| {
-            let message = format!("{path} has less than {LENGTH_MIN} bytes");
-            objection(message, "`openssl rand -hex 32` makes a good key")
-        })
+        read_secret(file).map(|key| Self(hmac::Key::new(HMAC_SHA256, &key)))
     }
 
     /// The key that `content` of a file is; `None`: it is too short.
+    #[cfg(test)]
     pub(crate) fn new(content: &[u8]) -> Option<Self> {
-        let line = content.strip_suffix(b"\n").unwrap_or(content);
-        let key = line.strip_suffix(b"\r").unwrap_or(line);
-        (key.len() >= LENGTH_MIN).then(|| Self(hmac::Key::new(HMAC_SHA256, key)))
+        secret(content).map(|key| Self(hmac::Key::new(HMAC_SHA256, key)))
     }
 
     /// The signature of `pieces`, one behind the other.
@@ -55,6 +45,29 @@ impl Key {
     pub(crate) fn has_signed(&self, pieces: &[&[u8]], signature: &str) -> bool {
         verify_slices_are_equal(self.sign(pieces).as_bytes(), signature.as_bytes()).is_ok()
     }
+}
+
+/// The secret that stands in a file: all its bytes but a line end behind them.
+///
+/// # Errors
+/// It cannot be read, or is too short to be a key.
+pub(crate) fn read_secret(file: &At<PathBuf>) -> Result<Vec<u8>, Objection> {
+    let path = file.value.display();
+    let objection = |message, help: &str| Objection { place: file.place, message, help: help.to_owned() };
+    let bytes = fs::read(&file.value).map_err(|error| {
+        let message = format!("the key cannot be read from {path}: {error}");
+        objection(message, "name a file that the gateway's user can read")
+    })?;
+    secret(&bytes).map(<[u8]>::to_vec).ok_or_else(|| {
+        let message = format!("{path} has less than {LENGTH_MIN} bytes");
+        objection(message, "`openssl rand -hex 32` makes a good key")
+    })
+}
+
+fn secret(content: &[u8]) -> Option<&[u8]> {
+    let line = content.strip_suffix(b"\n").unwrap_or(content);
+    let key = line.strip_suffix(b"\r").unwrap_or(line);
+    (key.len() >= LENGTH_MIN).then_some(key)
 }
 
 impl fmt::Debug for Key {

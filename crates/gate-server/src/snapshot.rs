@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use gate_config::model::{Agent, Config, Fingerprint, Listener, Objection, Route, Secret};
-use gate_core::ids::{AgentId, FrameLogId, RouteId, UpstreamId};
+use gate_core::ids::{AgentId, FrameLogId, RouteId, TraceId, UpstreamId};
 use gate_core::route::Table;
 use gate_net::tls::server::Acceptor;
 
@@ -15,7 +15,9 @@ use crate::inspect::rules::{RuleCell, Rules};
 use crate::inspect::webhook::Equipment;
 use crate::observe::exposition::{Configured, TargetFigures, Targets};
 use crate::observe::frame_log::FrameLog;
+use crate::sip::plan::Plans;
 use crate::token_file;
+use crate::trace::Tracer;
 use crate::upstream::cluster::{Cluster, Figures};
 
 /// See the module.
@@ -35,10 +37,14 @@ pub(crate) struct Snapshot {
     rules: Rules,
     /// The webhooks.
     pub(crate) equipment: Equipment,
+    /// What routes and listeners say of SIP.
+    pub(crate) sip: Plans,
     /// By [`RouteId`]: how requests tell where they go.
     by_header: Vec<Option<Arc<ByHeader>>>,
     /// By [`FrameLogId`], once they are open.
     frame_logs: Vec<Arc<FrameLog>>,
+    /// By [`TraceId`].
+    tracers: Vec<Arc<Tracer>>,
 }
 
 impl Snapshot {
@@ -81,10 +87,20 @@ impl Snapshot {
             objections.extend(found);
             Equipment::default()
         });
+        let running = before.map(|before| &*before.tracers).unwrap_or_default();
+        let tracers = Tracer::build_all(&config, running).unwrap_or_else(|found| {
+            objections.extend(found);
+            Vec::new()
+        });
         let by_header = ByHeader::build_all(&config, equipment.origins()).unwrap_or_else(|found| {
             objections.extend(found);
             Vec::new()
         });
+        let sip =
+            Plans::build(&config, &clusters, before.map(|before| &before.sip)).unwrap_or_else(|found| {
+                objections.extend(found);
+                Plans::default()
+            });
         if !objections.is_empty() {
             return Err(objections);
         }
@@ -99,9 +115,11 @@ impl Snapshot {
             acceptors,
             token,
             by_header,
+            sip,
             rules,
             equipment,
             frame_logs: Vec::new(),
+            tracers,
         })
     }
 
@@ -148,6 +166,15 @@ impl Snapshot {
         self.frame_logs = logs;
     }
 
+    pub(crate) fn tracer(&self, id: TraceId) -> Option<&Arc<Tracer>> {
+        self.tracers.get(index(id.0))
+    }
+
+    /// All traces, be they on or off.
+    pub(crate) fn tracers(&self) -> &[Arc<Tracer>] {
+        &self.tracers
+    }
+
     pub(crate) fn agent(&self, id: AgentId) -> Option<&Arc<Agent>> {
         self.config.agent(id)
     }
@@ -182,6 +209,7 @@ impl Snapshot {
             connections_limit: self.config.server.connections.all,
             targets: self.target_figures(),
             prefix: self.config.observability.metrics_prefix.clone(),
+            traces: Tracer::stats(&self.tracers),
         }
     }
 

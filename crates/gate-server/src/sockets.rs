@@ -8,7 +8,7 @@ pub(crate) mod posts;
 
 use std::fmt;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, UdpSocket};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -31,6 +31,8 @@ impl SocketKey {
 pub(crate) enum Bound {
     Tcp(std::net::TcpListener),
     Unix(UnixListener),
+    /// Datagrams have nothing to accept; they are read from it.
+    Udp(UdpSocket),
 }
 
 impl Bound {
@@ -38,6 +40,7 @@ impl Bound {
         match self {
             Self::Tcp(listener) => listener.try_clone().map(Self::Tcp),
             Self::Unix(listener) => listener.try_clone().map(Self::Unix),
+            Self::Udp(socket) => socket.try_clone().map(Self::Udp),
         }
     }
 
@@ -45,6 +48,7 @@ impl Bound {
     pub(crate) fn place(&self) -> Option<Listens> {
         match self {
             Self::Tcp(listener) => listener.local_addr().ok().map(Listens::Tcp),
+            Self::Udp(socket) => socket.local_addr().ok().map(Listens::Udp),
             Self::Unix(listener) => {
                 listener.local_addr().ok()?.as_pathname().map(|path| Listens::Unix(path.to_owned()))
             }
@@ -56,6 +60,7 @@ impl Bound {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Listens {
     Tcp(SocketAddr),
+    Udp(SocketAddr),
     Unix(PathBuf),
 }
 
@@ -63,6 +68,7 @@ impl fmt::Display for Listens {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Tcp(address) => write!(f, "tcp:{address}"),
+            Self::Udp(address) => write!(f, "udp:{address}"),
             Self::Unix(path) => write!(f, "unix:{}", path.display()),
         }
     }
@@ -72,6 +78,7 @@ impl From<&ListenAddress> for Listens {
     fn from(address: &ListenAddress) -> Self {
         match address {
             ListenAddress::Tcp(address) => Self::Tcp(*address),
+            ListenAddress::Udp(address) => Self::Udp(*address),
             ListenAddress::Unix { path, .. } => Self::Unix(path.clone()),
         }
     }

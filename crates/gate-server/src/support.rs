@@ -1,4 +1,4 @@
-//! The thread beside the workers: metrics, the operator's desk, names, health checks. Whatever happens here
+//! The thread beside the workers: metrics, traces, the operator's desk, names, health checks. Whatever happens here
 //! costs sessions nothing.
 
 use std::io;
@@ -12,12 +12,13 @@ use tokio::runtime::Builder;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
-use crate::admin::{self, Desk, Door};
+use crate::admin::{self, Desk, Setting};
 use crate::observe::scrape::{self, Site};
 use crate::observe::writer::Records;
 use crate::runtime::Command;
 use crate::site::serve::{Lifelines, Listener};
 use crate::sockets::Bound;
+use crate::trace::{Exporters, Tracer};
 use crate::upstream::cluster::Cluster;
 use crate::upstream::keeper::Keeper;
 use crate::upstream::news::{Event, News, Watch};
@@ -34,10 +35,12 @@ pub(crate) struct Support {
 pub(crate) struct Duties {
     /// Targets to look after.
     pub(crate) clusters: Vec<Arc<Cluster>>,
+    /// Traces whose packets are to be sent.
+    pub(crate) tracers: Vec<Arc<Tracer>>,
     /// Where the page of metrics is served, and its path.
     pub(crate) metrics: Option<(Bound, String)>,
     /// Where an operator asks and orders.
-    pub(crate) admin: Option<(Bound, Door)>,
+    pub(crate) admin: Option<(Bound, Setting)>,
 }
 
 impl Support {
@@ -75,13 +78,15 @@ type Handed = Arc<Mutex<Option<Duties>>>;
 
 async fn work(mut inbox: watch::Receiver<Handed>, desk: Arc<Desk>) {
     let mut keeper = Keeper::default();
+    let mut exporters = Exporters::new(desk.records.clone());
     let mut serving = JoinSet::new();
     let lifelines = Lifelines::new();
     while inbox.changed().await.is_ok() {
         let handed = Arc::clone(&inbox.borrow_and_update());
         let taken = handed.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let Some(Duties { clusters, metrics, admin }) = taken else { continue };
+        let Some(Duties { clusters, tracers, metrics, admin }) = taken else { continue };
         keeper.keep(&clusters);
+        exporters.keep(&tracers);
         // The socket has more than one descriptor: whoever connects meanwhile waits in its queue.
         serving.shutdown().await;
         if let Some((Bound::Tcp(listener), path)) = metrics
@@ -90,16 +95,20 @@ async fn work(mut inbox: watch::Receiver<Handed>, desk: Arc<Desk>) {
             let site = Site { sources: Arc::clone(&desk.sources), path };
             serving.spawn(scrape::serve(listener, site, lifelines.line()));
         }
-        if let Some((bound, door)) = admin
+        if let Some((bound, setting)) = admin
             && let Ok(listener) = listener(bound)
         {
-            serving.spawn(admin::serve(listener, Arc::clone(&desk), door, lifelines.line()));
+            serving.spawn(admin::serve(listener, Arc::clone(&desk), setting, lifelines.line()));
         }
     }
     // Whoever had the gateway end is told so before it has.
     serving.shutdown().await;
-    lifelines.end(LAST_ANSWERS_TIME_MAX).await;
+    // The workers have ended, and all that they had to tell waits.
+    tokio::join!(lifelines.end(LAST_ANSWERS_TIME_MAX), exporters.end(LAST_PACKETS_TIME_MAX));
 }
+
+/// How long packets of traces that wait may take then.
+const LAST_PACKETS_TIME_MAX: Duration = Duration::from_secs(1);
 
 /// How long answers may take once the gateway is about to end.
 const LAST_ANSWERS_TIME_MAX: Duration = Duration::from_secs(1);
@@ -108,6 +117,7 @@ fn listener(bound: Bound) -> io::Result<Listener> {
     Ok(match bound {
         Bound::Tcp(listener) => Listener::Tcp(TcpListener::from_std(listener)?),
         Bound::Unix(listener) => Listener::Unix(UnixListener::from_std(listener)?),
+        Bound::Udp(_) => return Err(io::Error::other("nobody connects to a socket for datagrams")),
     })
 }
 

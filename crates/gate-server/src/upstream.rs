@@ -19,7 +19,7 @@ pub(crate) mod line;
 pub(crate) mod news;
 pub(crate) mod open;
 pub(crate) mod pool;
-mod probe;
+pub(crate) mod probe;
 pub(crate) mod refusal;
 pub(crate) mod request;
 pub(crate) mod resolve;

@@ -20,7 +20,8 @@ use crate::observe::counters::WorkerCounters;
 use crate::observe::exposition::Sources;
 use crate::observe::frame_log::Buffers;
 use crate::observe::writer::Records;
-use crate::snapshot::Snapshot;
+use crate::sip::hub::{Colleagues, Hub};
+use crate::snapshot::{ListenerId, Snapshot};
 use crate::upstream::pool::Pool as HttpPool;
 use pool::BufferPool;
 use registry::Registry;
@@ -46,6 +47,10 @@ pub(crate) struct Worker {
     pub(crate) agents: Agents,
     /// Who is asked about messages over HTTP.
     pub(crate) webhooks: Webhooks,
+    /// Who carries SIP.
+    pub(crate) sip: Rc<Hub>,
+    /// Where streams of SIP are accepted.
+    pub(crate) sip_doors: RefCell<Vec<Door>>,
     /// Connections to upstreams that wait for the next plain request.
     pub(crate) http: HttpPool,
     pub(crate) registry: Rc<Registry>,
@@ -60,13 +65,16 @@ pub(crate) struct Worker {
     serial: Cell<u64>,
 }
 
+/// A socket that streams are accepted from: the listener of the moment, and its address.
+pub(crate) type Door = (Rc<Cell<ListenerId>>, Arc<str>);
+
 impl Worker {
     pub(crate) fn new(
         index: u16,
         snapshot: Arc<Snapshot>,
-        sources: Arc<Sources>,
-        counters: Arc<WorkerCounters>,
+        (sources, counters): (Arc<Sources>, Arc<WorkerCounters>),
         records: Records,
+        colleagues: Colleagues,
     ) -> Self {
         let agents = Agents::new(Arc::clone(&counters), records.clone());
         let webhooks = Webhooks::new(Arc::clone(&counters), records.clone());
@@ -82,6 +90,8 @@ impl Worker {
             desk: Desk::default(),
             agents,
             webhooks,
+            sip: Rc::new(Hub::new(index, colleagues)),
+            sip_doors: RefCell::default(),
             http: HttpPool::default(),
             registry: Rc::default(),
             handshakes: Arc::new(Semaphore::new(usize::try_from(HANDSHAKES_MAX).unwrap_or(usize::MAX))),
@@ -99,6 +109,17 @@ impl Worker {
     /// Requests that come from this moment on find another configuration.
     pub(crate) fn set_snapshot(&self, snapshot: Arc<Snapshot>) {
         self.snapshot.replace(snapshot);
+    }
+
+    /// Where a listener of SIP over streams is reached, by its name.
+    pub(crate) fn sip_address(&self, listener: &str) -> Option<Arc<str>> {
+        let snapshot = self.snapshot();
+        let plan_of = |id: &Cell<ListenerId>| snapshot.sip.of_listener(id.get());
+        let doors = self.sip_doors.borrow();
+        let (id, address) =
+            doors.iter().find(|(id, _)| plan_of(id).is_some_and(|plan| *plan.name == *listener))?;
+        let advertised = plan_of(id).and_then(|plan| plan.sent_by.clone());
+        Some(advertised.unwrap_or_else(|| Arc::clone(address)))
     }
 
     pub(crate) fn next_session_id(&self) -> SessionId {

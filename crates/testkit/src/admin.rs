@@ -36,7 +36,7 @@ impl Operator {
     #[must_use]
     pub fn at(address: ListenAddress) -> Self {
         let address = match address {
-            ListenAddress::Tcp(address) => Place::Tcp(address),
+            ListenAddress::Tcp(address) | ListenAddress::Udp(address) => Place::Tcp(address),
             ListenAddress::Unix { path, .. } => Place::Unix(path),
         };
         Self { address }

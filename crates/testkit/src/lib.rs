@@ -8,6 +8,7 @@
 pub mod admin;
 pub mod agent;
 pub mod backend;
+pub mod capture;
 pub mod deadline;
 pub mod folder;
 pub mod frame;

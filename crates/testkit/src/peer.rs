@@ -97,9 +97,29 @@ impl Peer {
     #[must_use]
     #[track_caller]
     pub fn secure(self, authority: &Authority, name: &str) -> Self {
+        self.try_secure(authority, name).expect("a TLS handshake")
+    }
+
+    /// The same, if the handshake comes to its end.
+    ///
+    /// # Errors
+    /// When it fails: what this end has to say of it.
+    #[track_caller]
+    pub fn try_secure(self, authority: &Authority, name: &str) -> Result<Self> {
         assert!(self.ahead.is_empty(), "TLS begins with this end");
         let Self { wire, ahead } = self;
-        Self { wire: wire.secure(authority, name), ahead }
+        Ok(Self { wire: wire.secure(authority, name)?, ahead })
+    }
+
+    /// Goes on with TLS: this end has the certificate of `authority`.
+    ///
+    /// # Errors
+    /// The other end breaks the handshake off.
+    #[track_caller]
+    pub fn serve_secured(self, authority: &Authority) -> Result<Self> {
+        assert!(self.ahead.is_empty(), "TLS begins with the other end");
+        let Self { wire, ahead } = self;
+        Ok(Self { wire: wire.serve(authority)?, ahead })
     }
 
     /// The address of this end.

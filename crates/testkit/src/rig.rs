@@ -411,10 +411,10 @@ fn additions(text: &str, folder: &Folder, probe: &Backend) -> String {
 #[track_caller]
 fn listener(gateway: &Gateway, name: &str) -> SocketAddr {
     let found = gateway.addresses().iter().find_map(|(id, address)| match address {
-        ListenAddress::Tcp(address) if **id == *name => Some(*address),
-        ListenAddress::Tcp(_) | ListenAddress::Unix { .. } => None,
+        ListenAddress::Tcp(address) | ListenAddress::Udp(address) if **id == *name => Some(*address),
+        ListenAddress::Tcp(_) | ListenAddress::Udp(_) | ListenAddress::Unix { .. } => None,
     });
-    found.expect("a TCP listener of that name")
+    found.expect("a listener of that name with an IP address")
 }
 
 /// The request path of [`Rig::assert_serves`].

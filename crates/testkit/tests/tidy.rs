@@ -12,15 +12,19 @@ use std::path::{Path, PathBuf};
 const LINES_MAX: usize = 700;
 
 /// The crates, and what of the workspace each may depend on.
-const CRATES: [(&str, &[&str]); 11] = [
+const CRATES: [(&str, &[&str]); 12] = [
     ("ws-proto", &[]),
+    ("sip-proto", &[]),
     ("gate-core", &["ws-proto"]),
     ("agent-proto", &[]),
     ("gate-inspect", &["gate-core", "ws-proto"]),
     ("gate-config", &["gate-core", "gate-inspect", "ws-proto"]),
     ("gate-import", &["gate-config", "gate-core"]),
     ("gate-net", &["gate-config"]),
-    ("gate-server", &["agent-proto", "gate-config", "gate-core", "gate-inspect", "gate-net", "ws-proto"]),
+    (
+        "gate-server",
+        &["agent-proto", "gate-config", "gate-core", "gate-inspect", "gate-net", "sip-proto", "ws-proto"],
+    ),
     ("heap", &[]),
     (
         "framegate",
@@ -40,8 +44,9 @@ const CRATES: [(&str, &[&str]); 11] = [
 ];
 
 /// Crates that do no I/O, and all that they may depend on. Tests may have random numbers.
-const PURE: [(&str, &[&str]); 5] = [
+const PURE: [(&str, &[&str]); 6] = [
     ("ws-proto", &["base64", "http", "sha1", "simdutf8", "thiserror", "zlib-rs"]),
+    ("sip-proto", &["base64", "hmac", "memchr", "sha2", "thiserror"]),
     (
         "gate-core",
         &["aho-corasick", "http", "regex", "regex-automata", "regex-syntax", "thiserror", "ws-proto"],
@@ -82,7 +87,7 @@ const WORLD: [&str; 12] = [
 ];
 
 /// The top modules of gate-core, and which others each may look at.
-const GATE_CORE: [(&str, &[&str]); 12] = [
+const GATE_CORE: [(&str, &[&str]); 13] = [
     ("balance", &[]),
     ("health", &["balance"]),
     ("ids", &[]),
@@ -94,7 +99,8 @@ const GATE_CORE: [(&str, &[&str]); 12] = [
     ("rate", &["side"]),
     ("session", &["policy", "rate", "side"]),
     ("template", &["route", "session", "side"]),
-    ("fuzz", &["path", "policy", "rate", "session", "side"]),
+    ("endpoint", &["policy", "session", "side"]),
+    ("fuzz", &["endpoint", "path", "policy", "rate", "session", "side"]),
 ];
 
 /// The top modules of gate-inspect, and which others each may look at.
@@ -117,7 +123,7 @@ const GATE_INSPECT: [(&str, &[&str]); 12] = [
 ];
 
 /// The top modules of gate-server, and which others each may look at.
-const GATE_SERVER: [(&str, &[&str]); 22] = [
+const GATE_SERVER: [(&str, &[&str]); 23] = [
     ("clock", &[]),
     ("files", &[]),
     ("sockets", &[]),
@@ -129,12 +135,16 @@ const GATE_SERVER: [(&str, &[&str]); 22] = [
     ("token_file", &[]),
     ("observe", &["clock", "site"]),
     ("upstream", &["clock"]),
+    ("trace", &["clock", "observe", "upstream"]),
     ("inspect", &["clock", "observe", "signing", "upstream", "worker"]),
     ("by_header", &["clock", "inspect", "observe", "signing", "upstream"]),
-    ("snapshot", &["admission", "by_header", "clock", "inspect", "observe", "token_file", "upstream"]),
+    (
+        "snapshot",
+        &["admission", "by_header", "clock", "inspect", "observe", "token_file", "trace", "upstream"],
+    ),
     ("preparation", &["observe", "snapshot", "sockets", "upstream"]),
     ("worker", &["clock", "inspect", "observe", "snapshot", "upstream"]),
-    ("drive", &["admission", "clock", "inspect", "observe", "snapshot", "upstream", "worker"]),
+    ("drive", &["admission", "clock", "inspect", "observe", "snapshot", "trace", "upstream", "worker"]),
     (
         "front",
         &[
@@ -146,13 +156,14 @@ const GATE_SERVER: [(&str, &[&str]); 22] = [
             "observe",
             "snapshot",
             "sockets",
+            "trace",
             "upstream",
             "worker",
         ],
     ),
     ("runtime", &["clock", "front", "snapshot", "sockets", "upstream", "worker"]),
-    ("admin", &["clock", "control", "observe", "runtime", "site", "worker"]),
-    ("support", &["admin", "observe", "runtime", "site", "sockets", "upstream"]),
+    ("admin", &["clock", "control", "observe", "runtime", "site", "trace", "worker"]),
+    ("support", &["admin", "observe", "runtime", "site", "sockets", "trace", "upstream"]),
     (
         "gateway",
         &[
@@ -168,6 +179,7 @@ const GATE_SERVER: [(&str, &[&str]); 22] = [
             "sockets",
             "succession",
             "support",
+            "trace",
             "worker",
         ],
     ),

@@ -27,12 +27,25 @@ impl ControlFrame {
         Self::encode(Opcode::Close, &payload, mask)
     }
 
+    /// A Close frame that says nothing, which is what answers another such (RFC 6455 §5.5.1).
+    /// Frames to a server need a fresh random `mask`.
+    #[must_use]
+    pub fn empty_close(mask: Option<MaskKey>) -> Self {
+        Self::encode(Opcode::Close, &[], mask)
+    }
+
     /// A Ping frame (RFC 6455 §5.5.2). A payload above 125 bytes is cut. Frames to a server
     /// need a fresh random `mask`.
     #[must_use]
     pub fn ping(payload: &[u8], mask: Option<MaskKey>) -> Self {
-        let most = payload.len().min(MAX_PAYLOAD);
-        Self::encode(Opcode::Ping, payload.get(..most).unwrap_or_default(), mask)
+        Self::encode(Opcode::Ping, cut(payload), mask)
+    }
+
+    /// A Pong frame (RFC 6455 §5.5.3), which says what the Ping said. A payload above 125 bytes is
+    /// cut. Frames to a server need a fresh random `mask`.
+    #[must_use]
+    pub fn pong(payload: &[u8], mask: Option<MaskKey>) -> Self {
+        Self::encode(Opcode::Pong, cut(payload), mask)
     }
 
     /// The frame's bytes.
@@ -69,6 +82,10 @@ impl ControlFrame {
     }
 }
 
+fn cut(payload: &[u8]) -> &[u8] {
+    payload.get(..payload.len().min(MAX_PAYLOAD)).unwrap_or_default()
+}
+
 fn cut_at_character(text: &str, longest: usize) -> &str {
     text.get(..text.floor_char_boundary(longest)).unwrap_or_default()
 }
@@ -96,6 +113,19 @@ mod tests {
         let masked = ControlFrame::ping(b"ab", Some([1, 2, 3, 4]));
         assert_eq!(masked.as_bytes(), [0x89, 0x82, 1, 2, 3, 4, b'a' ^ 1, b'b' ^ 2]);
         assert_eq!(ControlFrame::ping(&[7; 200], None).as_bytes().len(), 127);
+    }
+
+    #[test]
+    fn a_pong_says_what_it_is_given() {
+        assert_eq!(ControlFrame::pong(b"tag", None).as_bytes(), b"\x8a\x03tag");
+        let masked = ControlFrame::pong(b"", Some([1, 2, 3, 4]));
+        assert_eq!(masked.as_bytes(), [0x8a, 0x80, 1, 2, 3, 4], "an empty frame is masked all the same");
+    }
+
+    #[test]
+    fn a_close_may_say_nothing() {
+        assert_eq!(ControlFrame::empty_close(None).as_bytes(), b"\x88\x00");
+        assert_eq!(ControlFrame::empty_close(Some([1, 2, 3, 4])).as_bytes(), [0x88, 0x80, 1, 2, 3, 4]);
     }
 
     #[test]

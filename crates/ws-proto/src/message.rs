@@ -6,7 +6,14 @@ use crate::opcode::Opcode;
 /// One unfragmented, uncompressed frame (RFC 6455 §5.2), masked if it goes to a server.
 #[must_use]
 pub fn encode(opcode: Opcode, payload: &[u8], mask: Option<MaskKey>) -> Vec<u8> {
-    let mut frame = Vec::with_capacity(crate::header::MAX_HEADER_LEN + payload.len());
+    let mut frame = Vec::new();
+    encode_into(&mut frame, opcode, payload, mask);
+    frame
+}
+
+/// The same, behind what there is in `frame`.
+pub fn encode_into(frame: &mut Vec<u8>, opcode: Opcode, payload: &[u8], mask: Option<MaskKey>) {
+    frame.reserve(crate::header::MAX_HEADER_LEN + payload.len());
     frame.push(FIN | opcode.bits());
     let masked = if mask.is_some() { MASKED } else { 0 };
     if let Some(length) = u8::try_from(payload.len()).ok().filter(|length| *length < 126) {
@@ -21,13 +28,12 @@ pub fn encode(opcode: Opcode, payload: &[u8], mask: Option<MaskKey>) -> Vec<u8> 
     }
     let Some(key) = mask else {
         frame.extend_from_slice(payload);
-        return frame;
+        return;
     };
     frame.extend_from_slice(&key);
     let start = frame.len();
     frame.extend_from_slice(payload);
     mask::apply(frame.get_mut(start..).unwrap_or_default(), key, 0);
-    frame
 }
 
 const FIN: u8 = 0x80;
@@ -37,6 +43,13 @@ const MASKED: u8 = 0x80;
 mod tests {
     use super::*;
     use crate::header::{FrameHeader, Sender};
+
+    #[test]
+    fn a_message_goes_behind_what_there_is() {
+        let mut bytes = b"before".to_vec();
+        encode_into(&mut bytes, Opcode::Text, b"a", Some([1, 0, 0, 0]));
+        assert_eq!(bytes, b"before\x81\x81\x01\x00\x00\x00`");
+    }
 
     #[test]
     fn a_message_is_read_back_as_one_frame_of_every_length() {

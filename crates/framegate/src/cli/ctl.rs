@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Subcommand, value_parser};
+use clap::{Args, Subcommand, ValueEnum, value_parser};
 use gate_config::model::ListenAddress;
 use gate_config::typed::{duration, listen_address};
 use ws_proto::CloseCode;
@@ -85,8 +85,35 @@ pub(crate) enum CtlCommand {
     },
     /// Open the log files anew, for who has moved them away
     Reopen,
+    /// Whether connections over TLS are traced; or have them traced, or not
+    ///
+    /// This is the method `wss_trace` of JSON-RPC. It switches all traces of the configuration, for
+    /// connections that are open as well, until the gateway ends or is switched again.
+    #[command(name = "wss_trace", visible_alias = "wss-trace")]
+    WssTrace {
+        /// Switch; without it, tell
+        mode: Option<TraceMode>,
+    },
+    /// The same for connections in plain text
+    #[command(name = "ws_trace", visible_alias = "ws-trace")]
+    WsTrace {
+        /// Switch; without it, tell
+        mode: Option<TraceMode>,
+    },
+    /// The domains of TLS: certificates and versions by listener, name and upstream
+    #[command(name = "tls_list", visible_alias = "tls-list")]
+    TlsList,
     /// Whether the gateway answers
     Health,
+}
+
+/// The position of a switch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum TraceMode {
+    /// What happens is told.
+    On,
+    /// It is not.
+    Off,
 }
 
 /// Which connections; each flag that is given must fit.
@@ -136,6 +163,8 @@ Examples:
       ends the connections of one route, evenly over half a minute
   framegate ctl reload --admin unix:/run/framegate/admin.sock
       the report is shown; where it tells of mistakes, nothing has changed
+  framegate ctl wss_trace on
+      what happens on connections over TLS goes to the servers that `traces` names
 
 Exit status:
   0  it was done
@@ -186,6 +215,8 @@ mod tests {
             "framegate ctl connections --limit 10001",
             "framegate ctl stats --admin 127.0.0.1:1 --config a.kdl",
             "framegate ctl stats --admin localhost:1",
+            "framegate ctl wss_trace maybe",
+            "framegate ctl wss_trace on off",
         ] {
             assert!(parse(line).is_err(), "{line}");
         }

@@ -14,7 +14,7 @@ use http::Method;
 use serde_json::{Value, json};
 
 use super::configuration;
-use crate::cli::ctl::{CtlArgs, CtlCommand, FilterArgs};
+use crate::cli::ctl::{CtlArgs, CtlCommand, FilterArgs, TraceMode};
 use crate::failure::Failure;
 use ask::{Desk, Question};
 pub(crate) use error::CtlError;
@@ -33,7 +33,13 @@ pub(crate) fn run(args: CtlArgs) -> Result<(), Failure> {
     let answer = super::runtime()?.block_on(desk.ask(&question)).map_err(Failure::Ctl)?;
     let value: Value =
         serde_json::from_str(&answer).map_err(|error| Failure::Ctl(CtlError::Answer(error.to_string())))?;
-    super::print(&if args.json { answer } else { show(&args.ask, &value) })?;
+    let refusal = refusal(&value);
+    if args.json || refusal.is_none() {
+        super::print(&if args.json { answer } else { show(&args.ask, &value) })?;
+    }
+    if let Some(refusal) = refusal {
+        return Err(Failure::Ctl(refusal));
+    }
     if let CtlCommand::Close { filter: FilterArgs { id: Some(id), .. }, .. } = &args.ask
         && value.get("closing").is_some_and(|closing| *closing == 0)
     {
@@ -69,7 +75,7 @@ fn reachable(address: ListenAddress) -> ListenAddress {
             });
             ListenAddress::Tcp(address)
         }
-        ListenAddress::Tcp(_) | ListenAddress::Unix { .. } => address,
+        ListenAddress::Tcp(_) | ListenAddress::Udp(_) | ListenAddress::Unix { .. } => address,
     }
 }
 
@@ -133,7 +139,27 @@ fn question(ask: &CtlCommand) -> Result<Question, CtlError> {
             post("/v1/drain", body)
         }
         CtlCommand::Reopen => post("/v1/logs/reopen", None),
+        CtlCommand::WssTrace { mode } => post("/jsonrpc", Some(call("wss_trace", *mode))),
+        CtlCommand::WsTrace { mode } => post("/jsonrpc", Some(call("ws_trace", *mode))),
+        CtlCommand::TlsList => post("/jsonrpc", Some(call("tls_list", None))),
     })
+}
+
+/// A call of JSON-RPC.
+fn call(method: &str, mode: Option<TraceMode>) -> Value {
+    let params = match mode {
+        None => json!({}),
+        Some(TraceMode::On) => json!({"trace_mode": "on"}),
+        Some(TraceMode::Off) => json!({"trace_mode": "off"}),
+    };
+    json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params})
+}
+
+/// What is wrong with a call, if its answer says so.
+fn refusal(answer: &Value) -> Option<CtlError> {
+    let error = answer.get("error")?.as_object()?;
+    let text = |key: &str| error.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+    Some(CtlError::Refused { error: text("message"), help: text("data") })
 }
 
 fn named(filter: &FilterArgs) -> Value {
@@ -161,6 +187,8 @@ fn show(ask: &CtlCommand, answer: &Value) -> String {
         CtlCommand::Connections { .. } => table::connections(answer),
         CtlCommand::Close { .. } => table::closing(answer),
         CtlCommand::Reload | CtlCommand::Drain { .. } | CtlCommand::Reopen => table::report(answer),
+        CtlCommand::WssTrace { .. } | CtlCommand::WsTrace { .. } => table::result(answer),
+        CtlCommand::TlsList => table::domains(answer),
     }
 }
 
@@ -208,10 +236,22 @@ mod tests {
             ("drain", "POST", "/v1/drain", None),
             ("drain --spread 1m", "POST", "/v1/drain", Some(json!({"spread": "60000ms"}))),
             ("reopen", "POST", "/v1/logs/reopen", None),
+            ("wss_trace", "POST", "/jsonrpc", Some(call("wss_trace", None))),
+            ("ws_trace on", "POST", "/jsonrpc", Some(call("ws_trace", Some(TraceMode::On)))),
+            ("wss-trace off", "POST", "/jsonrpc", Some(call("wss_trace", Some(TraceMode::Off)))),
+            ("tls_list", "POST", "/jsonrpc", Some(call("tls_list", None))),
         ] {
             let found = asked(&format!("framegate ctl {line}")).unwrap();
             assert_eq!((found.method.as_str(), &*found.target, found.body), (method, target, body), "{line}");
         }
+    }
+
+    #[test]
+    fn a_call_that_comes_to_nothing_is_a_failure() {
+        let refused = json!({"error": {"code": 500, "message": "Nothing", "data": "no trace"}, "id": 1});
+        assert_eq!(refusal(&refused).map(|error| error.to_string()).as_deref(), Some("Nothing (no trace)"));
+        assert!(refusal(&json!({"result": "OK", "id": 1})).is_none());
+        assert_eq!(call("wss_trace", Some(TraceMode::Off))["params"]["trace_mode"], "off");
     }
 
     #[test]

@@ -7,10 +7,11 @@ use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use gate_import::nginx::{Imported, NoteKind, Options, Source, SyntaxError, import};
+use gate_import::nginx::{Imported, NoteKind, Source, SyntaxError};
+use gate_import::{nginx, opensips};
 use miette::{GraphicalReportHandler, GraphicalTheme};
 
-use crate::cli::import::{ImportCommand, NginxArgs};
+use crate::cli::import::{ImportCommand, NginxArgs, OpensipsArgs};
 use crate::failure::Failure;
 
 mod files;
@@ -25,10 +26,12 @@ pub(crate) enum ImportError {
     Write { path: PathBuf, source: io::Error },
     /// The new file would be the old one.
     Same,
-    /// It is not in nginx's language, which has been shown.
+    /// It is not in the language of that server, which has been shown.
     Syntax(Box<SyntaxError>),
     /// No server is at the address that was asked for.
     Nobody,
+    /// It was written without settings that cannot be had, which have been told.
+    Refused(usize),
 }
 
 impl fmt::Display for ImportError {
@@ -41,6 +44,10 @@ impl fmt::Display for ImportError {
             }
             Self::Syntax(error) => f.write_str(&error.one_line()),
             Self::Nobody => f.write_str("no server listens at the address of --listen"),
+            Self::Refused(count) => {
+                let what = plural(*count, "setting");
+                write!(f, "{what} cannot be had; the configuration was written without, and needs a decision")
+            }
         }
     }
 }
@@ -49,7 +56,7 @@ impl Error for ImportError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Read { source, .. } | Self::Write { source, .. } => Some(source),
-            Self::Same | Self::Syntax(_) | Self::Nobody => None,
+            Self::Same | Self::Syntax(_) | Self::Nobody | Self::Refused(_) => None,
         }
     }
 }
@@ -59,43 +66,75 @@ impl Error for ImportError {
 /// # Errors
 /// When the configuration cannot be read, understood, or written.
 pub(crate) fn run(command: ImportCommand) -> Result<(), Failure> {
-    let ImportCommand::Nginx(args) = command;
-    nginx(args)
+    match command {
+        ImportCommand::Nginx(args) => of_nginx(args),
+        ImportCommand::Opensips(args) => of_opensips(args),
+    }
 }
 
-fn nginx(args: NginxArgs) -> Result<(), Failure> {
+fn of_nginx(args: NginxArgs) -> Result<(), Failure> {
     let NginxArgs { file, output, listen } = args;
-    if output.as_ref().is_some_and(|output| is_same(&file, output)) {
-        return Err(Failure::Import(ImportError::Same));
-    }
-    let text = files::text(&file)
-        .map_err(|source| Failure::Import(ImportError::Read { path: file.clone(), source }))?;
+    let source = read(&file, output.as_deref())?;
     let folder = home(file.parent().unwrap_or_else(|| Path::new(""))).to_owned();
-    let target = output.as_deref().and_then(Path::parent).unwrap_or_else(|| Path::new(""));
+    let target = target(output.as_deref());
     let is_filtered = listen.is_some();
-    let options = Options {
+    let options = nginx::Options {
         folder: seen_from(&folder, target),
         log_folder: seen_from(prefix(&folder), target),
         listen,
     };
-    let source = Source { name: file.display().to_string(), text: Arc::from(text) };
-    let imported = match import(source, &mut files::Includes::new(folder), &options) {
-        Ok(imported) => imported,
-        Err(error) => {
-            show(&error);
-            return Err(Failure::Import(ImportError::Syntax(error)));
-        }
-    };
+    let imported = shown(nginx::import(source, &mut files::Includes::new(folder), &options))?;
     if is_filtered && imported.counts.listeners == 0 {
         return Err(Failure::Import(ImportError::Nobody));
     }
-    match output {
-        Some(path) => fs::write(&path, &imported.kdl)
-            .map_err(|source| Failure::Import(ImportError::Write { path, source }))?,
-        None => super::print(&imported.kdl)?,
-    }
-    summarise(&file, &imported);
+    write(output.as_deref(), &imported)?;
+    summarise(&file, &imported, &NGINX_KINDS);
     Ok(())
+}
+
+fn of_opensips(args: OpensipsArgs) -> Result<(), Failure> {
+    let OpensipsArgs { file, output, upstream } = args;
+    let source = read(&file, output.as_deref())?;
+    let folder = file.parent().unwrap_or_else(|| Path::new(""));
+    let options = opensips::Options { folder: seen_from(folder, target(output.as_deref())), upstream };
+    let imported = shown(opensips::import(source, &options))?;
+    write(output.as_deref(), &imported)?;
+    summarise(&file, &imported, &OPENSIPS_KINDS);
+    match imported.notes.iter().filter(|note| note.kind == NoteKind::Refused).count() {
+        0 => Ok(()),
+        count => Err(Failure::Import(ImportError::Refused(count))),
+    }
+}
+
+/// Reads the configuration, which must not be the file to write.
+fn read(file: &Path, output: Option<&Path>) -> Result<Source, Failure> {
+    if output.is_some_and(|output| is_same(file, output)) {
+        return Err(Failure::Import(ImportError::Same));
+    }
+    let text = files::text(file)
+        .map_err(|source| Failure::Import(ImportError::Read { path: file.to_owned(), source }))?;
+    Ok(Source { name: file.display().to_string(), text: Arc::from(text) })
+}
+
+/// The folder of the new file; empty: where the command runs.
+fn target(output: Option<&Path>) -> &Path {
+    output.and_then(Path::parent).unwrap_or_else(|| Path::new(""))
+}
+
+/// What came of a text; if it is not in the language, that is shown.
+fn shown(imported: Result<Imported, Box<SyntaxError>>) -> Result<Imported, Failure> {
+    imported.map_err(|error| {
+        show(&error);
+        Failure::Import(ImportError::Syntax(error))
+    })
+}
+
+fn write(output: Option<&Path>, imported: &Imported) -> Result<(), Failure> {
+    match output {
+        Some(path) => fs::write(path, &imported.kdl)
+            .map_err(|source| Failure::Import(ImportError::Write { path: path.to_owned(), source })),
+        None => super::print(&imported.kdl),
+    }
 }
 
 fn is_same(one: &Path, other: &Path) -> bool {
@@ -140,10 +179,23 @@ fn show(error: &SyntaxError) {
     }
 }
 
+/// What notes are about, and what is said of each kind.
+type Kinds = [(NoteKind, &'static str, &'static str)];
+
+const NGINX_KINDS: [(NoteKind, &str, &str); 2] = [
+    (NoteKind::NoEquivalent, "directive", "without an equivalent"),
+    (NoteKind::Differs, "directive", "with an equivalent that is not quite the same"),
+];
+
+const OPENSIPS_KINDS: [(NoteKind, &str, &str); 4] = [
+    (NoteKind::Refused, "setting", "that cannot be had"),
+    (NoteKind::NoEquivalent, "setting", "without an equivalent"),
+    (NoteKind::Differs, "setting", "with an equivalent that is not quite the same"),
+    (NoteKind::Stays, "statement", "that OpenSIPS keeps"),
+];
+
 /// Tells how much there is in the new file, and what somebody should look at.
-fn summarise(file: &Path, imported: &Imported) {
-    let plural =
-        |count: usize, what: &str| if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") };
+fn summarise(file: &Path, imported: &Imported, kinds: &Kinds) {
     let counts = imported.counts;
     super::tell(&format!(
         "{}: {}, {}, {}",
@@ -152,21 +204,22 @@ fn summarise(file: &Path, imported: &Imported) {
         plural(counts.routes, "route"),
         plural(counts.upstreams, "upstream")
     ));
-    for (kind, what) in [
-        (NoteKind::NoEquivalent, "without an equivalent"),
-        (NoteKind::Differs, "with an equivalent that is not quite the same"),
-    ] {
-        let notes: Vec<_> = imported.notes.iter().filter(|note| note.kind == kind).collect();
+    for (kind, thing, what) in kinds {
+        let notes: Vec<_> = imported.notes.iter().filter(|note| note.kind == *kind).collect();
         if notes.is_empty() {
             continue;
         }
-        super::tell(&format!("{} {what}:", plural(notes.len(), "directive")));
+        super::tell(&format!("{} {what}:", plural(notes.len(), thing)));
         let mut stderr = io::stderr().lock();
         for note in notes {
             // Without standard error there is nobody to tell.
             let _unwritten = writeln!(stderr, "  {note}");
         }
     }
+}
+
+fn plural(count: usize, what: &str) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }
 
 #[cfg(test)]

@@ -51,7 +51,7 @@ pub(super) fn read(
         },
         hook: crate::model::HookSettings { rewrite_size_max: message_size_max, ..hook },
         hook_headers,
-        tls: fields.sub("tls", cx.report).map(|fields| tls::client(&fields, cx)).unwrap_or_default(),
+        tls: tls::client(fields.sub("tls", cx.report).as_ref(), crate::model::Alpn::Http, cx),
     };
     judge(&fields, &config, cx);
     judge_way_past(route, websocket, (&fields, &config), cx);

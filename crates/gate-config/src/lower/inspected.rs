@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::Context;
 use crate::fields::Fields;
-use crate::model::{Compression, Inspect, RateLimit, WebSocket};
+use crate::model::{Compression, INSPECTED_FRAGMENTS_MAX, INSPECTED_SIZE_MAX, Inspect, RateLimit, WebSocket};
 use crate::report::Code;
 use gate_core::policy::Inspection;
 use gate_core::{Policy, Side};
@@ -19,12 +19,6 @@ pub(super) struct Reading<'a> {
     /// Whether its agents are asked about messages.
     pub(super) asks_agents: bool,
 }
-
-/// The limit of sizes of what is inspected, where none is written.
-const SIZE_MAX: u64 = 1 << 20;
-
-/// The same for frames of a message.
-const FRAGMENTS_MAX: u32 = 1024;
 
 impl Reading<'_> {
     /// Completes what `websocket` says with what follows from it together.
@@ -77,13 +71,13 @@ impl Reading<'_> {
     fn limit(&self, policy: &mut Policy, cx: &mut Context<'_>) {
         let is_written = |name| self.websocket.one(name).is_some();
         if !is_written("max-frame-size") {
-            policy.limits.frame_size_max = SIZE_MAX;
+            policy.limits.frame_size_max = INSPECTED_SIZE_MAX;
         }
         if !is_written("max-message-size") {
-            policy.limits.message_size_max = SIZE_MAX;
+            policy.limits.message_size_max = INSPECTED_SIZE_MAX;
         }
         if !is_written("max-fragments") {
-            policy.limits.fragments_max = FRAGMENTS_MAX;
+            policy.limits.fragments_max = INSPECTED_FRAGMENTS_MAX;
         }
         let limits = &policy.limits;
         let unlimited = [

@@ -146,6 +146,13 @@ fn rate(key: &Key, value: &Value, unit: Unit, burst: Option<u64>, report: &mut R
     (tokens > 0).then(|| Rate { tokens, per, burst: burst.unwrap_or(tokens) })
 }
 
+/// A rate of things that are counted, with its `burst`; `None`: there is none.
+pub(super) fn count_of(fields: &Fields<'_>, name: &str, report: &mut Report) -> Option<Rate> {
+    let (key, value) = fields.scalar(name, report)?;
+    let burst = fields.number("burst", report);
+    rate(key, value, Unit::Count, burst, report)
+}
+
 /// All `rate-limit` blocks.
 pub(super) fn rate_limits(fields: &Fields<'_>, report: &mut Report) -> Vec<RateLimit> {
     let mut limits = Vec::new();

@@ -1,33 +1,36 @@
 //! Reads `listeners`: addresses, and which peers are trusted.
 
-use super::{Context, arc, limits, names_of, tls};
+use gate_core::ids::UpstreamId;
+
+use super::{Context, Names, arc, limits, refuse_unknown, sip, tls, traces};
 use crate::fields::{Entry, Fields};
-use crate::model::{At, ListenAddress, Listener, Peers};
+use crate::model::{Alpn, At, ListenAddress, Listener, Peers, SipListener, SipTransport};
 use crate::report::Code;
 use crate::value::{listen_address, mode, network};
 use crate::words::Protocol;
 
-pub(super) fn read(top: &Fields<'_>, cx: &mut Context<'_>) -> Vec<Listener> {
-    let Some(listeners) = top.sub("listeners", cx.report) else { return Vec::new() };
-    let entries = listeners.named("listener", cx.report);
-    names_of(&entries, "listener", cx.report);
-    entries.iter().filter_map(|entry| listener(entry, cx)).collect()
+pub(super) fn read<'a>(top: &Fields<'a>, cx: &mut Context<'_>) -> Vec<Entry<'a>> {
+    let listeners = top.sub("listeners", cx.report);
+    listeners.map(|listeners| listeners.named("listener", cx.report)).unwrap_or_default()
 }
 
-fn listener(entry: &Entry<'_>, cx: &mut Context<'_>) -> Option<Listener> {
+pub(super) fn listener(entry: &Entry<'_>, names: &Names<'_>, cx: &mut Context<'_>) -> Option<Listener> {
     let fields = &entry.fields;
     let address = listen_on(fields, 0o660, cx);
     let protocol = fields.word::<Protocol>("protocol", cx.report);
     let tls = fields.sub("tls", cx.report);
     match (protocol.as_ref().map(|protocol| protocol.value), &tls) {
-        (Some(Protocol::Https), None) if fields.one("tls").is_none() => {
-            let place = protocol.map_or(fields.place, |protocol| protocol.place);
+        (Some(secure @ (Protocol::Https | Protocol::Sip(SipTransport::Tls))), None)
+            if fields.one("tls").is_none() =>
+        {
+            let place = protocol.as_ref().map_or(fields.place, |protocol| protocol.place);
+            let word = if secure == Protocol::Https { "https" } else { "sip-tls" };
             cx.report
-                .error(Code::Incomplete, place, "`protocol \"https\"` needs a `tls` block")
+                .error(Code::Incomplete, place, format!("`protocol \"{word}\"` needs a `tls` block"))
                 .label("no certificate to show")
                 .help("add tls { cert-file \"…\"; key-file \"…\" }");
         }
-        (None | Some(Protocol::Http), Some(tls))
+        (None | Some(Protocol::Http | Protocol::Sip(SipTransport::Udp | SipTransport::Tcp)), Some(tls))
             if protocol.is_some() || fields.one("protocol").is_none() =>
         {
             cx.report
@@ -37,9 +40,24 @@ fn listener(entry: &Entry<'_>, cx: &mut Context<'_>) -> Option<Listener> {
         }
         _ => {}
     }
-    let tls = tls.map(|fields| tls::server(&fields, cx));
+    let speaks_sip = matches!(&protocol, Some(At { value: Protocol::Sip(_), .. }));
+    let alpn = if speaks_sip { Alpn::None } else { Alpn::Http };
+    let tls = tls.map(|fields| tls::server(&fields, alpn, cx));
     let defaults = Listener::new(entry.id.value, ListenAddress::Unix { path: "".into(), mode: 0 });
     let proxy_protocol = fields.sub("proxy-protocol", cx.report);
+    let sip = sip(fields, protocol.as_ref().map(|protocol| protocol.value), names, cx);
+    let address = address?;
+    let is_udp = sip.as_ref().is_some_and(|sip| sip.transport == SipTransport::Udp);
+    let address = match (address.value, is_udp) {
+        (ListenAddress::Tcp(value), true) => At { value: ListenAddress::Udp(value), place: address.place },
+        (value, _) => At { value, place: address.place },
+    };
+    if let (ListenAddress::Unix { .. }, Some(_)) = (&address.value, &sip) {
+        cx.report
+            .error(Code::Conflict, address.place, "SIP cannot be listened for on a unix socket")
+            .label("servers could not name it")
+            .help("write an address like \"10.0.0.5:5060\"");
+    }
     let listener = Listener {
         id: arc(entry.id),
         trusted_proxies: peers(fields, "trusted-proxies", cx),
@@ -51,10 +69,47 @@ fn listener(entry: &Entry<'_>, cx: &mut Context<'_>) -> Option<Listener> {
             .unwrap_or(defaults.keepalive_timeout),
         send_timeout: fields.duration("send-timeout-ms", cx.report).unwrap_or(defaults.send_timeout),
         sends_forwarded: fields.flag("forwarded", cx.report).unwrap_or(defaults.sends_forwarded),
-        address: address?,
+        address,
         tls: tls.flatten(),
+        sip,
+        trace: traces::named(fields, names, cx),
     };
     Some(listener)
+}
+
+/// What a listener with one of the protocols of SIP has, and others have not.
+fn sip(
+    fields: &Fields<'_>,
+    protocol: Option<Protocol>,
+    names: &Names<'_>,
+    cx: &mut Context<'_>,
+) -> Option<SipListener> {
+    let Some(Protocol::Sip(transport)) = protocol else {
+        for field in ["upstream", "peers", "sip"].iter().filter_map(|name| fields.one(name)) {
+            cx.report
+                .error(
+                    Code::Conflict,
+                    field.place(),
+                    format!("`{}` is for listeners of SIP only", field.name.text),
+                )
+                .label("would have no effect")
+                .help("write protocol \"sip-udp\", \"sip-tcp\" or \"sip-tls\"; SIP over WebSocket is `websocket { sip { } }` of a route");
+        }
+        return None;
+    };
+    let upstream = fields.text("upstream", cx.report).and_then(|name| {
+        let found = names.upstreams.get(name.value).map(|index| UpstreamId(*index));
+        if found.is_none() {
+            refuse_unknown("upstream", name, &names.upstreams, cx.report);
+        }
+        found
+    });
+    Some(SipListener {
+        transport,
+        upstream,
+        peers: peers(fields, "peers", cx),
+        settings: sip::read(fields, names, cx).unwrap_or_default(),
+    })
 }
 
 /// `address` and `mode`; `default_mode` are the permissions of a unix socket.
@@ -82,7 +137,7 @@ pub(super) fn listen_on(
     let address = listen_address(text.value, mode, |path| cx.sources.resolve(text.place, path));
     match address {
         Ok(address) => {
-            if let (ListenAddress::Tcp(_), Some(mode)) = (&address, permissions) {
+            if let (ListenAddress::Tcp(_) | ListenAddress::Udp(_), Some(mode)) = (&address, permissions) {
                 cx.report
                     .error(Code::Conflict, mode.place, "`mode` is for unix sockets only")
                     .label("this address is none")

@@ -12,19 +12,19 @@ use crate::report::Code;
 use crate::syntax::Scalar;
 use crate::words::{Priority, ServiceType};
 
-pub(super) fn read(
-    top: &Fields<'_>,
+pub(super) fn read<'a>(top: &Fields<'a>, cx: &mut Context<'_>) -> Vec<Entry<'a>> {
+    let routes = top.sub("routes", cx.report);
+    let entries = routes.map(|routes| routes.named("route", cx.report)).unwrap_or_default();
+    names_of(&entries, "route", cx.report);
+    entries
+}
+
+pub(super) fn route(
+    entry: &Entry<'_>,
     names: &Names<'_>,
     agents: &[Arc<Agent>],
     cx: &mut Context<'_>,
-) -> Vec<Route> {
-    let Some(routes) = top.sub("routes", cx.report) else { return Vec::new() };
-    let entries = routes.named("route", cx.report);
-    names_of(&entries, "route", cx.report);
-    entries.iter().filter_map(|entry| route(entry, names, agents, cx)).collect()
-}
-
-fn route(entry: &Entry<'_>, names: &Names<'_>, agents: &[Arc<Agent>], cx: &mut Context<'_>) -> Option<Route> {
+) -> Option<Route> {
     let fields = &entry.fields;
     let action = action(entry, names, cx);
     let matches = fields.sub("matches", cx.report);

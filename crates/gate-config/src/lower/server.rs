@@ -19,6 +19,7 @@ pub(super) fn server(top: &Fields<'_>, cx: &mut Context<'_>) -> Server {
         shutdown: shutdown(&fields, cx),
         auto_reload: fields.flag("auto-reload", cx.report).unwrap_or(defaults.auto_reload),
         take_over: take_over(&fields, cx),
+        sip_token_secret_file: fields.text("sip-token-secret-file", cx.report).map(|path| cx.path(path)),
     }
 }
 

@@ -7,7 +7,7 @@ use crate::fields::{Entry, Field, Fields, get};
 use crate::model::{At, Place, Target};
 use crate::report::Code;
 use crate::schema::TARGET;
-use crate::value::target_address;
+use crate::value::{Speaks, target_address};
 
 /// At least one, unless that is reported.
 pub(super) fn targets(entry: &Entry<'_>, cx: &mut Context<'_>) -> Vec<Target> {
@@ -75,7 +75,9 @@ fn target(field: Field<'_>, cx: &mut Context<'_>) -> Option<Target> {
 
 fn at(text: At<&str>, weight: u16, cx: &mut Context<'_>) -> Option<Target> {
     match target_address(text.value, |path| cx.sources.resolve(text.place, path)) {
-        Ok((address, tls)) => Some(Target { address: At { value: address, place: text.place }, tls, weight }),
+        Ok((address, Speaks { tls, sip })) => {
+            Some(Target { address: At { value: address, place: text.place }, tls, sip, weight })
+        }
         Err(fault) => {
             cx.report
                 .error(

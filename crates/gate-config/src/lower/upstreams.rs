@@ -1,15 +1,17 @@
 //! Reads `upstreams`: how targets are chosen, watched and reached.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use gate_core::balance::Algorithm;
 use http::{HeaderValue, StatusCode};
 
 use super::targets::targets;
-use super::{Context, arc, tls};
+use super::{Context, Names, arc, tls, traces};
 use crate::fields::{Entry, Fields, get};
 use crate::model::{
-    At, HashKey, HealthCheck, Passive, Pool, Probe, SameSite, Sticky, Target, Upstream, UpstreamTimeouts,
+    Alpn, At, HashKey, HealthCheck, Passive, Pool, Probe, SameSite, Sticky, Target, Upstream,
+    UpstreamTimeouts,
 };
 use crate::report::Code;
 use crate::schema::{HEALTH_CHECK, PROBE};
@@ -22,7 +24,7 @@ pub(super) fn read<'a>(top: &Fields<'a>, cx: &mut Context<'_>) -> Vec<Entry<'a>>
     upstreams.map(|upstreams| upstreams.named("upstream", cx.report)).unwrap_or_default()
 }
 
-pub(super) fn upstream(entry: &Entry<'_>, cx: &mut Context<'_>) -> Upstream {
+pub(super) fn upstream(entry: &Entry<'_>, names: &Names<'_>, cx: &mut Context<'_>) -> Upstream {
     let fields = &entry.fields;
     let defaults = Upstream::new(entry.id.value, Vec::new());
     let targets = targets(entry, cx);
@@ -36,6 +38,8 @@ pub(super) fn upstream(entry: &Entry<'_>, cx: &mut Context<'_>) -> Upstream {
     if let Some(tls) = &tls {
         judge_tls(tls, &targets, cx);
     }
+    // SIP itself has a name in ALPN that few servers have heard of.
+    let alpn = if targets.iter().any(|target| target.sip.is_some()) { Alpn::None } else { Alpn::Http };
     Upstream {
         id: arc(entry.id),
         targets,
@@ -46,11 +50,17 @@ pub(super) fn upstream(entry: &Entry<'_>, cx: &mut Context<'_>) -> Upstream {
         passive: passive.map(|fields| passive_health(&fields, cx)).unwrap_or_default(),
         slow_start: fields.duration("slow-start", cx.report).unwrap_or(defaults.slow_start),
         on_unhealthy: fields.word("on-unhealthy", cx.report).map_or(defaults.on_unhealthy, |word| word.value),
-        tls: tls.map(|fields| tls::client(&fields, cx)).unwrap_or_default(),
+        tls: tls::client(tls.as_ref(), alpn, cx),
         timeouts: timeouts.map(|fields| upstream_timeouts(&fields, cx)).unwrap_or_default(),
         pool: pool.map(|fields| connection_pool(&fields, cx)).unwrap_or_default(),
         host: host(fields, cx),
         retries: fields.number("retries", cx.report).unwrap_or(defaults.retries),
+        path: path(fields, cx),
+        origin: origin(fields, cx),
+        cert_check_on_reuse: fields
+            .flag("cert-check-on-reuse", cx.report)
+            .unwrap_or(defaults.cert_check_on_reuse),
+        trace: traces::named(fields, names, cx),
     }
 }
 
@@ -228,6 +238,34 @@ fn host(fields: &Fields<'_>, cx: &mut Context<'_>) -> Option<HeaderValue> {
             .help("hosts are like \"example.org\" or \"example.org:8080\"");
     }
     host
+}
+
+fn path(fields: &Fields<'_>, cx: &mut Context<'_>) -> Option<Arc<str>> {
+    let text = fields.text("path", cx.report)?;
+    if !request_path(text.value) {
+        cx.report
+            .error(Code::BadPath, text.place, format!("`{}` cannot be asked for", text.value.escape_debug()))
+            .label("not a path")
+            .help("paths begin with `/` and have neither blanks nor `#`");
+    }
+    Some(text.value.into())
+}
+
+/// Not always one of a page: some servers want what others would not send.
+fn origin(fields: &Fields<'_>, cx: &mut Context<'_>) -> Option<HeaderValue> {
+    let text = fields.text("origin", cx.report)?;
+    let origin = HeaderValue::from_str(text.value).ok();
+    if origin.is_none() {
+        cx.report
+            .error(
+                Code::BadOrigin,
+                text.place,
+                format!("`{}` cannot be sent as Origin", text.value.escape_debug()),
+            )
+            .label("not allowed in HTTP")
+            .help("write one like \"https://gw.example.org\"");
+    }
+    origin
 }
 
 fn passive_health(fields: &Fields<'_>, cx: &mut Context<'_>) -> Passive {

@@ -7,7 +7,7 @@ use http::{HeaderName, HeaderValue, Method, header};
 
 use super::{Context, lifetime, matches, tls};
 use crate::fields::{Field, Fields, get};
-use crate::model::{At, HookOpcodes, HookSettings, Url, Webhook};
+use crate::model::{Alpn, At, HookOpcodes, HookSettings, Url, Webhook};
 use crate::report::Code;
 use crate::schema::{WEBHOOK, WEBSOCKET};
 use crate::syntax::Value;
@@ -110,7 +110,7 @@ pub(super) fn settings(
             .help("add opcodes \"text\" or opcodes \"binary\", or remove it");
     }
     let key_file = tls::file(fields, "hmac-key-file", cx);
-    let tls = fields.sub("tls", cx.report).map(|fields| tls::client(&fields, cx));
+    let tls = fields.sub("tls", cx.report).map(|fields| tls::client(Some(&fields), Alpn::Http, cx));
     let headers = headers(fields, cx);
     let report = &mut *cx.report;
     let settings = HookSettings {

@@ -8,7 +8,7 @@ use gate_core::{Limits, Policy, Timeouts};
 
 use super::inspected::Reading;
 use super::matches::tokens;
-use super::{Context, Names, inspect, lifetime, limits, refuse_unknown, webhook};
+use super::{Context, Names, inspect, lifetime, limits, refuse_unknown, sip, traces, webhook};
 use crate::fields::{Fields, get};
 use crate::model::WebSocket;
 use crate::report::Code;
@@ -56,6 +56,8 @@ fn settings<'a>(route: &Fields<'a>, names: &Names<'_>, cx: &mut Context<'_>) -> 
     let inspect = inspect::read(&fields, cx);
     let webhooks = webhook::read(&fields, policy.limits.message_size_max, cx);
     let token_subprotocol = token_subprotocol(&fields, cx);
+    let sip = sip::read(&fields, names, cx);
+    let trace = traces::named(&fields, names, cx);
     let report = &mut *cx.report;
     let websocket = WebSocket {
         enabled: enabled.or(flag).unwrap_or(true),
@@ -71,6 +73,8 @@ fn settings<'a>(route: &Fields<'a>, names: &Names<'_>, cx: &mut Context<'_>) -> 
         inspect,
         webhooks,
         context_takeover: defaults.context_takeover,
+        sip,
+        trace,
     };
     (websocket, fields)
 }

@@ -9,7 +9,9 @@ use std::path::Path;
 
 use http::{HeaderName, HeaderValue};
 
-use super::{ClientTls, Config, Identity, Inspect, Listener, Route, Upstream};
+use super::{
+    ClientTls, Config, Identity, Inspect, Listener, Route, Secret, TlsTerms, Trace, TraceTransport, Upstream,
+};
 
 /// Tells two contents apart. Equal ones have equal fingerprints in every process of one build.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -43,6 +45,8 @@ impl Config {
         // A secret does not print itself.
         let token = self.admin.as_ref().and_then(|admin| admin.token.as_ref());
         token.map(|token| token.value.reveal()).hash(&mut hasher);
+        let keys = self.traces.iter().filter_map(|trace| trace.auth_key.as_ref());
+        keys.map(Secret::reveal).collect::<Vec<_>>().hash(&mut hasher);
         for (name, value) in self.routes.iter().flat_map(Route::secret_headers) {
             (name.as_str(), value.as_bytes()).hash(&mut hasher);
         }
@@ -56,6 +60,8 @@ impl Config {
         files.extend(self.listeners.iter().flat_map(Listener::files));
         files.extend(self.upstreams.iter().flat_map(Upstream::files));
         files.extend(self.routes.iter().flat_map(Route::files));
+        files.extend(self.traces.iter().flat_map(Trace::files));
+        files.extend(self.server.sip_token_secret_file.iter().map(|file| &*file.value));
         files.extend(self.admin.iter().filter_map(|admin| Some(&*admin.token_file.as_ref()?.value)));
         files.sort_unstable();
         files.dedup();
@@ -69,11 +75,17 @@ impl Listener {
     pub fn files(&self) -> Vec<&Path> {
         let mut files = Vec::new();
         if let Some(tls) = &self.tls {
-            files.extend(of_identity(&tls.identity));
-            files.extend(tls.sni.iter().flat_map(|sni| of_identity(&sni.identity)));
-            files.extend(tls.ca_file.iter().chain(&tls.crl_files).map(|file| &*file.value));
+            files.extend(tls.terms.files());
+            files.extend(tls.sni.iter().flat_map(|domain| domain.terms.files()));
         }
         files
+    }
+}
+
+impl TlsTerms {
+    fn files(&self) -> impl Iterator<Item = &Path> {
+        let asked = self.ca_file.iter().chain(&self.crl_files).map(|file| &*file.value);
+        of_identity(&self.identity).into_iter().chain(asked)
     }
 }
 
@@ -100,6 +112,17 @@ impl Route {
     fn secret_headers(&self) -> impl Iterator<Item = &(HeaderName, HeaderValue)> {
         let of_hooks = self.websocket.webhooks.iter().flat_map(|webhook| &webhook.headers);
         of_hooks.chain(self.header_config.iter().flat_map(|config| &config.hook_headers))
+    }
+}
+
+impl Trace {
+    /// The files that are read for it: certificates and keys.
+    #[must_use]
+    pub fn files(&self) -> Vec<&Path> {
+        match &self.transport {
+            TraceTransport::Udp | TraceTransport::Tcp => Vec::new(),
+            TraceTransport::Tls(tls) => tls.files(),
+        }
     }
 }
 

@@ -7,6 +7,12 @@ use gate_inspect::{Directions, OnMatch, Settings};
 
 use super::place::At;
 
+/// The limit of sizes of what is inspected, where none is written: bytes of a frame, and of a message.
+pub const INSPECTED_SIZE_MAX: u64 = 1 << 20;
+
+/// The same for frames of a message.
+pub const INSPECTED_FRAGMENTS_MAX: u32 = 1024;
+
 /// The rules of a route.
 #[derive(Clone, Debug, Default)]
 pub struct Inspect {

@@ -6,10 +6,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use gate_core::ids::TraceId;
 use ipnet::IpNet;
 
 use super::place::At;
 use super::server::ConnectionLimits;
+use super::sip::SipListener;
 
 /// One address that clients connect to.
 #[derive(Clone, Debug)]
@@ -37,6 +39,10 @@ pub struct Listener {
     pub send_timeout: Duration,
     /// `forwarded true`: `Forwarded` (RFC 7239) is sent to upstreams as well. Default off.
     pub sends_forwarded: bool,
+    /// `protocol "sip-udp"` and its like. `None`: HTTP comes here.
+    pub sip: Option<SipListener>,
+    /// `trace`: who is told of connections that come to no route.
+    pub trace: Option<TraceId>,
 }
 
 impl Listener {
@@ -54,6 +60,8 @@ impl Listener {
             keepalive_timeout: Duration::from_secs(75),
             send_timeout: Duration::from_secs(60),
             sends_forwarded: false,
+            sip: None,
+            trace: None,
         }
     }
 }
@@ -63,6 +71,8 @@ impl Listener {
 pub enum ListenAddress {
     /// `"127.0.0.1:8080"`, `"[::1]:8080"`; port 0 lets the system choose.
     Tcp(SocketAddr),
+    /// The same for datagrams, with `protocol "sip-udp"`.
+    Udp(SocketAddr),
     /// `"unix:/path"`; `mode` are its permissions (default 0o660).
     Unix {
         /// The socket's file.
@@ -75,7 +85,7 @@ pub enum ListenAddress {
 impl fmt::Display for ListenAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Tcp(address) => write!(f, "{address}"),
+            Self::Tcp(address) | Self::Udp(address) => write!(f, "{address}"),
             Self::Unix { path, .. } => write!(f, "unix:{}", path.display()),
         }
     }
@@ -114,10 +124,28 @@ impl Peers {
 /// `tls` of a listener.
 #[derive(Clone, Debug)]
 pub struct ServerTls {
-    /// `cert-file` and `key-file`: for clients that name no host that is known.
-    pub identity: Identity,
+    /// For clients that name no host that is known.
+    pub terms: TlsTerms,
     /// `sni`: for those that do. Exact names go before wildcards.
-    pub sni: Vec<SniIdentity>,
+    pub sni: Vec<SniDomain>,
+    /// `unknown-sni`. Default: the listener's own terms.
+    pub unknown_sni: UnknownSni,
+    /// `handshake-timeout-ms`. Default 10 s.
+    pub handshake_timeout: Duration,
+    /// `session-tickets`. Default on.
+    pub session_tickets: bool,
+    /// What is agreed on by ALPN; as `protocol` says.
+    pub alpn: Alpn,
+    /// `key-log-file`: the secrets of all connections are written there, for debugging. Off by
+    /// default.
+    pub key_log: Option<At<PathBuf>>,
+}
+
+/// What clients are shown, and what is asked of them.
+#[derive(Clone, Debug)]
+pub struct TlsTerms {
+    /// `cert-file` and `key-file`.
+    pub identity: Identity,
     /// `client-auth`.
     pub client_auth: ClientAuth,
     /// `ca-file`: who signs the certificates of clients.
@@ -128,13 +156,16 @@ pub struct ServerTls {
     pub min_version: TlsVersion,
     /// `max-version`. Default 1.3.
     pub max_version: TlsVersion,
-    /// `handshake-timeout-ms`. Default 10 s.
-    pub handshake_timeout: Duration,
-    /// `session-tickets`. Default on.
-    pub session_tickets: bool,
-    /// `key-log-file`: the secrets of all connections are written there, for debugging. Off by
-    /// default.
-    pub key_log: Option<At<PathBuf>>,
+}
+
+/// The protocol that both ends agree on within the TLS handshake (RFC 7301).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Alpn {
+    /// `http/1.1`.
+    #[default]
+    Http,
+    /// None, as nobody asks for any.
+    None,
 }
 
 /// A certificate chain and its key, both PEM.
@@ -148,11 +179,21 @@ pub struct Identity {
 
 /// `sni "a.example.org" "*.example.org" { … }`.
 #[derive(Clone, Debug)]
-pub struct SniIdentity {
+pub struct SniDomain {
     /// Names in lower case; `*.` in front stands for exactly one label.
     pub names: Vec<String>,
-    /// What they are shown.
-    pub identity: Identity,
+    /// For those who ask for them. What is not said is as the listener has it.
+    pub terms: TlsTerms,
+}
+
+/// What becomes of clients that ask for a name that no `sni` has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum UnknownSni {
+    /// They are let in on the listener's own terms.
+    #[default]
+    Default,
+    /// They are refused (`unrecognized_name`, RFC 6066 §3).
+    Reject,
 }
 
 /// Whether clients show certificates.

@@ -3,15 +3,16 @@
 use std::sync::Arc;
 
 use gate_core::Policy;
-use gate_core::ids::{AgentId, FrameLogId, UpstreamId};
+use gate_core::ids::{AgentId, FrameLogId, TraceId, UpstreamId};
 use gate_core::origin::Origins;
 use gate_core::policy::Inspection;
 use gate_core::route::Conditions;
 
 use super::header_config::HeaderConfig;
-use super::inspect::Inspect;
+use super::inspect::{INSPECTED_FRAGMENTS_MAX, INSPECTED_SIZE_MAX, Inspect};
 use super::rate_limit::RateLimit;
 use super::server::ConnectionLimits;
+use super::sip::SipSettings;
 use super::webhook::Webhook;
 
 /// One route.
@@ -110,6 +111,10 @@ pub struct WebSocket {
     pub webhooks: Vec<Arc<Webhook>>,
     /// `context-takeover`: whether inspected messages may refer to those before them.
     pub context_takeover: bool,
+    /// `sip`: messages are SIP (RFC 7118).
+    pub sip: Option<Arc<SipSettings>>,
+    /// `trace`: who is told of the route's connections.
+    pub trace: Option<TraceId>,
 }
 
 impl Default for WebSocket {
@@ -128,6 +133,8 @@ impl Default for WebSocket {
             inspect: None,
             webhooks: Vec::new(),
             context_takeover: false,
+            sip: None,
+            trace: None,
         }
     }
 }
@@ -140,6 +147,25 @@ impl WebSocket {
         let Inspection { client, upstream, .. } = self.policy.inspection;
         let is_inspected = client || upstream;
         self.rate_limits.iter().any(RateLimit::drops_messages) || (is_inspected && !self.context_takeover)
+    }
+
+    /// The same where whole messages of clients are looked into. Where nobody's are, limits that are
+    /// missing hold for clients alone.
+    #[must_use]
+    pub fn inspecting_clients(&self) -> Self {
+        let mut policy = Policy::clone(&self.policy);
+        let Inspection { client, upstream, stream_above, .. } = &mut policy.inspection;
+        if !*client && !*upstream {
+            policy.upstream_limits.get_or_insert(policy.limits);
+            for limit in [&mut policy.limits.frame_size_max, &mut policy.limits.message_size_max] {
+                *limit = if *limit == 0 { INSPECTED_SIZE_MAX } else { *limit };
+            }
+            if policy.limits.fragments_max == 0 {
+                policy.limits.fragments_max = INSPECTED_FRAGMENTS_MAX;
+            }
+        }
+        (*client, *stream_above) = (true, None);
+        Self { policy: Arc::new(policy), ..self.clone() }
     }
 }
 

@@ -23,6 +23,8 @@ pub struct Server {
     /// `take-over`: the unix socket through which a process that is started later takes the
     /// listening sockets of this one.
     pub take_over: Option<At<PathBuf>>,
+    /// `sip-token-secret-file`: the key of flow tokens. `None`: random for each start.
+    pub sip_token_secret_file: Option<At<PathBuf>>,
 }
 
 impl Default for Server {
@@ -33,6 +35,7 @@ impl Default for Server {
             shutdown: Shutdown::default(),
             auto_reload: false,
             take_over: None,
+            sip_token_secret_file: None,
         }
     }
 }

@@ -6,9 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gate_core::balance::Algorithm;
+use gate_core::ids::TraceId;
 use http::{HeaderName, HeaderValue, StatusCode};
 
+use super::listener::{Alpn, TlsVersion};
 use super::place::At;
+use super::sip::SipTransport;
 
 /// One upstream.
 #[derive(Clone, Debug)]
@@ -41,6 +44,16 @@ pub struct Upstream {
     pub host: Option<HeaderValue>,
     /// `retries`: how many other targets are tried when one cannot be reached. Default 2.
     pub retries: u32,
+    /// `path`: the request-target of handshakes to it. `None`: the client's own; `/` where the
+    /// gateway makes connections of its own.
+    pub path: Option<Arc<str>>,
+    /// `origin`: of handshakes that the gateway makes of its own accord.
+    pub origin: Option<HeaderValue>,
+    /// `cert-check-on-reuse`: connections that clients share are told apart by their TLS settings.
+    /// Default true.
+    pub cert_check_on_reuse: bool,
+    /// `trace`: who is told of connections to it that belong to no client's.
+    pub trace: Option<TraceId>,
 }
 
 impl Upstream {
@@ -62,6 +75,10 @@ impl Upstream {
             pool: Pool::default(),
             host: None,
             retries: 2,
+            path: None,
+            origin: None,
+            cert_check_on_reuse: true,
+            trace: None,
         }
     }
 }
@@ -73,6 +90,8 @@ pub struct Target {
     pub address: At<TargetAddress>,
     /// `wss://` or `https://` stood before the address.
     pub tls: bool,
+    /// `udp://`, `tcp://` or `tls://` stood before it: SIP without WebSocket.
+    pub sip: Option<SipTransport>,
     /// `weight`, 1 to 1,000. Default 1.
     pub weight: u16,
 }
@@ -81,7 +100,7 @@ impl Target {
     /// A plain one of weight 1.
     #[must_use]
     pub fn new(address: TargetAddress) -> Self {
-        Self { address: At::nowhere(address), tls: false, weight: 1 }
+        Self { address: At::nowhere(address), tls: false, sip: None, weight: 1 }
     }
 }
 
@@ -228,11 +247,29 @@ pub struct ClientTls {
     pub identity: Option<super::Identity>,
     /// `insecure-skip-verify true` makes it false.
     pub verify: bool,
+    /// `min-version`. Default 1.2.
+    pub min_version: TlsVersion,
+    /// `max-version`. Default 1.3.
+    pub max_version: TlsVersion,
+    /// What is agreed on by ALPN; none where the targets are not spoken to by HTTP.
+    pub alpn: Alpn,
+    /// `key-log-file`: the secrets of all connections are written there, for debugging. Off by
+    /// default.
+    pub key_log: Option<At<PathBuf>>,
 }
 
 impl Default for ClientTls {
     fn default() -> Self {
-        Self { sni: None, ca_file: None, identity: None, verify: true }
+        Self {
+            sni: None,
+            ca_file: None,
+            identity: None,
+            verify: true,
+            min_version: TlsVersion::V1_2,
+            max_version: TlsVersion::V1_3,
+            alpn: Alpn::Http,
+            key_log: None,
+        }
     }
 }
 

@@ -2,8 +2,8 @@
 
 use super::Form::{Block as Sub, Count, Flag, Millis, Named, Other, Seconds, Text, Texts, Word};
 use super::limits::{CONNECTION_RATE, CONNECTION_RATE_PER_ADDRESS, CONNECTIONS_PER_ADDRESS};
-use super::{Block, Form, Key, key, later, optional, required};
-use crate::model::TlsVersion;
+use super::{Block, Form, Key, SIP, key, later, optional, required};
+use crate::model::{TlsVersion, UnknownSni};
 use crate::words::{Protocol, names};
 
 pub(crate) static LISTENERS: Block = Block {
@@ -22,7 +22,20 @@ pub(crate) static LISTENER: Block = Block {
             "`\"127.0.0.1:8080\"`, `\"[::1]:8080\"` or `\"unix:/path\"`. Port 0 lets the system choose.",
         ),
         key("mode", Text("permissions in octal"), "660", "The permissions of a unix socket."),
-        key("protocol", Word(names::<Protocol>), "http", "`https` needs a `tls` block."),
+        key(
+            "protocol",
+            Word(names::<Protocol>),
+            "http",
+            "`https` and `sip-tls` need a `tls` block. The three of SIP are for servers and user agents without WebSocket.",
+        ),
+        optional(
+            "upstream",
+            Text("name"),
+            "For SIP: where requests go that belong to no flow of the gateway's. Without it only servers can send here, to clients of routes whose `sip` names the listener.",
+        ),
+        optional("peers", Texts("network"), "For SIP: who may send. Messages of others go nowhere.")
+            .or_else("everybody"),
+        optional("sip", Sub(&SIP), "For SIP: what messages must keep to."),
         optional("tls", Sub(&TLS), "Certificates, and which clients are let in."),
         optional(
             "trusted-proxies",
@@ -58,6 +71,7 @@ pub(crate) static LISTENER: Block = Block {
             "false",
             "`Forwarded` (RFC 7239) is sent to upstreams beside `X-Forwarded-*`.",
         ),
+        optional("trace", Text("name"), "Who is told of connections that come to no route."),
         later("request-timeout-secs", "`request-head-timeout` is the time for a request's head"),
         later("default-route", "a route without `matches` fits every request"),
         later("namespace", ""),
@@ -72,31 +86,29 @@ pub(crate) static PROXY_PROTOCOL: Block = Block {
     keys: &[required("from", Texts("network"), "The peers: `\"10.0.0.0/8\"`, `\"::1\"`, or `\"unix:\"`.")],
 };
 
-const CERT_FILE: Key = required("cert-file", Text("path"), "The certificate chain, PEM.");
-const KEY_FILE: Key = required("key-file", Text("path"), "Its private key, PEM.");
-
 pub(crate) static TLS: Block = Block {
     name: "tls",
     about: "TLS towards clients. Relative paths are relative to the file that names them.",
     keys: &[
-        CERT_FILE,
-        KEY_FILE,
+        required("cert-file", Text("path"), "The certificate chain, PEM."),
+        required("key-file", Text("path"), "Its private key, PEM."),
         optional(
             "sni",
             Other("names, then a block", Some(&SNI)),
-            "Another certificate, for clients that ask for one of the names.",
+            "Other settings, for clients that ask for one of the names.",
         )
         .often(),
         key(
-            "client-auth",
-            Other("`none`, `request`, `require`, or a flag", None),
-            "none",
-            "Whether clients show certificates: not asked; asked, and what they show must be good; required. `true` is `require`.",
+            "unknown-sni",
+            Word(names::<UnknownSni>),
+            "default",
+            "Clients that ask for a name that no `sni` has: let in with the settings here, or refused (`unrecognized_name`). Those that ask for none are let in.",
         ),
-        optional("ca-file", Text("path"), "Who signs the certificates of clients, PEM."),
-        optional("crl-file", Texts("path"), "Which of them are revoked, PEM."),
-        key("min-version", Word(names::<TlsVersion>), "1.2", "The oldest version of TLS."),
-        key("max-version", Word(names::<TlsVersion>), "1.3", "The newest."),
+        key("client-auth", CLIENT_AUTH, "none", CLIENT_AUTH_MEANING),
+        CA_FILE,
+        CRL_FILE,
+        key("min-version", Word(names::<TlsVersion>), "1.2", MIN_VERSION_MEANING),
+        key("max-version", Word(names::<TlsVersion>), "1.3", MAX_VERSION_MEANING),
         key("handshake-timeout-ms", Millis(0), "10000", "For the TLS handshake."),
         key("session-tickets", Flag, "true", "Clients may resume sessions.").alias("session-resumption"),
         optional(
@@ -112,11 +124,25 @@ pub(crate) static TLS: Block = Block {
 
 pub(crate) static SNI: Block = Block {
     name: "sni",
-    about: "A certificate for some names. The names stand behind `sni` or in `hostnames`; `*.` in front stands for exactly one label. Exact names go before wildcards.",
+    about: "What holds for clients that ask for one of some names. The names stand behind `sni` or in `hostnames`; `*.` in front stands for exactly one label. Exact names go before wildcards. What does not stand here is as in `tls`.",
     keys: &[
-        CERT_FILE,
-        KEY_FILE,
+        optional("cert-file", Text("path"), "The certificate chain, PEM; with `key-file`.")
+            .or_else(AS_IN_TLS),
+        optional("key-file", Text("path"), "Its private key, PEM.").or_else(AS_IN_TLS),
         optional("hostnames", Texts("name"), "The names, if they do not stand behind `sni`."),
+        optional("client-auth", CLIENT_AUTH, CLIENT_AUTH_MEANING).or_else(AS_IN_TLS),
+        CA_FILE.or_else(AS_IN_TLS),
+        CRL_FILE.or_else("those of `tls`, unless there is a `ca-file` here"),
+        optional("min-version", Word(names::<TlsVersion>), MIN_VERSION_MEANING).or_else(AS_IN_TLS),
+        optional("max-version", Word(names::<TlsVersion>), MAX_VERSION_MEANING).or_else(AS_IN_TLS),
         later("acme", ""),
     ],
 };
+
+const AS_IN_TLS: &str = "that of `tls`";
+const CLIENT_AUTH: Form = Other("`none`, `request`, `require`, or a flag", None);
+const CLIENT_AUTH_MEANING: &str = "Whether clients show certificates: not asked; asked, and what they show must be good; required. `true` is `require`.";
+const CA_FILE: Key = optional("ca-file", Text("path"), "Who signs the certificates of clients, PEM.");
+const CRL_FILE: Key = optional("crl-file", Texts("path"), "Which of them are revoked, PEM.");
+const MIN_VERSION_MEANING: &str = "The oldest version of TLS.";
+const MAX_VERSION_MEANING: &str = "The newest.";

@@ -2,7 +2,9 @@
 
 use super::Form::{Block as Sub, Count, Duration, Flag, Integer, Other, Seconds, Size, Text, Texts, Word};
 use super::limits::{CONNECTION_RATE, CONNECTION_RATE_PER_ADDRESS, CONNECTIONS_PER_ADDRESS};
-use super::{ADMIN, AGENTS, Block, FRAME_LOGS, LISTENERS, ROTATE, ROUTES, UPSTREAMS, key, later, optional};
+use super::{
+    ADMIN, AGENTS, Block, FRAME_LOGS, LISTENERS, ROTATE, ROUTES, TRACES, UPSTREAMS, key, later, optional,
+};
 use crate::model::{Level, LogFormat};
 use crate::words::names;
 
@@ -19,9 +21,9 @@ pub(crate) static TOP: Block = Block {
         optional("limits", Sub(&LIMITS), "What requests must keep to.").merged(),
         optional("observability", Sub(&OBSERVABILITY), "Metrics and logs.").merged(),
         optional("frame-logs", Sub(&FRAME_LOGS), "Logs of frames.").merged(),
+        optional("traces", Sub(&TRACES), "Servers that are told of connections by HEP.").merged(),
         optional("admin", Sub(&ADMIN), "Where an operator can ask and order.").merged(),
         optional("schema-version", Other("anything", None), "Has no effect.").alias("version").ignored(),
-        later("traces", ""),
         later("filters", ""),
         later("waf", ""),
         later("namespace", ""),
@@ -62,6 +64,12 @@ pub(crate) static SERVER: Block = Block {
             Text("path"),
             "A unix socket through which `framegate run --take-over`, started later, takes over the listening sockets of this process without refusing a connection.",
         ),
+        optional(
+            "sip-token-secret-file",
+            Text("path"),
+            "The key of the tokens by which SIP names connections, at least 16 bytes; a line end behind them is no part of it. With it, servers that ask for a client of an earlier process, or of another with the same file, are told 430, without it 403.",
+        )
+        .or_else("random for each start"),
         later("daemon", "run it under a supervisor"),
         later("pid-file", ""),
         later("user", ""),

@@ -8,7 +8,7 @@ use super::inspect::{
     MAX_INFLATED_SIZE,
 };
 use super::limits::{CONNECTION_RATE, CONNECTION_RATE_PER_ADDRESS, CONNECTIONS_PER_ADDRESS, RATE_LIMIT};
-use super::{Block, HEADER_CONFIG, INSPECT, WEBHOOK, key, later, optional};
+use super::{Block, HEADER_CONFIG, INSPECT, SIP, WEBHOOK, key, later, optional};
 use crate::model::{Compression, Handler, OnLimit};
 use crate::words::{Pinged, ServiceType, names};
 
@@ -204,8 +204,13 @@ pub(crate) static WEBSOCKET: Block = Block {
             "Who is asked over HTTP about each message: `inbound` of those from the client, `outbound` of those from the upstream. Of several for one direction the first that does not allow decides.",
         )
         .often(),
+        optional("sip", Sub(&SIP), "Messages are SIP."),
         optional("frame-log", Texts("name"), "Logs of frames that the route's sessions write to."),
-        later("trace", ""),
+        optional(
+            "trace",
+            Text("name"),
+            "Who is told of the route's connections: of clients' from their opening handshake on, and of those to upstreams that are made for them.",
+        ),
     ],
 };
 

@@ -121,6 +121,9 @@ listeners {
     listener "tls" { address "127.0.0.1:1"; protocol "https"; tls { cert-file "a"; key-file "b"; @tls@ } }
 }
 routes { route "a" { upstream "u"; @route@; matches { path "/" }; websocket { max-age "1h" { @max-age@ }; rate-limit { messages 1; @rate-limit@ }; inspect { pattern "p" "x" { @pattern@ }; json-schema "s" { @json-schema@ }; decode { @decode@ }; @inspect@ }; @websocket@ } } }
+listeners { listener "sip" {
+    address "127.0.0.1:5060"; protocol "sip-udp"; sip { @sip@; rate-limit { messages 1; @sip-rate-limit@ } }
+} }
 routes { route "b" {
     header-config { trusted "::1"; hmac-key-file "a" { @hmac-key-file@ }; upstreams "ws://*"; @header-config@; ceilings { @ceilings@ }; hook { opcodes "text"; @hook@ } }
     websocket { webhook "inbound" url="http://a" { opcodes "text"; @webhook@ } }
@@ -141,6 +144,7 @@ agents { agent "a" { unix-socket "/a"; @agent@; circuit-breaker { @circuit-break
 frame-logs {
     frame-log "a" { path "a.log"; frame; @frame-log@; filter { @filter@ }; rotate { size "1MB"; @rotate@ } }
 }
+traces { trace "a" { address "127.0.0.1"; @trace@ } }
 admin { @admin@ }
 observability { metrics { @metrics@ }; logging { @logging@; access-log { @access-log@ } } }
 "#;
@@ -152,7 +156,13 @@ fn defaults_that_are_written_out_change_nothing() {
     let mut blocks = Vec::new();
     with_defaults(&TOP, &mut blocks);
     for (block, settings) in blocks {
-        let name = if std::ptr::eq(block, &raw const CLIENT_TLS) { "client-tls" } else { block.name };
+        let name = if std::ptr::eq(block, &raw const CLIENT_TLS) {
+            "client-tls"
+        } else if std::ptr::eq(block, &raw const SIP_RATE_LIMIT) {
+            "sip-rate-limit"
+        } else {
+            block.name
+        };
         let marker = format!("@{name}@");
         assert!(full.contains(&marker), "{marker} is missing in the document");
         full = full.replace(&marker, &settings);

@@ -4,7 +4,7 @@ use super::Form::{
     Block as Sub, Duration, DurationOrSeconds, Flag, Integer, Named, Other, Seconds, Text, Word,
 };
 use super::{Block, Key, key, later, optional};
-use crate::model::{OnUnhealthy, SameSite};
+use crate::model::{OnUnhealthy, SameSite, TlsVersion};
 use crate::words::{Balancing, names};
 
 pub(crate) static UPSTREAMS: Block = Block {
@@ -53,7 +53,21 @@ pub(crate) static UPSTREAM: Block = Block {
         optional("timeouts", Sub(&TIMEOUTS), "How long they may take."),
         optional("connection-pool", Sub(&POOL), "Connections that are kept for plain requests."),
         optional("host", Text("host"), "The Host that is sent.").or_else("the client's"),
+        optional("path", Text("path"), "The path of opening handshakes to it.")
+            .or_else("the client's; `/` where the gateway connects for SIP"),
+        optional(
+            "origin",
+            Text("origin"),
+            "The Origin of opening handshakes that the gateway makes for SIP.",
+        ),
+        key(
+            "cert-check-on-reuse",
+            Flag,
+            "true",
+            "Connections for SIP are used again only where the TLS settings are the same. `false`: address and path are enough.",
+        ),
         key("retries", Integer(0, 10), "2", "How many other targets are tried when one cannot be reached."),
+        optional("trace", Text("name"), "Who is told of connections to it that are no client's alone."),
         later("http-version", ""),
         later("circuit-breaker", "`passive-health` leaves a failing target alone"),
         later("discovery", "names are resolved again when their time to live is over"),
@@ -141,6 +155,13 @@ pub(crate) static CLIENT_TLS: Block = Block {
         optional("client-cert", Text("path"), "The certificate that is shown, PEM; with `client-key`."),
         optional("client-key", Text("path"), "Its private key, PEM."),
         key("insecure-skip-verify", Flag, "false", "**Dangerous:** any certificate is good."),
+        key("min-version", Word(names::<TlsVersion>), "1.2", "The oldest version of TLS."),
+        key("max-version", Word(names::<TlsVersion>), "1.3", "The newest."),
+        optional(
+            "key-log-file",
+            Text("path"),
+            "**For debugging only:** the secrets of all connections to targets are written there.",
+        ),
     ],
 };
 

@@ -1,12 +1,13 @@
 //! Addresses of listeners, targets and peers.
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 use ipnet::IpNet;
 
 use super::name::server_name;
-use crate::model::{ListenAddress, TargetAddress};
+use crate::model::{ListenAddress, SipTransport, TargetAddress};
 
 /// What is wrong with an address, and what would be right.
 #[derive(Debug, PartialEq, Eq)]
@@ -63,23 +64,42 @@ pub(crate) fn metrics_address(text: &str) -> Result<SocketAddr, Fault> {
 
 const TARGET: &str = "addresses of targets are like \"127.0.0.1:3000\", \"backend:3000\", \"wss://backend:443\" or \"unix:/path\"";
 
-/// Where a target is, and whether it speaks TLS.
+/// How a target is spoken to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub(crate) struct Speaks {
+    pub(crate) tls: bool,
+    pub(crate) sip: Option<SipTransport>,
+}
+
+/// Where a target is, and how it is spoken to.
 pub(crate) fn target_address(
     text: &str,
     resolve: impl Fn(&str) -> PathBuf,
-) -> Result<(TargetAddress, bool), Fault> {
+) -> Result<(TargetAddress, Speaks), Fault> {
     if let Some(path) = text.strip_prefix("unix:") {
-        return Ok((TargetAddress::Unix(socket_path(path, resolve)?), false));
+        return Ok((TargetAddress::Unix(socket_path(path, resolve)?), Speaks::default()));
     }
     let (authority, scheme) = match text.split_once("://") {
         Some((scheme, authority)) => (authority, Some(scheme.to_ascii_lowercase())),
         None => (text, None),
     };
-    let (tls, default_port) = match scheme.as_deref() {
-        None => (false, None),
-        Some("ws" | "http") => (false, Some(80)),
-        Some("wss" | "https") => (true, Some(443)),
-        Some(_) => return fault("not a scheme of a target", "there are: ws, wss, http, https"),
+    let sip = match scheme.as_deref() {
+        Some("udp") => Some(SipTransport::Udp),
+        Some("tcp") => Some(SipTransport::Tcp),
+        Some("tls") => Some(SipTransport::Tls),
+        Some(_) | None => None,
+    };
+    let (tls, default_port) = match (scheme.as_deref(), sip) {
+        (None, _) => (false, None),
+        (Some("ws" | "http"), _) => (false, Some(80)),
+        (Some("wss" | "https"), _) => (true, Some(443)),
+        (Some(_), Some(sip)) => (sip == SipTransport::Tls, Some(sip.default_port())),
+        (Some(_), None) => {
+            return fault(
+                "not a scheme of a target",
+                "there are: ws, wss, http, https; udp, tcp, tls for SIP",
+            );
+        }
     };
     let authority =
         if scheme.is_some() { authority.strip_suffix('/').unwrap_or(authority) } else { authority };
@@ -97,7 +117,36 @@ pub(crate) fn target_address(
         (None, Some(port)) => (authority, port),
         (None, None) => return fault("a port is missing", TARGET),
     };
-    Ok((TargetAddress::Tcp { host: target_host(host)?, port }, tls))
+    Ok((TargetAddress::Tcp { host: target_host(host)?, port }, Speaks { tls, sip }))
+}
+
+const CAPTURE: &str = "servers are like \"10.0.0.2:9060\", \"[::1]:9060\" or \"homer.example.org\"";
+
+/// Where a server of HEP is.
+pub(crate) fn capture_address(text: &str) -> Result<(String, u16), Fault> {
+    if text.contains("://") {
+        return fault("a scheme does not belong here", "write `transport \"tcp\"` or `transport \"tls\"`");
+    }
+    let (host, port) = match split_port(text) {
+        Some((host, port)) => match port.parse() {
+            Ok(0) | Err(_) => return fault("not a port", "ports are 1 to 65535"),
+            Ok(port) => (host, port),
+        },
+        None => (text, 9060),
+    };
+    if host.is_empty() {
+        return fault("no host stands before the port", CAPTURE);
+    }
+    let host = target_host(host).map_err(|found| Fault { help: CAPTURE.to_owned(), ..found })?;
+    Ok((host, port))
+}
+
+/// `8000`, or `1024-65535`.
+pub(crate) fn port_range(text: &str) -> Option<RangeInclusive<u16>> {
+    let (first, last) = text.split_once('-').unwrap_or((text, text));
+    let port = |text: &str| text.parse::<u16>().ok().filter(|_| !text.starts_with('+'));
+    let (first, last) = (port(first)?, port(last)?);
+    (first <= last).then_some(first..=last)
 }
 
 fn target_host(host: &str) -> Result<String, Fault> {
@@ -204,14 +253,14 @@ mod tests {
             ("unix:/run/b.sock", "unix:/run/b.sock", false),
         ] {
             let (address, found) = target_address(text, resolve).expect(text);
-            assert_eq!((address.to_string(), found), (expected.to_owned(), tls), "{text}");
+            assert_eq!((address.to_string(), found.tls), (expected.to_owned(), tls), "{text}");
         }
         for (text, why) in [
             ("backend", "a port is missing"),
             ("::1", "a port is missing"),
             ("backend:0", "not a port"),
             ("backend:http", "not a port"),
-            ("tcp://backend:1", "not a scheme of a target"),
+            ("sip://backend:1", "not a scheme of a target"),
             ("ws://backend:1/chat", "a path does not belong here"),
             ("ws://me@backend:1", "a user name does not belong here"),
             ("fe80::1:3000x", "not a port"),
@@ -232,5 +281,37 @@ mod tests {
             assert!(network(text).is_err(), "{text}");
         }
         assert_eq!(network("10.0.0.1/8").unwrap_err().help, "write \"10.0.0.0/8\"");
+    }
+
+    #[test]
+    fn servers_of_hep_have_a_port_of_their_own() {
+        for (text, host, port) in [
+            ("10.0.0.2:9061", "10.0.0.2", 9061),
+            ("10.0.0.2", "10.0.0.2", 9060),
+            ("[::1]", "::1", 9060),
+            ("[::1]:1", "::1", 1),
+            ("Homer.example.org", "homer.example.org", 9060),
+        ] {
+            assert_eq!(capture_address(text), Ok((host.to_owned(), port)), "{text}");
+        }
+        for (text, why) in [
+            ("udp://10.0.0.2:1", "a scheme does not belong here"),
+            ("10.0.0.2:0", "not a port"),
+            ("a:hep", "not a port"),
+            ("::1", "addresses of IPv6 need brackets"),
+            (":9060", "no host stands before the port"),
+            ("", "no host stands before the port"),
+        ] {
+            assert_eq!(capture_address(text).map_err(|fault| fault.why), Err(why.to_owned()), "{text}");
+        }
+    }
+
+    #[test]
+    fn ranges_of_ports_do_not_run_backwards() {
+        assert_eq!(port_range("8000"), Some(8000..=8000));
+        assert_eq!(port_range("0-65535"), Some(0..=65535));
+        for text in ["", "-", "1-", "-1", "2-1", "1-65536", "a", "1-2-3", "+1"] {
+            assert_eq!(port_range(text), None, "{text}");
+        }
     }
 }

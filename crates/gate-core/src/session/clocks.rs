@@ -23,6 +23,10 @@ impl Session {
             }
             if is_over(self.leg(side).held_until(), now) {
                 self.leg_mut(side).release_close();
+                // An offender waits for no verdict.
+                if let Some(lane) = &mut self.leg_mut(side.other()).lane {
+                    lane.abandon_queue();
+                }
             }
             if is_over(self.frame_deadline(side), now) {
                 self.die(Cause::FrameTimeout, Party::Peer(side));
@@ -224,10 +228,11 @@ impl Session {
     }
 }
 
-fn deadline(since: Option<Instant>, limit: Duration) -> Option<Instant> {
+/// So long after that; `None` where there is no limit.
+pub(crate) fn deadline(since: Option<Instant>, limit: Duration) -> Option<Instant> {
     since.filter(|_| !limit.is_zero()).and_then(|since| since.checked_add(limit))
 }
 
-fn is_over(deadline: Option<Instant>, now: Instant) -> bool {
+pub(crate) fn is_over(deadline: Option<Instant>, now: Instant) -> bool {
     deadline.is_some_and(|at| at <= now)
 }

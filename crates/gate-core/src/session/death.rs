@@ -49,8 +49,12 @@ pub enum Cause {
     SendTimeout,
     /// A peer's frame took longer than the frame timeout.
     FrameTimeout,
+    /// A peer's message came in more reads than it may.
+    TooManyChunks,
     /// A peer sent faster than it may.
     RateLimit,
+    /// The connection to the upstream that was this client's alone is gone.
+    UpstreamLost,
     /// A message of a peer met a rule, or broke its schema.
     Finding,
     /// An agent wants the session to end because of a message.
@@ -86,6 +90,8 @@ impl Cause {
             Self::Violation(error) => error.reason(),
             Self::SendTimeout => "send_timeout",
             Self::FrameTimeout => "frame_timeout",
+            Self::UpstreamLost => "upstream_lost",
+            Self::TooManyChunks => "too_many_chunks",
             Self::RateLimit => "rate_limit",
             Self::Finding => "finding",
             Self::Agent => "agent",

@@ -37,6 +37,8 @@ impl Session {
         };
         match (*receiving, &other.sending) {
             (Receiving::Open, Sending::Open | Sending::CloseHeld(..)) => {}
+            // A Close can go once the frame is over of which a part has gone.
+            (Receiving::Open, Sending::CloseDue(_)) if !lane.is_at_boundary() => {}
             (Receiving::Open, _) => {
                 // The other side takes no more, but this side's Close is still awaited.
                 lane.abandon_message();

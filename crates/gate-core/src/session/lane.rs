@@ -252,6 +252,11 @@ impl Lane {
     /// Nothing that is not let go yet will go.
     pub(super) fn abandon(&mut self) {
         self.abandon_message();
+        self.abandon_queue();
+    }
+
+    /// What has no verdict yet will not go, whatever it is.
+    pub(super) fn abandon_queue(&mut self) {
         self.queue.clear();
         self.queued = 0;
         self.is_stopped = false;

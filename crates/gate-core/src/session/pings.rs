@@ -12,7 +12,7 @@ pub type PingPayload = [u8; 12];
 
 /// The pings to one peer.
 #[derive(Debug)]
-pub(super) struct Pings {
+pub(crate) struct Pings {
     secret: u64,
     sent: u32,
     state: State,
@@ -25,7 +25,7 @@ pub(super) struct Pings {
 ///   └─┴── bytes: since then             └─┴── bytes: since then
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum State {
+pub(crate) enum State {
     /// It was heard then.
     Quiet(Instant),
     /// A ping is to go between the next two frames.
@@ -35,16 +35,16 @@ pub(super) enum State {
 }
 
 impl Pings {
-    pub(super) fn new(secret: u64, now: Instant) -> Self {
+    pub(crate) fn new(secret: u64, now: Instant) -> Self {
         Self { secret, sent: 0, state: State::Quiet(now) }
     }
 
-    pub(super) fn state(&self) -> State {
+    pub(crate) fn state(&self) -> State {
         self.state
     }
 
     /// Bytes came from the peer, or could not come until now: its time begins anew.
-    pub(super) fn restart(&mut self, now: Instant) {
+    pub(crate) fn restart(&mut self, now: Instant) {
         match &mut self.state {
             State::Quiet(since) | State::Asked(since) => *since = now,
             State::Due => {}
@@ -53,7 +53,7 @@ impl Pings {
 
     /// A pong came. Whose ping it answers does not matter: a peer may leave out all pongs
     /// but the last (RFC 6455 §5.5.3).
-    pub(super) fn answered(&mut self, now: Instant) {
+    pub(crate) fn answered(&mut self, now: Instant) {
         match self.state {
             State::Asked(_) => self.state = State::Quiet(now),
             State::Quiet(_) | State::Due => {}
@@ -61,24 +61,24 @@ impl Pings {
     }
 
     /// The interval is over.
-    pub(super) fn fall_due(&mut self) {
+    pub(crate) fn fall_due(&mut self) {
         self.state = State::Due;
     }
 
     /// The next ping, which goes now.
-    pub(super) fn ask(&mut self, now: Instant) -> PingPayload {
+    pub(crate) fn ask(&mut self, now: Instant) -> PingPayload {
         self.sent = self.sent.wrapping_add(1);
         self.state = State::Asked(now);
         self.payload(self.sent)
     }
 
     /// Whether a pong with so much payload may be an answer to the gateway.
-    pub(super) fn may_be_answered_by(&self, payload_len: u64) -> bool {
+    pub(crate) fn may_be_answered_by(&self, payload_len: u64) -> bool {
         self.sent > 0 && u64::try_from(size_of::<PingPayload>()) == Ok(payload_len)
     }
 
     /// Whether a pong that says this is an answer to the gateway.
-    pub(super) fn are_answered_by(&self, payload: &[u8]) -> bool {
+    pub(crate) fn are_answered_by(&self, payload: &[u8]) -> bool {
         let number = payload.last_chunk().map_or(0, |number| u32::from_be_bytes(*number));
         (1..=self.sent).contains(&number) && payload == self.payload(number)
     }

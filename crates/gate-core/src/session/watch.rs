@@ -192,7 +192,7 @@ impl Watch {
 }
 
 /// When a session is too old that begins now.
-fn age_at(age: &Age, random: u64, now: Instant) -> Option<Instant> {
+pub(crate) fn age_at(age: &Age, random: u64, now: Instant) -> Option<Instant> {
     if age.max.is_zero() {
         return None;
     }
@@ -202,7 +202,7 @@ fn age_at(age: &Age, random: u64, now: Instant) -> Option<Instant> {
 }
 
 /// A number that cannot be told from another that is drawn of the same random number.
-fn draw(random: u64, purpose: &str) -> u64 {
+pub(crate) fn draw(random: u64, purpose: &str) -> u64 {
     let mut hasher = DefaultHasher::new();
     (random, purpose).hash(&mut hasher);
     hasher.finish()

@@ -34,7 +34,8 @@ impl Redaction {
     }
 
     /// Whether a field of this name, in lower case with hyphens, is hidden.
-    pub(super) fn hides_header(&self, name: &str) -> bool {
+    #[must_use]
+    pub fn hides_header(&self, name: &str) -> bool {
         let named = self.headers.iter().map(String::as_str);
         named.chain(TOKEN_HEADERS).any(|hidden| hidden.eq_ignore_ascii_case(name))
     }
@@ -63,7 +64,8 @@ impl Redaction {
     }
 
     /// A request target or another address, of which the query is without those values.
-    pub(super) fn target<'a>(&self, target: &'a str) -> Cow<'a, str> {
+    #[must_use]
+    pub fn target<'a>(&self, target: &'a str) -> Cow<'a, str> {
         match target.split_once('?') {
             Some((path, query)) => Cow::Owned(format!("{path}?{}", self.query(query))),
             None => Cow::Borrowed(target),

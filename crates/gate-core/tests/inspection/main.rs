@@ -389,6 +389,97 @@ fn a_side_is_cut_off_where_a_large_message_has_begun_and_cannot_end() {
     assert_eq!(table.wire(Client), told(Client, CloseCode::POLICY_VIOLATION, "found"));
 }
 
+/// Has a session end.
+type Ends = fn(&mut Table);
+
+#[test]
+fn a_large_message_that_is_under_way_ends_with_its_frame_when_the_session_does() {
+    let cases: [(&str, Ends); 2] = [
+        ("by order", |table| {
+            table.session.handle_order(Cause::Shutdown, CloseCode::GOING_AWAY, "", table.now);
+            table.carry_out();
+        }),
+        // It is told 1002, once the client can say no more.
+        ("by the other's fault", |table| {
+            table.send(Upstream, &[0x83, 0]);
+            table.pass_time(Duration::from_secs(1));
+        }),
+    ];
+    for (why, end) in cases {
+        let sent = frame(Client, 0x02, &vec![b'x'; 100_000]);
+        let (begun, rest) = sent.split_at(70_000);
+        let mut table = streaming();
+        table.send(Client, begun);
+        let gone = table.wire(Upstream).len();
+        assert!((40_000..sent.len()).contains(&gone), "{why}: {gone}");
+        end(&mut table);
+        assert_eq!((table.ended()[1], table.wire(Upstream).len()), (None, gone), "{why}");
+        table.send(Client, &[rest, &frame(Client, 0x80, b"more")].concat());
+        let (frame, close) = table.wire(Upstream).split_at(sent.len());
+        assert_eq!(frame, sent, "{why}");
+        assert_eq!((close.first(), close.len() <= 40), (Some(&0x88), true), "{why}: a Close and no more");
+    }
+}
+
+#[test]
+fn a_large_message_that_is_under_way_is_waited_for_until_the_deadline() {
+    let mut table = streaming();
+    let sent = frame(Client, 0x82, &vec![b'x'; 100_000]);
+    table.send(Client, &sent[..70_000]);
+    table.session.handle_order(Cause::Shutdown, CloseCode::GOING_AWAY, "", table.now);
+    table.carry_out();
+    table.pass_time(Duration::from_millis(4_900));
+    assert_eq!(table.ended()[1], None);
+    table.pass_time(Duration::from_millis(100));
+    assert_eq!(table.ended()[1], Some(End::Rst));
+}
+
+#[test]
+fn what_is_left_of_a_large_message_is_looked_into_though_the_session_ends() {
+    let mut table = streaming();
+    let mut payload = vec![b'x'; 100_000];
+    payload[90_000..90_005].copy_from_slice(b"close");
+    let sent = frame(Client, 0x82, &payload);
+    table.send(Client, &sent[..70_000]);
+    table.session.handle_order(Cause::Shutdown, CloseCode::GOING_AWAY, "", table.now);
+    table.carry_out();
+    table.send(Client, &sent[70_000..]);
+    assert_eq!(table.ended()[1], Some(End::Rst), "what was found does not go, so no boundary comes");
+    assert!(!table.wire(Upstream).windows(5).any(|bytes| bytes == b"close"));
+    assert_eq!(table.session.death().unwrap().cause, Cause::Shutdown);
+}
+
+#[test]
+fn an_offender_waits_for_answers_that_pass_and_for_no_verdict() {
+    let mut table = Table::both();
+    let answer = text(Upstream, "answer");
+    table.send(Upstream, &[text(Upstream, "later 0"), answer.clone(), text(Upstream, "later 2")].concat());
+    table.send(Client, &text(Client, "close"));
+    assert_eq!(table.wire(Client), b"");
+    table.pass_time(Duration::from_millis(900));
+    table.rule(Upstream, 0, ruling(Verdict::Drop));
+    assert_eq!(table.wire(Client), answer);
+    table.pass_time(Duration::from_millis(100));
+    let told = told(Client, CloseCode::POLICY_VIOLATION, "found");
+    assert_eq!(table.wire(Client), [answer.clone(), told.clone()].concat());
+    table.rule(Upstream, 2, Ruling::ALLOW);
+    assert_eq!(table.wire(Client), [answer, told].concat());
+    assert_eq!(table.ended()[0], Some(End::Fin));
+}
+
+#[test]
+fn an_offender_is_told_as_soon_as_the_other_side_has_said_all() {
+    let mut table = Table::both();
+    table.send(Upstream, &text(Upstream, "later"));
+    table.send(Client, &text(Client, "close"));
+    // Its answer to the Close that it was sent; what it said before has no verdict yet.
+    table.send(Upstream, &peers_close(Upstream, 1008, ""));
+    assert_eq!(table.wire(Client), b"");
+    table.rule(Upstream, 0, Ruling::ALLOW);
+    let told = told(Client, CloseCode::POLICY_VIOLATION, "found");
+    assert_eq!(table.wire(Client), [text(Upstream, "later"), told].concat());
+}
+
 #[test]
 fn what_was_let_go_before_a_verdict_to_close_goes_whichever_came_first() {
     for order in [[0, 1], [1, 0]] {

@@ -2,9 +2,9 @@
 
 use std::mem;
 
-use super::fault::Fault;
 use super::parser::{Directive, parse};
-use super::source::{Source, Sources};
+use crate::fault::Fault;
+use crate::source::{Source, Sources};
 
 /// Who reads the files that a configuration includes.
 pub trait Files {

@@ -3,8 +3,8 @@
 //! A word is quoted by `"` or `'`, or ends at a blank, `;` or `{`; the `{` of `${name}` does
 //! not end it, and neither does a `}`. A `#` begins a comment only where a word could begin.
 
-use super::fault::Fault;
-use super::source::Place;
+use crate::fault::Fault;
+use crate::source::Place;
 
 /// What a text is made of.
 #[derive(Clone, Debug, PartialEq, Eq)]

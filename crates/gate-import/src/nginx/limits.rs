@@ -106,9 +106,9 @@ mod tests {
     use super::super::notes::Notes;
     use super::super::parser::parse;
     use super::super::scope::Scope;
-    use super::super::source::Sources;
     use super::{Zones, settings};
     use crate::kdl::{Node, render};
+    use crate::source::Sources;
 
     #[test]
     fn limits_are_those_of_their_zones() {

@@ -55,7 +55,7 @@ impl Address {
             }
             Self::Unix(path) => {
                 let name = path.rsplit('/').find(|part| !part.is_empty()).unwrap_or("socket");
-                format!("unix-{}", super::slug::slug(name))
+                format!("unix-{}", crate::slug::slug(name))
             }
         }
     }

@@ -11,9 +11,9 @@ use super::parser::Directive;
 use super::paths::Paths;
 use super::scope::Scope;
 use super::server::Server;
-use super::slug::Taken;
 use super::tls::{self, Secured};
 use super::unit;
+use crate::slug::Taken;
 
 /// A listener for each address.
 pub(super) fn nodes(

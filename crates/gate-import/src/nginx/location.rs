@@ -8,7 +8,7 @@ use crate::kdl::Node;
 use super::notes::Notes;
 use super::parser::Directive;
 use super::scope::Scope;
-use super::slug::slug;
+use crate::slug::slug;
 
 /// A location, wherever it was nested.
 #[derive(Clone, Debug)]

@@ -7,8 +7,8 @@ use super::notes::Notes;
 use super::parser::Directive;
 use super::paths::Paths;
 use super::scope::Scope;
-use super::slug::Taken;
 use super::unit;
+use crate::slug::Taken;
 
 /// What the module does in a server.
 #[derive(Clone, Debug, Default)]
@@ -233,9 +233,9 @@ mod tests {
     use super::super::notes::Notes;
     use super::super::parser::parse;
     use super::super::scope::Scope;
-    use super::super::source::Sources;
     use super::{Paths, module};
     use crate::kdl::render;
+    use crate::source::Sources;
 
     /// What the module's directives come to: log, limit, settings, and how many comments.
     fn read(text: &str) -> (String, Option<u64>, String, usize) {

@@ -1,33 +1,8 @@
 //! What is to be told about directives: comments in the document, and the list of them.
 
-use std::fmt;
-
 use super::parser::Directive;
-use super::source::{Place, Sources};
-
-/// Something that somebody should look at.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Note {
-    /// What kind of thing.
-    pub kind: NoteKind,
-    /// `FILE:LINE: what`, as the comment in the document has it.
-    pub text: String,
-}
-
-/// What a note is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NoteKind {
-    /// A directive that is left out.
-    NoEquivalent,
-    /// A directive that was translated to something that is not quite the same.
-    Differs,
-}
-
-impl fmt::Display for Note {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
-    }
-}
+use crate::imported::{Note, NoteKind};
+use crate::source::{Place, Sources};
 
 /// Collects notes and makes the comments.
 #[derive(Debug)]

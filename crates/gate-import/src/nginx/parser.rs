@@ -1,9 +1,9 @@
 //! From tokens to directives with their blocks, and what is wrong where they are not.
 
-use super::fault::Fault;
 use super::lexer::{Lexer, Token};
-use super::source::Place;
 use super::words;
+use crate::fault::Fault;
+use crate::source::Place;
 
 /// A directive, and its block if it has one.
 #[derive(Clone, Debug)]

@@ -7,7 +7,7 @@ use super::groups::{Group, PRIORITY};
 use super::module::FrameLogs;
 use super::notes::Notes;
 use super::server::{Answer, Draft, Server};
-use super::slug::{Taken, slug};
+use crate::slug::{Taken, slug};
 
 /// What routes are made with.
 #[derive(Debug)]

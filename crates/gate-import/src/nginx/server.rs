@@ -16,8 +16,8 @@ use super::notes::Notes;
 use super::parser::Directive;
 use super::paths::Paths;
 use super::session;
-use super::slug::slug;
 use super::upstreams::Upstreams;
+use crate::slug::slug;
 
 /// A server.
 #[derive(Debug)]

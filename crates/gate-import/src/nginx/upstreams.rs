@@ -12,8 +12,8 @@ use super::fate::{Level, left_out};
 use super::notes::Notes;
 use super::parser::Directive;
 use super::proxy::{Pass, To, address, target};
-use super::slug::Taken;
 use super::unit;
+use crate::slug::Taken;
 
 /// The upstreams so far.
 #[derive(Debug, Default)]

@@ -1,9 +1,9 @@
 //! Which names are directives with a block and which without: enough to tell where a `;`
 //! or a `{` is missing. nginx's modules have more names than these, and those pass.
 
-use super::fault::Fault;
 use super::parser::Directive;
-use super::source::Place;
+use crate::fault::Fault;
+use crate::source::Place;
 
 /// Names that stand with a block only.
 const BLOCKS: &str = "events http stream mail location map types limit_except if";

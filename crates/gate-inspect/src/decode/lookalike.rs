@@ -1,4 +1,4 @@
-//! Characters that some reader takes for an ASCII one: full-width forms, mathematical letters,
+//! Characters that some reader takes for an ASCII one: full-width forms, mathematical and circled letters,
 //! other quotes and slashes, overlong UTF-8; and those without a width, which vanish.
 
 /// The first bytes of all that is known here.
@@ -29,6 +29,8 @@ pub(super) fn read(text: &[u8]) -> Option<(Option<u8>, usize)> {
         0xad | 0x200b..=0x200f | 0x202a..=0x202e | 0x2060..=0x2064 | 0xfeff => None,
         // Full-width forms, in the order of ASCII.
         0xff01..=0xff5e => u8::try_from(code - 0xff01 + 0x21).ok(),
+        // Letters in circles.
+        0x24b6..=0x24e9 => letter(code - 0x24b6),
         0x1_d400..=0x1_d6a3 => letter((code - 0x1_d400) % 52),
         0x1_d7ce..=0x1_d7ff => u8::try_from(u32::from(b'0') + (code - 0x1_d7ce) % 10).ok(),
         _ => Some(PAIRS.iter().find(|(known, _)| *known == code).map(|(_, byte)| *byte)?),
@@ -122,6 +124,8 @@ mod tests {
             ("～".as_bytes(), Some((Some(b'~'), 3))),
             ("ʼ".as_bytes(), Some((Some(b'\''), 2))),
             ("𝐬".as_bytes(), Some((Some(b's'), 4))),
+            ("Ⓐ".as_bytes(), Some((Some(b'A'), 3))),
+            ("ⓩ".as_bytes(), Some((Some(b'z'), 3))),
             ("𝟏".as_bytes(), Some((Some(b'1'), 4))),
             ("\u{200b}".as_bytes(), Some((None, 3))),
             (b"\xc0\xae", Some((Some(b'.'), 2))),

@@ -39,7 +39,10 @@ pub(crate) fn read(record: &[u8]) -> Packet<'_> {
     match record {
         // Engine.IO's `open` has JSON, its `message` a packet of Socket.IO or anything.
         [b'4', kind @ b'0'..=b'6', rest @ ..] => {
-            let length = 2 + socket_io_head(rest);
+            let head = 2 + socket_io_head(rest);
+            let behind = record.get(head..).unwrap_or_default();
+            // Parsers of JSON do not mind blanks before it.
+            let length = head + behind.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
             match record.get(length) {
                 Some(b'{' | b'[' | b'"') => split(length, *kind == b'0'),
                 Some(_) | None => whole,
@@ -98,6 +101,7 @@ mod tests {
             (r#"451-["a",{"_placeholder":true,"num":0}]"#, "451-"),
             (r#"451-/admin,3["a"]"#, "451-/admin,3"),
             (r#"40{"token":"x"}"#, "40"),
+            ("40 \n{\"token\":\"x\"}", "40 \n"),
             (r#"430[1]"#, "430"),
             (r#"0{"sid":"x"}"#, "0"),
             (r#"a["x"]"#, "a"),
@@ -122,6 +126,7 @@ mod tests {
         let cases = [
             (r#"40{"token":"x"}"#, Some(r#"{"token":"x"}"#)),
             (r#"40/admin,{"token":"x"}"#, Some(r#"{"token":"x"}"#)),
+            (r#"40 {"token":"x"}"#, Some(r#"{"token":"x"}"#)),
             ("40", None),
             ("40/admin,", None),
             (r#"42{"token":"x"}"#, None),

@@ -101,6 +101,11 @@ fn weigh(text: &[u8], statements: &[Statement], mut lead: Lead, hits: &mut Hits)
     let goes_on = |(statement, sure): (&Statement, &Sure)| {
         *sure == Sure::No && !statement.words.is_empty() && !is_end(statement) && !is_neutral(statement)
     };
+    if lead == Lead::Nothing
+        && let Some(statement) = only_listing(statements)
+    {
+        meet("cmd-semicolon-chain", statement.at.clone(), hits);
+    }
     let last_other = statements.iter().zip(&sures).rposition(goes_on);
     for (number, (statement, sure)) in statements.iter().zip(&sures).enumerate() {
         if *sure > Sure::No {
@@ -122,6 +127,19 @@ fn weigh(text: &[u8], statements: &[Statement], mut lead: Lead, hits: &mut Hits)
         }
     }
     lead
+}
+
+/// What is all of the text behind a separator, if it is a program that tells of the system and an ordinary
+/// word otherwise: `;who`.
+fn only_listing(statements: &[Statement]) -> Option<&Statement> {
+    const PROGRAMS: [&str; 22] = [
+        "who", "last", "mount", "set", "users", "groups", "free", "w", "jobs", "top", "date", "history",
+        "lastlog", "findmnt", "lsmod", "vmstat", "tty", "finger", "ver", "vol", "sh", "bash",
+    ];
+    let mut named = statements.iter().filter(|statement| !statement.words.is_empty());
+    let only = named.next().filter(|only| matches!(only.before, Before::Mark | Before::Pipe))?;
+    let [word] = only.words.as_slice() else { return None };
+    (named.next().is_none() && PROGRAMS.contains(&word.text.as_str())).then_some(only)
 }
 
 fn is_certain(sure: Sure, lead: Lead, before: Before, ends: bool) -> bool {
@@ -161,10 +179,9 @@ fn names_nothing(statement: &Statement) -> bool {
 
 /// Quotes, brackets and comments, with which payloads shut out what the program puts behind them.
 fn is_end(statement: &Statement) -> bool {
-    statement
-        .words
-        .first()
-        .is_some_and(|word| word.text.starts_with(['#', '(', ')', '}', ']', '/', '$']) && word.text.len() < 4)
+    statement.words.first().is_some_and(|word| {
+        word.text.starts_with(['#', '(', ')', '}', '[', ']', '/', '$']) && word.text.len() < 4
+    })
 }
 
 /// A substitution is part of a value, rather than markup in a sentence: nothing but it is there, or no

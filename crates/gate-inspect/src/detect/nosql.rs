@@ -68,14 +68,25 @@ pub(super) fn detect(text: Text<'_>, hits: &mut Hits) {
 
 /// An operator, or a quote or bracket together with what goes on as a script or filter.
 fn is_suspicious(text: Text<'_>) -> bool {
-    let is_operator =
-        |at: usize| text.lower.get(at + 1).is_some_and(|byte| b"negltrwoamsjfcud".contains(byte));
+    let is_operator = |at: usize| match text.lower.get(at + 1..).unwrap_or_default() {
+        // No operator begins so, and names of variables do.
+        [b'r', b'o' | b'a' | b'u' | b'i', ..] => false,
+        [byte, ..] => b"negltrwoamsjfcud".contains(byte),
+        [] => false,
+    };
     let dollar = memchr(b'$', text.lower).is_some_and(is_operator)
         || memrchr(b'$', text.lower).is_some_and(is_operator);
-    let script = text.bytes.has_any(const { ByteSet::of(b"'\"(") })
-        && text.bytes.has_any(const { ByteSet::of(b"=(.") });
-    let database =
-        text.bytes.has_any(const { ByteSet::of(b"(") }) && memmem::find(text.lower, b"db.").is_some();
+    let has_call = text.bytes.has_any(const { ByteSet::of(b"(") });
+    let script = if text.bytes.has_any(const { ByteSet::of(b"'\"") }) {
+        text.bytes.has_any(const { ByteSet::of(b"=(.") })
+    } else {
+        has_call
+            && (text.bytes.has_any(const { ByteSet::of(b"=*&|") })
+                || [&b")("[..], b"sleep", b"while", b"this.", b"return", b"var ", b"do"]
+                    .iter()
+                    .any(|word| memmem::find(text.lower, word).is_some()))
+    };
+    let database = has_call && memmem::find(text.lower, b"db.").is_some();
     let returns =
         text.bytes.has_any(const { ByteSet::of(b";") }) && memmem::find(text.lower, b"return").is_some();
     dollar || script || database || returns || text.lower.starts_with(b"||") || text.lower.starts_with(b";")

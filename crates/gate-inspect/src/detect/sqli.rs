@@ -9,6 +9,7 @@
 
 mod function;
 mod logic;
+mod piece;
 mod query;
 mod statement;
 mod suspicion;
@@ -31,8 +32,8 @@ pub(super) static RULES: &[Rule] = &[
     rule("sqli-and-1eq1", 5, "AND or HAVING followed by what is true or false anyway"),
     rule("sqli-break-out", 5, "a quote that ends the value, followed by a condition"),
     rule("sqli-condition", 5, "a condition on what only the database knows"),
-    rule("sqli-comment-dash", 5, "a quote that ends the value, followed by --"),
-    rule("sqli-comment-block", 5, "a quote that ends the value, followed by /*"),
+    rule("sqli-comment-dash", 5, "a quote that ends the value, or an expression, followed by --"),
+    rule("sqli-comment-block", 5, "a quote that ends the value, or an expression, followed by /*"),
     rule("sqli-comment-hash", 5, "a quote that ends the value, followed by #"),
     rule("sqli-sleep", 5, "a function that makes the query wait"),
     rule("sqli-benchmark", 5, "BENCHMARK with a count and work to do"),
@@ -68,6 +69,7 @@ fn search(text: Text<'_>, comments: Comments, hits: &mut Hits) {
     logic::search(&query, &mut met);
     statement::search(&query, &mut met);
     function::search(&query, &mut met);
+    piece::search(&query, &mut met);
 }
 
 fn meet(id: &'static str, at: Range<usize>, hits: &mut Hits) {

@@ -51,7 +51,7 @@ const EX: ByteSet = ByteSet::of(b"xX");
 
 /// One of these is in every text that a rule meets.
 static HINTS: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
-    let hints: [&[u8]; 39] = [
+    let hints: [&[u8]; 41] = [
         b"\0",
         b"..",
         b"%2e",
@@ -71,6 +71,7 @@ static HINTS: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
         b"\xef\xbc",
         b"\xe2\x88",
         b"\xe2\x80\xa4",
+        b"\xe2\x80\xa5",
         b"0x2e",
         b"0x5c",
         b"0x2f",
@@ -91,6 +92,7 @@ static HINTS: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
         b"sam",
         b"windows",
         b"file:",
+        b"pd9wa",
     ];
     AhoCorasick::builder().kind(Some(AhoCorasickKind::DFA)).build(hints).ok()
 });
@@ -100,7 +102,7 @@ static WRAPPER: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(concat!(
         r"(?-u)\bphp://(?:filter\b[^\s]*(?:resource|convert|read|string|zlib)|input\b|fd/\d)",
         r"|\b(?:expect|ogg|ssh2\.\w+|rar|zip|phar|glob|compress\.\w+)://[^\s/]*[/\w]|\b(?:netdoc|jar):(?:file:|https?:)?/",
-        r"|\bdata:(?://)?text/plain;base64,pd9wa|\bfile:(?:/{1,4}|\\+)(?:localhost|127\.0\.0\.1)?[/\\]*",
+        r"|\bdata:(?://)?(?:text/plain)?;base64,pd9wa|\bfile:(?:/{1,4}|\\+)(?:localhost|127\.0\.0\.1)?[/\\]*",
         r"(?:etc/(?:passwd|shadow|group|hosts|issue)|proc/|c:[/\\]+(?:boot|win)|c:[/\\]+windows|[a-z]:/winnt|var/log|dev/|root/|\w+/\.ssh)",
     ))
     .ok()

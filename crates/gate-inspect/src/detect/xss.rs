@@ -9,6 +9,7 @@
 mod attribute;
 mod call;
 mod code;
+mod proof;
 mod scheme;
 mod splice;
 mod style;
@@ -37,7 +38,7 @@ pub(super) static RULES: &[Rule] = &[
     rule("xss-clobbering", 5, "an element named like something of the document"),
     rule("xss-dangling-markup", 5, "an address that takes what comes behind it along"),
     rule("xss-include", 5, "an include for the server or an edge in front of it"),
-    rule("xss-import", 5, "a style or link that fetches code"),
+    rule("xss-import", 5, "a style or link that fetches code, or tells a value's letters"),
     rule("xss-utf7", 5, "a tag written in UTF-7"),
     rule("xss-js-break-out", 5, "a call behind what ends a text of JavaScript"),
     rule("xss-js-call", 5, "a call as they are made to show that script runs"),
@@ -62,6 +63,9 @@ pub(super) fn detect(text: Text<'_>, hits: &mut Hits) {
     }
     if text.bytes.has_any(BRACKETS) {
         cookie_by_name(text.lower, hits);
+        if let Some(at) = proof::without_letters(text.lower) {
+            meet("xss-js-eval", at, hits);
+        }
     }
     if text.bytes.has_any(PLUS) && memmem::find(text.lower, b"+adw-").is_some() {
         utf7(text.lower, hits);

@@ -9,18 +9,25 @@ use rustls::SupportedCipherSuite;
 use rustls::crypto::aws_lc_rs::cipher_suite::TLS13_AES_128_GCM_SHA256;
 
 /// The certificate that a peer showed, and that was found good.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PeerCertificate {
     /// Whom it names, written as RFC 4514 says: `CN=device 7,O=Example`.
     pub subject: String,
+    /// Who has signed it, in the same way.
+    pub issuer: String,
     /// The SHA-256 of all of it.
     pub sha256: [u8; 32],
 }
 
 impl PeerCertificate {
     pub(super) fn read(der: &[u8]) -> Self {
-        let subject = Fields::read(der).map(|fields| subject(fields.subject)).unwrap_or_default();
-        Self { subject, sha256: sha256(der) }
+        let fields = Fields::read(der);
+        let named = |name: Option<&[u8]>| name.map(subject).unwrap_or_default();
+        Self {
+            subject: named(fields.as_ref().map(|fields| fields.subject)),
+            issuer: named(fields.as_ref().map(|fields| fields.issuer)),
+            sha256: sha256(der),
+        }
     }
 }
 
@@ -92,6 +99,7 @@ impl<'a> Der<'a> {
 
 /// Parts of a certificate.
 struct Fields<'a> {
+    issuer: &'a [u8],
     validity: &'a [u8],
     subject: &'a [u8],
 }
@@ -106,10 +114,10 @@ impl<'a> Fields<'a> {
             let _serial_number = to_be_signed.next()?;
         }
         let _algorithm = to_be_signed.next()?;
-        let _issuer = to_be_signed.next()?;
+        let issuer = to_be_signed.next()?.contents;
         let validity = to_be_signed.next()?.contents;
         let subject = to_be_signed.next()?.contents;
-        Some(Self { validity, subject })
+        Some(Self { issuer, validity, subject })
     }
 }
 
@@ -252,7 +260,9 @@ mod tests {
     #[test]
     fn a_subject_is_written_last_part_first_and_escaped() {
         let check = |names: &[(DnType, &str)], expected: &str| {
-            assert_eq!(PeerCertificate::read(&certificate(names)).subject, expected);
+            let read = PeerCertificate::read(&certificate(names));
+            // It has signed itself.
+            assert_eq!((&*read.subject, &*read.issuer), (expected, expected));
         };
         check(&[], "");
         check(

@@ -11,9 +11,11 @@ use rustls::{ClientConfig, RootCertStore};
 
 use crate::stream::Stream;
 use crate::tls::identity::{self, objection};
+use crate::tls::key_log::KeyLogFile;
 use crate::tls::stream::Tls;
 use crate::tls::unverified::Unverified;
-use crate::tls::{TlsError, provider};
+use crate::tls::versions::versions;
+use crate::tls::{PeerCertificate, TlsError, protocols, provider};
 use crate::transport::Plain;
 
 /// Does the handshakes with the targets of one upstream.
@@ -22,6 +24,8 @@ pub struct Connector {
     config: Arc<ClientConfig>,
     /// In place of the target's host.
     sni: Option<ServerName<'static>>,
+    /// What targets are shown.
+    shown: Option<Arc<PeerCertificate>>,
 }
 
 impl Connector {
@@ -35,19 +39,35 @@ impl Connector {
         let sni = tls.sni.as_deref().and_then(|name| configured_name(name, &mut objections));
         let verifier = verifier(tls, &mut objections);
         let identity = tls.identity.as_ref().and_then(|identity| identity::load(identity, &mut objections));
-        let (Some(verifier), true) = (verifier, objections.is_empty()) else { return Err(objections) };
+        let place = tls.ca_file.as_ref().map_or(Place::NOWHERE, |file| file.place);
+        let versions = versions((tls.min_version, tls.max_version), place, &mut objections);
+        let key_log = tls.key_log.as_ref().and_then(|file| KeyLogFile::shared(file, &mut objections));
+        let (Some(verifier), Some(versions), true) = (verifier, versions, objections.is_empty()) else {
+            return Err(objections);
+        };
         let builder = ClientConfig::builder_with_provider(provider())
-            .with_safe_default_protocol_versions()
+            .with_protocol_versions(versions)
             .map_err(|error| vec![unusable(tls, &error)])?
             .dangerous()
             .with_custom_certificate_verifier(verifier);
+        let der = identity.as_ref().and_then(|identity| identity.end_entity_cert().ok());
+        let shown = der.map(|der| Arc::new(PeerCertificate::read(der)));
         let mut config = match identity {
             None => builder.with_no_client_auth(),
             Some(identity) => builder.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(identity))),
         };
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        config.alpn_protocols = protocols(tls.alpn);
         config.resumption = Resumption::in_memory_sessions(REMEMBERED_SESSIONS);
-        Ok(Self { config: Arc::new(config), sni })
+        if let Some(key_log) = key_log {
+            config.key_log = key_log;
+        }
+        Ok(Self { config: Arc::new(config), sni, shown })
+    }
+
+    /// The certificate that targets are shown if they ask for one.
+    #[must_use]
+    pub fn shown(&self) -> Option<&PeerCertificate> {
+        self.shown.as_deref()
     }
 
     /// Does the handshake with a target. `name` is its host: the name or IP address that its

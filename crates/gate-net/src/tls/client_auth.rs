@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use gate_config::model::{At, ClientAuth, Objection, ServerTls};
+use gate_config::model::{At, ClientAuth, Objection, TlsTerms};
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateRevocationListDer;
 use rustls::server::danger::ClientCertVerifier;
@@ -12,19 +12,19 @@ use rustls::server::{ClientCertVerifierBuilder, WebPkiClientVerifier};
 use crate::tls::identity::{self, objection};
 use crate::tls::provider;
 
-/// The verifier that `tls` asks for.
+/// The verifier that a listener, or a domain of it, asks for.
 pub(super) fn verifier(
-    tls: &ServerTls,
+    terms: &TlsTerms,
     objections: &mut Vec<Objection>,
 ) -> Option<Arc<dyn ClientCertVerifier>> {
-    let may_be_missing = match tls.client_auth {
+    let may_be_missing = match terms.client_auth {
         ClientAuth::None => return Some(WebPkiClientVerifier::no_client_auth()),
         ClientAuth::Request => true,
         ClientAuth::Require => false,
     };
-    let Some(ca_file) = &tls.ca_file else {
+    let Some(ca_file) = &terms.ca_file else {
         objections.push(objection(
-            tls.identity.cert_file.place,
+            terms.identity.cert_file.place,
             "client-auth has no ca-file".into(),
             "ca-file with the authorities that sign the certificates of clients",
         ));
@@ -33,7 +33,7 @@ pub(super) fn verifier(
     let roots = identity::roots(ca_file, objections);
     // All files are read before one of them is given up for, so that all are objected to.
     let mut lists = Vec::new();
-    for file in &tls.crl_files {
+    for file in &terms.crl_files {
         lists.push(revocation_lists(file, roots.as_ref(), objections));
     }
     let lists = lists.into_iter().collect::<Option<Vec<_>>>()?;

@@ -17,6 +17,9 @@ pub enum TlsError {
     /// it, the alert has been sent.
     #[error("TLS failed")]
     Protocol(#[source] Error),
+    /// The client asked for a name that nobody here has, and was told so.
+    #[error("the client asked for `{0}`, which no `sni` names")]
+    UnknownName(Box<str>),
     /// A host that no certificate can be for.
     #[error("`{0}` is neither a host name nor an IP address")]
     Name(String),
@@ -24,10 +27,11 @@ pub enum TlsError {
 
 impl TlsError {
     /// Every word that [`TlsError::reason`] has.
-    pub const REASONS: [&'static str; 14] = [
+    pub const REASONS: [&'static str; 15] = [
         "io",
         "closed",
         "bad_name",
+        "unknown_name",
         "alert",
         "not_tls",
         "incompatible",
@@ -48,6 +52,7 @@ impl TlsError {
             Self::Io(_) => "io",
             Self::Closed => "closed",
             Self::Name(_) => "bad_name",
+            Self::UnknownName(_) => "unknown_name",
             Self::Protocol(error) => protocol_reason(error),
         }
     }
@@ -97,6 +102,7 @@ mod tests {
             TlsError::Io(io::ErrorKind::ConnectionReset.into()),
             TlsError::Closed,
             TlsError::Name("a b".into()),
+            TlsError::UnknownName("b.example".into()),
             TlsError::Protocol(Error::DecryptError),
             TlsError::Protocol(Error::HandshakeNotComplete),
             TlsError::Protocol(Error::NoApplicationProtocol),
@@ -105,6 +111,6 @@ mod tests {
         ];
         let reasons = errors.map(|error| error.reason());
         assert!(reasons.iter().all(|reason| TlsError::REASONS.contains(reason)), "{reasons:?}");
-        assert_eq!(reasons[6], "certificate_revoked");
+        assert_eq!(reasons[7], "certificate_revoked");
     }
 }

@@ -5,9 +5,13 @@ use std::fmt::Write as _;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use gate_config::model::{At, Objection};
 use rustls::KeyLog;
+
+use crate::tls::identity::objection;
 
 /// An open log.
 #[derive(Debug)]
@@ -25,6 +29,23 @@ impl KeyLogFile {
             return Err(io::Error::new(io::ErrorKind::PermissionDenied, "others than its owner can read it"));
         }
         Ok(Self(file))
+    }
+}
+
+impl KeyLogFile {
+    /// The same as part of a configuration, which may have something against it.
+    pub(super) fn shared(file: &At<PathBuf>, objections: &mut Vec<Objection>) -> Option<Arc<Self>> {
+        match Self::open(&file.value) {
+            Ok(log) => Some(Arc::new(log)),
+            Err(error) => {
+                objections.push(objection(
+                    file.place,
+                    format!("cannot log keys to `{}`: {error}", file.value.display()),
+                    "a file that the user of this process alone can read and write (mode 0600)",
+                ));
+                None
+            }
+        }
     }
 }
 

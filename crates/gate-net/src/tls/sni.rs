@@ -1,4 +1,4 @@
-//! Which identity a client is shown: that of the name it asks for (RFC 6066 §3).
+//! What holds for a client by the name it asks for (RFC 6066 §3), and which identity it is shown.
 
 use std::cell::Cell;
 use std::collections::HashMap;
@@ -7,35 +7,42 @@ use std::sync::Arc;
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 
-/// Identities by name.
+/// Things by names of hosts.
 #[derive(Debug)]
-pub(super) struct Identities {
-    exact: HashMap<Box<str>, Arc<CertifiedKey>>,
+pub(super) struct ByName<T> {
+    exact: HashMap<Box<str>, T>,
     /// By what follows the first label, its dot included.
-    wildcard: HashMap<Box<str>, Arc<CertifiedKey>>,
-    default: Arc<CertifiedKey>,
+    wildcard: HashMap<Box<str>, T>,
 }
 
-impl Identities {
-    pub(super) fn new(default: Arc<CertifiedKey>) -> Self {
-        Self { exact: HashMap::new(), wildcard: HashMap::new(), default }
+impl<T> Default for ByName<T> {
+    fn default() -> Self {
+        Self { exact: HashMap::new(), wildcard: HashMap::new() }
     }
+}
 
-    /// Adds an identity for `name`, in lower case; `*.` in front of it is any one label.
-    pub(super) fn insert(&mut self, name: &str, identity: Arc<CertifiedKey>) {
+impl<T> ByName<T> {
+    /// Adds what holds for `name`, in lower case; `*.` in front of it is any one label.
+    pub(super) fn insert(&mut self, name: &str, thing: T) {
         match name.strip_prefix('*') {
-            Some(suffix) => self.wildcard.insert(suffix.into(), identity),
-            None => self.exact.insert(name.into(), identity),
+            Some(suffix) => self.wildcard.insert(suffix.into(), thing),
+            None => self.exact.insert(name.into(), thing),
         };
     }
 
-    fn find(&self, name: Option<&str>) -> &Arc<CertifiedKey> {
-        let named = name.and_then(|name| {
-            let wildcard = || name.find('.').and_then(|dot| self.wildcard.get(name.get(dot..)?));
-            self.exact.get(name).or_else(wildcard)
-        });
-        named.unwrap_or(&self.default)
+    /// What holds for `name`, in lower case.
+    pub(super) fn find(&self, name: &str) -> Option<&T> {
+        let wildcard = || name.find('.').and_then(|dot| self.wildcard.get(name.get(dot..)?));
+        self.exact.get(name).or_else(wildcard)
     }
+}
+
+/// Identities by name.
+#[derive(Debug)]
+pub(super) struct Identities {
+    pub(super) named: ByName<Arc<CertifiedKey>>,
+    /// For clients that ask for none of the names.
+    pub(super) default: Arc<CertifiedKey>,
 }
 
 impl ResolvesServerCert for Identities {
@@ -43,7 +50,7 @@ impl ResolvesServerCert for Identities {
         // The name is in lower case already.
         let name = hello.server_name();
         ASKED.set(name.map(Into::into));
-        Some(Arc::clone(self.find(name)))
+        Some(Arc::clone(name.and_then(|name| self.named.find(name)).unwrap_or(&self.default)))
     }
 }
 

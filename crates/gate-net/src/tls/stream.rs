@@ -90,11 +90,28 @@ impl Tls {
     }
 
     /// Does the handshake. What the peer sends behind its own is kept for the first read.
-    pub(super) async fn handshake(mut self: Box<Self>) -> Result<Box<Self>, TlsError> {
+    pub(super) async fn handshake(self: Box<Self>) -> Result<Box<Self>, TlsError> {
+        self.handshake_after(&mut []).await
+    }
+
+    /// The same where `received` has been read from the socket already.
+    pub(super) async fn handshake_after(
+        mut self: Box<Self>,
+        received: &mut [u8],
+    ) -> Result<Box<Self>, TlsError> {
         // Of a client the first words wait in the connection.
-        self.take_in(&mut [], &mut []);
+        self.take_in(received, &mut []);
+        self.server_name = sni::take_asked();
+        if let Reading::Failed(_) = self.reading {
+            // There may be an alert.
+            poll_fn(|cx| self.poll_send(cx)).await?;
+        }
         poll_fn(|cx| self.poll_handshake(cx)).await?;
         Ok(self)
+    }
+
+    pub(crate) fn plain_mut(&mut self) -> &mut Plain {
+        &mut self.plain
     }
 
     /// The socket at the bottom.

@@ -5,10 +5,10 @@ use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, SystemTime};
 
-use gate_config::model::{ClientAuth, ServerTls, SniIdentity, TlsVersion};
+use gate_config::model::{Alpn, ClientAuth, ServerTls, TlsTerms, TlsVersion, UnknownSni};
 use gate_net::Stream;
-use gate_net::tls::TlsError;
 use gate_net::tls::server::Acceptor;
+use gate_net::tls::{Negotiated, TlsError};
 use rustls::{ClientConfig, ClientConnection, SupportedProtocolVersion};
 
 use crate::peer::{self, BOTH, Client, ONLY_1_2, ONLY_1_3, Site, dial, pair, run, shake, spawn};
@@ -42,7 +42,7 @@ fn the_version_is_the_highest_that_both_allow() {
     let check = |ours: (TlsVersion, TlsVersion),
                  theirs: &[&'static SupportedProtocolVersion],
                  expected: Result<&str, &str>| {
-        let tls = ServerTls { min_version: ours.0, max_version: ours.1, ..site.tls.clone() };
+        let tls = site.with(|terms| (terms.min_version, terms.max_version) = ours);
         let (accepted, _) = meet(&tls, peer::client(site.authority.roots(), theirs), "a.example");
         let version = accepted.map(|mut stream| stream.negotiated().unwrap().version);
         assert_eq!(version.map_err(|error| error.reason()), expected, "{ours:?} and {theirs:?}");
@@ -201,8 +201,8 @@ fn a_client_is_shown_the_certificate_of_the_name_it_asks_for() {
     let (wild, wild_identity) = issue("wild", "*.b.example");
     let tls = ServerTls {
         sni: vec![
-            SniIdentity { names: vec!["*.b.example".into()], identity: wild_identity },
-            SniIdentity { names: vec!["b.example".into(), "x.b.example".into()], identity: exact_identity },
+            site.domain(&["*.b.example"], |terms| terms.identity = wild_identity),
+            site.domain(&["b.example", "x.b.example"], |terms| terms.identity = exact_identity),
         ],
         ..site.tls.clone()
     };
@@ -224,6 +224,12 @@ fn a_client_is_shown_the_certificate_of_the_name_it_asks_for() {
 
 /// A client that does not look at what it is shown.
 fn unverified() -> ClientConfig {
+    let mut config = peer::client(Authority::new("nobody").roots(), BOTH);
+    config.dangerous().set_certificate_verifier(blind());
+    config
+}
+
+fn blind() -> std::sync::Arc<dyn rustls::client::danger::ServerCertVerifier> {
     #[derive(Debug)]
     struct Blind;
     impl rustls::client::danger::ServerCertVerifier for Blind {
@@ -257,9 +263,7 @@ fn unverified() -> ClientConfig {
             vec![rustls::SignatureScheme::ECDSA_NISTP256_SHA256]
         }
     }
-    let mut config = peer::client(Authority::new("nobody").roots(), BOTH);
-    config.dangerous().set_certificate_verifier(std::sync::Arc::new(Blind));
-    config
+    std::sync::Arc::new(Blind)
 }
 
 #[test]
@@ -273,11 +277,12 @@ fn certificates_of_clients_are_asked_for_and_judged() {
     let stranger = Authority::new("strangers").issue(&["device 7"]);
     let ca_file = site.folder.write("clients.pem", &clients.pem());
     let crl_file = site.folder.write("clients.crl", &clients.revoke(&[3], 2100));
-    let tls = |client_auth| ServerTls {
-        client_auth,
-        ca_file: Some(at(20, ca_file.clone())),
-        crl_files: vec![at(30, crl_file.clone())],
-        ..site.tls.clone()
+    let tls = |client_auth| {
+        site.with(|terms| {
+            terms.client_auth = client_auth;
+            terms.ca_file = Some(at(20, ca_file.clone()));
+            terms.crl_files = vec![at(30, crl_file.clone())];
+        })
     };
     let check = |client_auth, shown: Option<&Issued>, expected: Result<Option<&str>, &str>| {
         let config = match shown {
@@ -305,12 +310,11 @@ fn certificates_of_clients_are_asked_for_and_judged() {
 fn a_revocation_list_that_is_out_of_date_is_believed_by_nobody() {
     let site = Site::new();
     let clients = Authority::new("clients");
-    let tls = ServerTls {
-        client_auth: ClientAuth::Require,
-        ca_file: Some(at(20, site.folder.write("clients.pem", &clients.pem()))),
-        crl_files: vec![at(30, site.folder.write("clients.crl", &clients.revoke(&[], 2001)))],
-        ..site.tls.clone()
-    };
+    let tls = site.with(|terms| {
+        terms.client_auth = ClientAuth::Require;
+        terms.ca_file = Some(at(20, site.folder.write("clients.pem", &clients.pem())));
+        terms.crl_files = vec![at(30, site.folder.write("clients.crl", &clients.revoke(&[], 2001)))];
+    });
     let config = peer::client_with(site.authority.roots(), &clients.issue(&["device 7"]));
     let (accepted, _) = meet(&tls, config, "a.example");
     assert_eq!(reason(accepted), "certificate_revoked");
@@ -320,11 +324,10 @@ fn a_revocation_list_that_is_out_of_date_is_believed_by_nobody() {
 fn a_client_that_is_refused_is_told_why() {
     let site = Site::new();
     let clients = Authority::new("clients");
-    let tls = ServerTls {
-        client_auth: ClientAuth::Require,
-        ca_file: Some(at(20, site.folder.write("clients.pem", &clients.pem()))),
-        ..site.tls.clone()
-    };
+    let tls = site.with(|terms| {
+        terms.client_auth = ClientAuth::Require;
+        terms.ca_file = Some(at(20, site.folder.write("clients.pem", &clients.pem())));
+    });
     let (accepted, mut client) = meet(&tls, site.client(), "a.example");
     assert_eq!(reason(accepted), "no_certificate");
     // In TLS 1.3 a client is done before it is judged.
@@ -369,4 +372,199 @@ fn an_acceptor_can_be_asked_about_its_certificates_at_any_time() {
     check(40, &[]);
     check(1, &["is not valid before 2000-01-01T00:00:00Z"]);
     check(140, &["expired at 2100-01-01T00:00:00Z"]);
+}
+
+/// What becomes of a client at a listener with domains: it asks for `host`, speaks `versions`, and
+/// may have a certificate to show.
+struct Caller<'a> {
+    host: &'static str,
+    versions: &'a [&'static SupportedProtocolVersion],
+    shown: Option<&'a Issued>,
+}
+
+#[test]
+fn each_name_has_its_own_terms() {
+    let site = Site::new();
+    let clients = Authority::new("clients");
+    let device = clients.issue(&["device 7"]);
+    let ca_file = at(20, site.folder.write("clients.pem", &clients.pem()));
+    let strict = |terms: &mut TlsTerms| {
+        terms.client_auth = ClientAuth::Require;
+        terms.ca_file = Some(ca_file.clone());
+        terms.min_version = TlsVersion::V1_3;
+    };
+    let old = |terms: &mut TlsTerms| terms.max_version = TlsVersion::V1_2;
+    let tls = ServerTls {
+        sni: vec![site.domain(&["strict.example"], strict), site.domain(&["*.old.example"], old)],
+        ..site.tls.clone()
+    };
+    let check = |tls: &ServerTls, caller: Caller<'_>, expected: Result<&str, &str>| {
+        let mut config = unverified();
+        if let Some(issued) = caller.shown {
+            config = peer::client_with(site.authority.roots(), issued);
+            config.dangerous().set_certificate_verifier(blind());
+        } else if caller.versions != BOTH {
+            config = peer::client(site.authority.roots(), caller.versions);
+            config.dangerous().set_certificate_verifier(blind());
+        }
+        let (accepted, _) = meet(tls, config, caller.host);
+        let negotiated = accepted.map(|mut stream| stream.negotiated().unwrap());
+        if let Ok(negotiated) = &negotiated {
+            let asked = (!caller.host.starts_with(char::is_numeric)).then_some(caller.host);
+            assert_eq!(negotiated.server_name.as_deref(), asked);
+        }
+        let version = negotiated.as_ref().map(|negotiated| negotiated.version);
+        assert_eq!(version.map_err(TlsError::reason), expected, "{}", caller.host);
+    };
+    let caller = |host, versions, shown| Caller { host, versions, shown };
+    let shown = Some(&device);
+    check(&tls, caller("strict.example", BOTH, shown), Ok("TLSv1.3"));
+    check(&tls, caller("strict.example", BOTH, None), Err("no_certificate"));
+    check(&tls, caller("strict.example", ONLY_1_2, None), Err("incompatible"));
+    check(&tls, caller("a.old.example", BOTH, None), Ok("TLSv1.2"));
+    check(&tls, caller("a.old.example", ONLY_1_3, None), Err("incompatible"));
+    // Nobody looks at what is shown where nothing is asked for.
+    check(&tls, caller("a.old.example", BOTH, shown), Ok("TLSv1.2"));
+    for host in ["a.example", "elsewhere.example", "127.0.0.1"] {
+        check(&tls, caller(host, BOTH, None), Ok("TLSv1.3"));
+        check(&tls, caller(host, ONLY_1_2, None), Ok("TLSv1.2"));
+    }
+    let rejecting = ServerTls { unknown_sni: UnknownSni::Reject, ..tls };
+    check(&rejecting, caller("strict.example", BOTH, shown), Ok("TLSv1.3"));
+    check(&rejecting, caller("127.0.0.1", ONLY_1_2, None), Ok("TLSv1.2"));
+    for host in ["a.example", "elsewhere.example", "b.a.old.example"] {
+        check(&rejecting, caller(host, BOTH, None), Err("unknown_name"));
+    }
+}
+
+#[test]
+fn a_client_that_asks_for_a_name_that_nobody_has_is_told_so() {
+    let site = Site::new();
+    let sni = vec![site.domain(&["a.example"], |_| {})];
+    let tls = ServerTls { sni, unknown_sni: UnknownSni::Reject, ..site.tls.clone() };
+    for versions in [ONLY_1_2, ONLY_1_3] {
+        let acceptor = Acceptor::new(&tls).unwrap();
+        let error = run(async {
+            let (plain, socket) = pair();
+            let mut client = dial(peer::client(site.authority.roots(), versions), "b.example", socket);
+            let peer = spawn(move || shake(&mut client).unwrap_err());
+            let accepted = acceptor.accept(plain).await;
+            assert_eq!(
+                accepted.unwrap_err().to_string(),
+                "the client asked for `b.example`, which no `sni` names"
+            );
+            peer.join().unwrap()
+        });
+        assert!(error.to_string().contains("UnrecognisedName"), "{error}");
+    }
+}
+
+#[test]
+fn the_first_words_may_come_byte_by_byte_where_they_decide() {
+    let site = Site::new();
+    let sni = vec![site.domain(&["a.example"], |terms| terms.min_version = TlsVersion::V1_3)];
+    let acceptor = Acceptor::new(&ServerTls { sni, ..site.tls.clone() }).unwrap();
+    run(async {
+        let (plain, socket) = pair();
+        let mut client = dial(site.client(), "a.example", Dribble(socket));
+        let peer = spawn(move || {
+            client.write_all(b"first").unwrap();
+            let mut answer = [0; 6];
+            client.read_exact(&mut answer).unwrap();
+            answer
+        });
+        let mut stream = acceptor.accept(plain).await.unwrap();
+        assert_eq!(peer::read_up_to(&mut stream, 5).await.unwrap(), b"first");
+        peer::write(&mut stream, b"answer").await.unwrap();
+        assert_eq!(&peer.join().unwrap(), b"answer");
+    });
+}
+
+#[test]
+fn what_are_no_first_words_of_tls_is_refused_where_they_decide() {
+    let site = Site::new();
+    let sni = vec![site.domain(&["a.example"], |terms| terms.min_version = TlsVersion::V1_3)];
+    let acceptor = Acceptor::new(&ServerTls { sni, ..site.tls }).unwrap();
+    // Records of handshake messages whose ends never come.
+    let endless = [&[22, 3, 1, 64, 0][..], &[1, 255, 255, 255], &[0; 16 * 1024 - 4]].concat().repeat(9);
+    let cases: [(&[u8], &str); 4] = [
+        (b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", "not_tls"),
+        (b"\x16\x03\x01\x00\x04\x02\x00\x00\x00", "not_tls"),
+        (b"\x16\x03", "closed"),
+        (&endless, "not_tls"),
+    ];
+    for (bytes, expected) in cases {
+        run(async {
+            let (plain, mut socket) = pair();
+            let bytes = bytes.to_vec();
+            let peer = spawn(move || {
+                // It may be refused before all of it is read.
+                let _refused = socket.write_all(&bytes);
+                let _closed = socket.shutdown(Shutdown::Write);
+                socket
+            });
+            let accepted = acceptor.accept(plain).await;
+            assert_eq!(reason(accepted), expected);
+            drop(peer.join().unwrap());
+        });
+    }
+}
+
+#[test]
+fn a_request_for_a_host_that_asks_more_of_clients_is_misdirected() {
+    let site = Site::new();
+    let clients = Authority::new("clients");
+    let ca_file = at(20, site.folder.write("clients.pem", &clients.pem()));
+    let asking = |auth| {
+        let ca_file = ca_file.clone();
+        move |terms: &mut TlsTerms| (terms.client_auth, terms.ca_file) = (auth, Some(ca_file))
+    };
+    let tls = ServerTls {
+        sni: vec![
+            site.domain(&["closed.example", "*.closed.example"], asking(ClientAuth::Require)),
+            site.domain(&["asked.example"], asking(ClientAuth::Request)),
+            site.domain(&["late.example"], |terms| terms.min_version = TlsVersion::V1_3),
+            site.domain(&["open.example"], |_| {}),
+        ],
+        ..site.tls.clone()
+    };
+    let acceptor = Acceptor::new(&tls).unwrap();
+    let negotiated = |name: &str, version| Negotiated {
+        version,
+        cipher: "",
+        server_name: (!name.is_empty()).then(|| name.into()),
+        is_resumed: false,
+        peer_certificate: None,
+    };
+    for (asked, version, host, expected) in [
+        ("closed.example", "TLSv1.3", "closed.example", false),
+        ("a.closed.example", "TLSv1.3", "closed.example", false),
+        ("closed.example", "TLSv1.3", "open.example", false),
+        ("closed.example", "TLSv1.3", "asked.example", true),
+        ("asked.example", "TLSv1.3", "closed.example", true),
+        ("open.example", "TLSv1.3", "closed.example", true),
+        ("open.example", "TLSv1.3", "Closed.Example.", true),
+        ("open.example", "TLSv1.3", "b.closed.example", true),
+        ("", "TLSv1.3", "closed.example", true),
+        ("", "TLSv1.3", "elsewhere.example", false),
+        ("open.example", "TLSv1.3", "late.example", false),
+        ("open.example", "TLSv1.2", "late.example", true),
+        ("late.example", "TLSv1.3", "open.example", false),
+    ] {
+        let found = acceptor.is_misdirected(&negotiated(asked, version), host);
+        assert_eq!(found, expected, "{host} over a connection for {asked} by {version}");
+    }
+    let plain = Acceptor::new(&site.tls).unwrap();
+    assert!(!plain.is_misdirected(&negotiated("a.example", "TLSv1.2"), "closed.example"));
+}
+
+#[test]
+fn a_client_that_means_something_else_than_http_agrees_on_nothing() {
+    let site = Site::new();
+    let tls = ServerTls { alpn: Alpn::None, ..site.tls.clone() };
+    let mut config = site.client();
+    config.alpn_protocols = vec![b"sip/2".to_vec()];
+    let (accepted, client) = meet(&tls, config, "a.example");
+    assert_eq!(reason(accepted), "accepted");
+    assert_eq!(client.conn.alpn_protocol(), None);
 }

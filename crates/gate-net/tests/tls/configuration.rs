@@ -3,7 +3,7 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
-use gate_config::model::{ClientAuth, Objection, ServerTls, SniIdentity, TlsVersion};
+use gate_config::model::{ClientAuth, Objection, ServerTls, SniDomain, TlsTerms, TlsVersion};
 use gate_net::tls::server::Acceptor;
 
 use crate::peer::Site;
@@ -34,9 +34,10 @@ fn certificates_and_keys_must_be_there_and_belong_together() {
     let locked = "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n";
     let check = |cert: Option<&str>, key: Option<&str>, expected: &[(usize, &str)]| {
         let mut tls = site.tls.clone();
-        for (file, text, name) in
-            [(&mut tls.identity.cert_file, cert, "cert"), (&mut tls.identity.key_file, key, "key")]
-        {
+        for (file, text, name) in [
+            (&mut tls.terms.identity.cert_file, cert, "cert"),
+            (&mut tls.terms.identity.key_file, key, "key"),
+        ] {
             if let Some(text) = text {
                 file.value = site.folder.write(name, text);
             }
@@ -67,17 +68,17 @@ fn all_that_is_wrong_is_told_at_once() {
     let mut identity = site.issued.identity(&site.folder, "sni", 10);
     identity.cert_file.value = missing("sni.pem.missing");
     identity.key_file.value = missing("sni.key.missing");
-    let mut tls = ServerTls {
-        sni: vec![SniIdentity { names: vec!["b.example".into()], identity }],
-        client_auth: ClientAuth::Require,
-        ca_file: Some(at(20, site.folder.write("ca.pem", "nothing"))),
-        crl_files: vec![at(30, missing("crl"))],
-        min_version: TlsVersion::V1_3,
-        max_version: TlsVersion::V1_2,
-        key_log: Some(at(40, missing("folder/keys.log"))),
-        ..site.tls.clone()
-    };
-    tls.identity.key_file.value = PathBuf::from("/");
+    let mut tls = site.with(|terms| {
+        terms.client_auth = ClientAuth::Require;
+        terms.ca_file = Some(at(20, site.folder.write("ca.pem", "nothing")));
+        terms.crl_files = vec![at(30, missing("crl"))];
+        terms.min_version = TlsVersion::V1_3;
+        terms.max_version = TlsVersion::V1_2;
+    });
+    let terms = TlsTerms { identity, ..tls.terms.clone() };
+    tls.sni = vec![SniDomain { names: vec!["b.example".into()], terms }];
+    tls.key_log = Some(at(40, missing("folder/keys.log")));
+    tls.terms.identity.key_file.value = PathBuf::from("/");
     check(
         &tls,
         &[
@@ -87,6 +88,8 @@ fn all_that_is_wrong_is_told_at_once() {
             (20, "there is no certificate in"),
             (30, "cannot open"),
             (0, "min-version is above max-version"),
+            // What the domain has from its listener is told of once.
+            (10, "min-version is above max-version"),
             (40, "cannot log keys"),
         ],
     );
@@ -97,20 +100,17 @@ fn client_auth_needs_authorities_and_lists_that_can_be_read() {
     let site = Site::new();
     let clients = Authority::new("clients");
     let ca_file = site.folder.write("clients.pem", &clients.pem());
-    let tls = ServerTls { client_auth: ClientAuth::Request, ..site.tls.clone() };
+    let mut tls = site.with(|terms| terms.client_auth = ClientAuth::Request);
     check(&tls, &[(0, "client-auth has no ca-file")]);
 
     let list = |name: &str, text: &str| site.folder.write(name, text);
     let bad = "-----BEGIN X509 CRL-----\nAAAA\n-----END X509 CRL-----\n";
-    let tls = ServerTls {
-        ca_file: Some(at(20, ca_file)),
-        crl_files: vec![
-            at(30, list("good.crl", &clients.revoke(&[1], 2100))),
-            at(31, list("bad.crl", bad)),
-            at(32, list("empty.crl", "")),
-        ],
-        ..tls
-    };
+    tls.terms.ca_file = Some(at(20, ca_file));
+    tls.terms.crl_files = vec![
+        at(30, list("good.crl", &clients.revoke(&[1], 2100))),
+        at(31, list("bad.crl", bad)),
+        at(32, list("empty.crl", "")),
+    ];
     check(&tls, &[(31, "is of no use"), (32, "there is no revocation list in")]);
 }
 
@@ -128,9 +128,11 @@ fn a_key_log_that_others_can_read_is_not_written() {
 #[test]
 fn a_certificate_for_other_names_is_odd() {
     let site = Site::new();
-    let sni = |names: &[&str], issued_for: &[&str], offset| SniIdentity {
-        names: names.iter().map(|name| (*name).to_owned()).collect(),
-        identity: site.authority.issue(issued_for).identity(&site.folder, &format!("sni{offset}"), offset),
+    let sni = |names: &[&str], issued_for: &[&str], offset| {
+        let issued = site.authority.issue(issued_for);
+        site.domain(names, |terms| {
+            terms.identity = issued.identity(&site.folder, &format!("sni{offset}"), offset);
+        })
     };
     let tls = ServerTls {
         sni: vec![

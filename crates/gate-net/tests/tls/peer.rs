@@ -6,7 +6,7 @@ use std::sync::{Arc, LazyLock};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use gate_config::model::{ClientAuth, ServerTls, TlsVersion};
+use gate_config::model::{Alpn, ClientAuth, ServerTls, SniDomain, TlsTerms, TlsVersion, UnknownSni};
 use gate_net::{Plain, Socket, Stream, Transport};
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::ServerName;
@@ -72,18 +72,35 @@ impl Site {
         let authority = Authority::new("authority");
         let issued = authority.issue(&["a.example"]);
         let tls = ServerTls {
-            identity: issued.identity(&folder, "a", 0),
+            terms: TlsTerms {
+                identity: issued.identity(&folder, "a", 0),
+                client_auth: ClientAuth::None,
+                ca_file: None,
+                crl_files: Vec::new(),
+                min_version: TlsVersion::V1_2,
+                max_version: TlsVersion::V1_3,
+            },
             sni: Vec::new(),
-            client_auth: ClientAuth::None,
-            ca_file: None,
-            crl_files: Vec::new(),
-            min_version: TlsVersion::V1_2,
-            max_version: TlsVersion::V1_3,
+            unknown_sni: UnknownSni::Default,
             handshake_timeout: DEADLINE,
             session_tickets: true,
+            alpn: Alpn::Http,
             key_log: None,
         };
         Self { folder, authority, issued, tls }
+    }
+
+    /// The same with other terms.
+    pub(crate) fn with(&self, change: impl FnOnce(&mut TlsTerms)) -> ServerTls {
+        let mut tls = self.tls.clone();
+        change(&mut tls.terms);
+        tls
+    }
+
+    /// What holds for some names: the site's terms, but for what is changed.
+    pub(crate) fn domain(&self, names: &[&str], change: impl FnOnce(&mut TlsTerms)) -> SniDomain {
+        let names = names.iter().map(|name| (*name).to_owned()).collect();
+        SniDomain { names, terms: self.with(change).terms }
     }
 
     /// A client that believes the site's authority.

@@ -58,11 +58,10 @@ fn a_session_without_a_certificate_does_not_go_on_where_one_is_required() {
     let site = Site::new();
     let clients = Authority::new("clients");
     let open = Acceptor::new(&site.tls).unwrap();
-    let tls = ServerTls {
-        client_auth: ClientAuth::Require,
-        ca_file: Some(at(20, site.folder.write("clients.pem", &clients.pem()))),
-        ..site.tls.clone()
-    };
+    let tls = site.with(|terms| {
+        terms.client_auth = ClientAuth::Require;
+        terms.ca_file = Some(at(20, site.folder.write("clients.pem", &clients.pem())));
+    });
     let closed = Acceptor::new(&tls).unwrap();
     for versions in [ONLY_1_2, ONLY_1_3] {
         let config = Arc::new(peer::client(site.authority.roots(), versions));
@@ -77,7 +76,9 @@ fn a_session_with_a_certificate_goes_on_at_its_acceptor_only() {
     let site = Site::new();
     let clients = Authority::new("clients");
     let ca_file = at(20, site.folder.write("clients.pem", &clients.pem()));
-    let tls = ServerTls { client_auth: ClientAuth::Require, ca_file: Some(ca_file), ..site.tls.clone() };
+    let mut tls = site.with(|terms| {
+        (terms.client_auth, terms.ca_file) = (ClientAuth::Require, Some(ca_file));
+    });
     let config = Arc::new(peer::client_with(site.authority.roots(), &clients.issue_as(&["x"], 5, VALID)));
     let acceptor = Acceptor::new(&tls).unwrap();
     assert!(!is_resumed(visit(&acceptor, &config)));
@@ -95,7 +96,7 @@ fn a_session_with_a_certificate_goes_on_at_its_acceptor_only() {
 
     // With the next reload the certificate has been revoked.
     let crl_file = at(30, site.folder.write("clients.crl", &clients.revoke(&[5], 2100)));
-    let tls = ServerTls { crl_files: vec![crl_file], ..tls };
+    tls.terms.crl_files = vec![crl_file];
     let reloaded = Acceptor::after(Some(&reloaded), &tls).unwrap();
     assert_eq!(visit(&reloaded, &config).unwrap_err().reason(), "certificate_revoked");
 }

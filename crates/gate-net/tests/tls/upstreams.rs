@@ -3,7 +3,7 @@
 use std::io::Read;
 use std::sync::Arc;
 
-use gate_config::model::{ClientTls, Objection};
+use gate_config::model::{Alpn, ClientTls, Objection, TlsVersion};
 use gate_net::Stream;
 use gate_net::tls::TlsError;
 use gate_net::tls::client::Connector;
@@ -146,7 +146,7 @@ fn the_files_of_a_connector_are_all_objected_to() {
         sni: Some("a b".into()),
         ca_file: Some(at(0, folder.write("empty.pem", ""))),
         identity: Some(identity),
-        verify: true,
+        ..ClientTls::default()
     };
     let objections: Vec<Objection> = Connector::new(&tls).unwrap_err();
     let found: Vec<_> = objections.iter().map(|found| (found.place.file, found.place.span.0)).collect();
@@ -172,4 +172,50 @@ fn our_two_ends_understand_each_other() {
         written.unwrap();
         assert!(read.unwrap() == bytes);
     });
+}
+
+#[test]
+fn an_upstream_is_spoken_to_in_the_versions_that_are_configured() {
+    use TlsVersion::{V1_2, V1_3};
+    let folder = Folder::new();
+    let authority = Authority::new("authority");
+    let issued = authority.issue(&["a.example"]);
+    let check = |min_version, max_version, expected: &str| {
+        let tls = ClientTls { min_version, max_version, ..trusting(&folder, &authority) };
+        let (connected, _) = meet(&tls, peer::server(&issued, None), "a.example");
+        assert_eq!(connected.unwrap().negotiated().unwrap().version, expected);
+    };
+    check(V1_2, V1_3, "TLSv1.3");
+    check(V1_2, V1_2, "TLSv1.2");
+    check(V1_3, V1_3, "TLSv1.3");
+    let tls = ClientTls { min_version: V1_3, max_version: V1_2, ..trusting(&folder, &authority) };
+    let objections = Connector::new(&tls).unwrap_err();
+    assert_eq!(objections[0].message, "min-version is above max-version");
+}
+
+#[test]
+fn keys_of_an_upstream_are_logged_where_that_is_configured() {
+    let folder = Folder::new();
+    let authority = Authority::new("authority");
+    let path = folder.path("keys.log");
+    let tls = ClientTls { key_log: Some(at(7, path.clone())), ..trusting(&folder, &authority) };
+    let (connected, _) = meet(&tls, peer::server(&authority.issue(&["a.example"]), None), "a.example");
+    assert_eq!(reason(&connected), "connected");
+    let log = std::fs::read_to_string(&path).unwrap();
+    assert_eq!(log.matches("CLIENT_TRAFFIC_SECRET_0 ").count(), 1, "{log}");
+    let tls = ClientTls { key_log: Some(at(7, folder.path("missing/keys.log"))), ..tls };
+    let objections = Connector::new(&tls).unwrap_err();
+    assert_eq!((objections.len(), objections[0].place.span.0), (1, 7), "{objections:#?}");
+}
+
+#[test]
+fn an_upstream_without_http_is_offered_no_protocol() {
+    let folder = Folder::new();
+    let authority = Authority::new("authority");
+    for (alpn, expected) in [(Alpn::None, "connected"), (Alpn::Http, "alert")] {
+        let mut server = peer::server(&authority.issue(&["a.example"]), None);
+        server.alpn_protocols = vec![b"sip/2".to_vec()];
+        let (connected, _) = meet(&ClientTls { alpn, ..trusting(&folder, &authority) }, server, "a.example");
+        assert_eq!(reason(&connected), expected);
+    }
 }

@@ -14,9 +14,11 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::admin::Desk;
-use crate::admin::door::{Door, HEALTH};
-use crate::admin::fault::{Fault, json, typed};
+use crate::admin::door::HEALTH;
+use crate::admin::fault::{Fault, empty, json, typed};
+use crate::admin::setting::Setting;
 use crate::admin::wish::{Close, List, duration, object};
+use crate::admin::{jsonrpc, methods};
 use crate::clock::within;
 use crate::control::Action;
 use crate::observe::page::CONTENT_TYPE;
@@ -33,7 +35,7 @@ const ACTION_TIME_MAX: Duration = Duration::from_secs(120);
 /// The desk, behind its door.
 pub(super) struct Api {
     pub(super) desk: Arc<Desk>,
-    pub(super) door: Door,
+    pub(super) setting: Setting,
 }
 
 /// What a request asks for.
@@ -50,6 +52,8 @@ enum Asked<'a> {
     Reload,
     Drain,
     ReopenLogs,
+    /// JSON-RPC, by whatever tools there are for it.
+    Calls,
 }
 
 #[derive(Serialize)]
@@ -92,7 +96,7 @@ impl Answer for Api {
 
     async fn answer(self: Arc<Self>, request: Request<Incoming>, peer: Arc<str>) -> Response<Full<Bytes>> {
         let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-        let outcome = match self.door.judge(&request) {
+        let outcome = match self.setting.door.judge(&request) {
             Ok(()) => self.let_in(request).await,
             Err(fault) => Err(fault),
         };
@@ -135,7 +139,7 @@ impl Api {
             Asked::Connections => Ok(read(&self.desk.list(List::read(query)?).await)),
             Asked::Configuration => Ok(read(&self.configuration())),
             Asked::Close => {
-                let wish = Close::read(&whole(body).await?)?;
+                let wish = Close::read(&whole(body).await.map_err(Fault::Body)?)?;
                 let (response, detail, _) = self.close(&wish).await;
                 Ok((response, detail))
             }
@@ -146,13 +150,27 @@ impl Api {
             }
             Asked::Reload => self.act(Action::Reload).await,
             Asked::Drain => {
-                let body = whole(body).await?;
+                let body = whole(body).await.map_err(Fault::Body)?;
                 let drain: Drain = if body.is_empty() { Drain::default() } else { object(&body)? };
                 let spread = drain.spread.map(|text| duration("spread", text)).transpose()?;
                 self.act(Action::Drain { spread }).await
             }
             Asked::ReopenLogs => self.act(Action::ReopenLogs).await,
+            Asked::Calls => Ok(self.calls(&whole(body).await.map_err(Fault::Calls)?)),
         }
+    }
+
+    /// Carries out what a body calls for. What came of it stands in the answer; its status says no
+    /// more than that there is one.
+    fn calls(&self, body: &[u8]) -> (Response<Full<Bytes>>, String) {
+        let mut told = String::new();
+        let answer =
+            jsonrpc::answer(body, |call| methods::carry_out(&self.desk, &self.setting, call, &mut told));
+        let response = match answer {
+            Some(answer) => typed(StatusCode::OK, "application/json", answer),
+            None => empty(),
+        };
+        (response, told)
     }
 
     async fn act(&self, action: Action) -> Outcome {
@@ -203,6 +221,7 @@ fn asked<'a>(method: &Method, path: &'a str) -> Result<Asked<'a>, Fault> {
         "/v1/reload" => ("POST", Asked::Reload),
         "/v1/drain" => ("POST", Asked::Drain),
         "/v1/logs/reopen" => ("POST", Asked::ReopenLogs),
+        "/jsonrpc" | "/mi" => ("POST", Asked::Calls),
         _ => match path.strip_prefix("/v1/connections/") {
             Some(id) if !id.is_empty() && !id.contains('/') => ("DELETE", Asked::CloseOne(id)),
             Some(_) | None => return Err(Fault::NotFound),
@@ -222,11 +241,11 @@ fn read(value: &impl Serialize) -> (Response<Full<Bytes>>, String) {
 }
 
 /// The whole body of a request.
-async fn whole(body: Incoming) -> Result<Bytes, Fault> {
+async fn whole(body: Incoming) -> Result<Bytes, String> {
     let collected = within(BODY_TIME_MAX, Limited::new(body, BODY_MAX).collect()).await;
     match collected {
-        None => Err(Fault::Body("it did not come in time".to_owned())),
-        Some(Err(error)) => Err(Fault::Body(error.to_string())),
+        None => Err("it did not come in time".to_owned()),
+        Some(Err(error)) => Err(error.to_string()),
         Some(Ok(body)) => Ok(body.to_bytes()),
     }
 }
@@ -248,6 +267,10 @@ mod tests {
             ("POST", "/v1/reload", Ok(Asked::Reload)),
             ("POST", "/v1/drain", Ok(Asked::Drain)),
             ("POST", "/v1/logs/reopen", Ok(Asked::ReopenLogs)),
+            ("POST", "/jsonrpc", Ok(Asked::Calls)),
+            ("POST", "/mi", Ok(Asked::Calls)),
+            ("GET", "/jsonrpc", Err(405)),
+            ("POST", "/mi/", Err(404)),
             ("GET", "/v1/reload", Err(405)),
             ("GET", "/v1/drain", Err(405)),
             ("HEAD", "/v1/drain", Err(405)),

@@ -22,8 +22,8 @@ impl Door {
     pub(crate) fn new(admin: &Admin, from_file: Option<Secret>) -> Self {
         let audience = match admin.address.value {
             ListenAddress::Tcp(_) => Audience::Named(admin.hosts.clone()),
-            // No name leads to the file of a socket.
-            ListenAddress::Unix { .. } => Audience::NoOtherSite,
+            // No name leads to the file of a socket, and no request comes in datagrams.
+            ListenAddress::Unix { .. } | ListenAddress::Udp(_) => Audience::NoOtherSite,
         };
         let tokens = admin.token.iter().map(|token| token.value.clone()).chain(from_file).collect();
         Self { audience, tokens }

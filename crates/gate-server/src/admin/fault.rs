@@ -39,6 +39,8 @@ pub(super) enum Fault {
     Reason(usize),
     #[error("the body is not what is needed here: {0}")]
     Body(String),
+    #[error("the body of calls cannot be read: {0}")]
+    Calls(String),
     #[error("there is no such connection")]
     NoSession,
     #[error("{0}")]
@@ -67,7 +69,8 @@ impl Fault {
             | Self::SessionId(_)
             | Self::Code(_)
             | Self::Reason(_)
-            | Self::Body(_) => StatusCode::BAD_REQUEST,
+            | Self::Body(_)
+            | Self::Calls(_) => StatusCode::BAD_REQUEST,
             Self::Refused(Refusal::Nobody) => StatusCode::NOT_IMPLEMENTED,
             Self::Refused(Refusal::Busy) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Refused(Refusal::Failed(_)) => StatusCode::UNPROCESSABLE_ENTITY,
@@ -84,7 +87,7 @@ impl Fault {
             }
             Self::NotFound => {
                 "there are: GET /health, /metrics, /v1/stats, /v1/connections, /v1/config; POST \
-                 /v1/connections/close, /v1/reload, /v1/drain, /v1/logs/reopen; DELETE /v1/connections/ID"
+                 /v1/connections/close, /v1/reload, /v1/drain, /v1/logs/reopen, /jsonrpc; DELETE /v1/connections/ID"
             }
             Self::Method(_) => "use that method",
             Self::Parameter(_) => {
@@ -100,6 +103,7 @@ impl Fault {
             Self::Body(_) => {
                 "it is a JSON object such as {\"filter\": {\"route\": \"chat\"}, \"code\": 1012, \"spread\": \"10s\"}"
             }
+            Self::Calls(_) => "it is JSON-RPC 2.0, and at most 64 KiB of it",
             Self::NoSession => "it has ended, or its id is another",
             Self::Refused(Refusal::Nobody) => "`framegate run` can do it",
             Self::Refused(Refusal::Busy) => "ask again in a moment",
@@ -128,6 +132,13 @@ pub(super) fn json(status: StatusCode, value: &impl Serialize) -> Response<Full<
     let mut text = serde_json::to_string(value).unwrap_or_default();
     text.push('\n');
     typed(status, "application/json", text)
+}
+
+/// An answer that says nothing.
+pub(super) fn empty() -> Response<Full<Bytes>> {
+    let mut response = typed(StatusCode::NO_CONTENT, "application/json", String::new());
+    response.headers_mut().remove(header::CONTENT_TYPE);
+    response
 }
 
 /// An answer of another type.

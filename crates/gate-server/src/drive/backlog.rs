@@ -17,6 +17,11 @@ impl Backlog {
         self.buffer.is_empty()
     }
 
+    /// How much is to be written.
+    pub(crate) fn len(&self) -> usize {
+        self.bytes().len()
+    }
+
     /// What is to be written next.
     pub(crate) fn bytes(&self) -> &[u8] {
         self.buffer.get(self.written..).unwrap_or_default()

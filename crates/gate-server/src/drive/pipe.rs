@@ -45,6 +45,11 @@ impl<T: Transport> Pipe<T> {
         !self.backlog.is_empty()
     }
 
+    /// Bytes that wait to be written.
+    pub(crate) fn waiting(&self) -> usize {
+        self.backlog.len()
+    }
+
     /// Reads into `space`, first what had to wait; an aborted connection is at its end.
     pub(crate) fn poll_read(
         &mut self,

@@ -23,6 +23,7 @@ use crate::inspect::session::SessionInspection;
 use crate::observe::counters::Count;
 use crate::observe::frame_log::SessionLog;
 use crate::observe::record::Opened;
+use crate::trace::SessionTrace;
 use crate::upstream::lease::Lease;
 use crate::worker::Worker;
 use crate::worker::census::Row;
@@ -44,6 +45,8 @@ pub(crate) struct SessionDriver<C: Transport, U: Transport> {
     log: Option<Box<SessionLog>>,
     /// `None`: nothing is looked into.
     inspection: Option<Box<SessionInspection>>,
+    /// `None`: its connections are not traced.
+    trace: Option<Box<SessionTrace>>,
     place: Place,
     _seats: Seated,
     lease: Lease,
@@ -70,6 +73,7 @@ pub(crate) struct Parts<C, U> {
     pub(crate) opened: Rc<Opened>,
     pub(crate) log: Option<Box<SessionLog>>,
     pub(crate) inspection: Option<Box<SessionInspection>>,
+    pub(crate) trace: Option<Box<SessionTrace>>,
     pub(crate) place: Place,
     pub(crate) seats: Seated,
     pub(crate) lease: Lease,
@@ -77,7 +81,7 @@ pub(crate) struct Parts<C, U> {
 
 impl<C: Transport, U: Transport> SessionDriver<C, U> {
     pub(crate) fn new(worker: Rc<Worker>, parts: Parts<C, U>) -> Self {
-        let Parts { session, client, upstream, opened, log, inspection, place, seats, lease } = parts;
+        let Parts { session, client, upstream, opened, log, inspection, trace, place, seats, lease } = parts;
         worker.counters.session_opened(&opened.route);
         Self {
             worker,
@@ -88,6 +92,7 @@ impl<C: Transport, U: Transport> SessionDriver<C, U> {
             opened,
             log,
             inspection,
+            trace,
             place,
             _seats: seats,
             lease,
@@ -363,6 +368,9 @@ impl<C: Transport, U: Transport> Drop for SessionDriver<C, U> {
         self.opened.record_close(&worker.records, &self.session, death, now);
         if let Some(log) = &self.log {
             log.end(&self.session, death, now);
+        }
+        if let Some(trace) = &mut self.trace {
+            trace.close(&self.session, death);
         }
     }
 }

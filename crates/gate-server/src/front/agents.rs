@@ -2,21 +2,20 @@
 //! each about what those before it have made of the head. The first that does not let it pass
 //! decides.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use agent_proto::{Metadata, RequestHeaders};
+use agent_proto::Metadata;
 use gate_config::model::{Action, Agent};
 use gate_core::route::host_without_port;
-use http::{HeaderMap, HeaderValue, Response, Uri};
-use jiff::Timestamp;
+use http::{HeaderMap, Response, Uri};
 
-use crate::clock;
 use crate::front::body::{AnyBody, full};
 use crate::front::conversation::Conversation;
 use crate::front::refusal::RequestError;
 use crate::front::request::{Asked, Told};
-use crate::inspect::agent::{Changes, NO_ADDRESS, Reply, Sentence};
+use crate::inspect::agent::{Changes, Inquiry, NO_ADDRESS, Reply, Sentence};
+use crate::inspect::credential;
+use crate::inspect::doorkeepers::Doorkeepers;
 use crate::observe::agents::Outcome;
 
 /// What becomes of a request.
@@ -49,18 +48,10 @@ pub(crate) async fn ask(
     if agents.peek().is_none() {
         return Ok(Admitted::On(changes));
     }
-    // What a client only claims about who it is, agents are not to believe either.
-    let mut headers = headers.clone();
-    asked.client.put(&mut headers, &conversation.client.extras());
+    let mut inquiry = inquiry(conversation, asked, uri, headers)?;
     for agent in agents {
         let client = conversation.worker.agents.get(agent);
-        let event = RequestHeaders {
-            metadata: metadata(conversation, asked, &headers),
-            method: asked.method.to_string(),
-            uri: asked.target(uri)?.to_string(),
-            headers: by_name(&headers),
-        };
-        let admitted = client.admit(event).await;
+        let admitted = client.admit(inquiry.event()).await;
         let sentence = admitted.map_err(|error| RequestError::Agent(Arc::clone(&agent.id), error))?;
         let Some(sentence) = sentence else { continue };
         record(conversation, asked, agent, &sentence);
@@ -70,13 +61,47 @@ pub(crate) async fn ask(
             told.fault = Some(fault(outcome, agent, &rules));
             return Ok(Admitted::Answered(respond(reply)));
         }
-        request.apply(&mut headers);
+        request.apply(&mut inquiry.headers);
         changes.extend(request);
     }
     Ok(Admitted::On(changes))
 }
 
-fn metadata(conversation: &Conversation, asked: &Asked, headers: &HeaderMap) -> Metadata {
+/// Who is asked again when the client of a session that a handshake opens names a token in it;
+/// `None`: it will not, or there is nobody to ask.
+///
+/// # Errors
+/// There is no such request.
+pub(crate) fn doorkeepers(
+    conversation: &Conversation,
+    asked: &Asked,
+    uri: &Uri,
+    headers: &HeaderMap,
+) -> Result<Option<Doorkeepers>, RequestError> {
+    if !uri.query().is_some_and(credential::may_follow) {
+        return Ok(None);
+    }
+    let agents: Vec<_> = of(asked).map(|agent| conversation.worker.agents.get(agent)).collect();
+    if agents.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(Doorkeepers::new(agents, inquiry(conversation, asked, uri, headers)?)))
+}
+
+/// What a client only claims about who it is, agents are not to believe either.
+fn inquiry(
+    conversation: &Conversation,
+    asked: &Asked,
+    uri: &Uri,
+    headers: &HeaderMap,
+) -> Result<Inquiry, RequestError> {
+    let mut headers = headers.clone();
+    asked.client.put(&mut headers, &conversation.client.extras());
+    let (method, uri) = (asked.method.to_string(), asked.target(uri)?.to_string());
+    Ok(Inquiry { metadata: metadata(conversation, asked), method, uri, headers })
+}
+
+fn metadata(conversation: &Conversation, asked: &Asked) -> Metadata {
     let id = asked.client.request_id().to_owned();
     let route = asked.route().map(|(_, route)| route);
     let upstream = route.and_then(|route| match route.action {
@@ -98,24 +123,8 @@ fn metadata(conversation: &Conversation, asked: &Asked, headers: &HeaderMap) -> 
         tls_cipher: tls.map(|tls| tls.cipher.to_owned()),
         route_id: route.map(|route| route.id.to_string()),
         upstream_id: upstream.map(|upstream| upstream.id.to_string()),
-        timestamp: Timestamp::try_from(clock::wall()).unwrap_or_default().to_string(),
-        traceparent: headers.get("traceparent").and_then(|value| Some(value.to_str().ok()?.to_owned())),
+        ..Metadata::default()
     }
-}
-
-/// All values of each name. What is not UTF-8 is read as Latin-1, in which every byte is something,
-/// so that none is hidden.
-fn by_name(headers: &HeaderMap) -> BTreeMap<String, Vec<String>> {
-    let mut all: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for (name, value) in headers {
-        all.entry(name.as_str().to_owned()).or_default().push(text(value));
-    }
-    all
-}
-
-fn text(value: &HeaderValue) -> String {
-    let latin_1 = || value.as_bytes().iter().map(|byte| char::from(*byte)).collect();
-    str::from_utf8(value.as_bytes()).map_or_else(|_| latin_1(), str::to_owned)
 }
 
 fn respond(reply: Reply) -> Response<AnyBody> {
@@ -154,18 +163,4 @@ fn record(conversation: &Conversation, asked: &Asked, agent: &Agent, sentence: &
         line.plain("action", sentence.outcome.name());
         line.text("request_id", asked.client.request_id());
     });
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn no_byte_of_a_value_is_hidden_from_agents() {
-        let mut headers = HeaderMap::new();
-        for value in [&b"a"[..], "ü".as_bytes(), b"\xfc<script>"] {
-            headers.append("x", HeaderValue::from_bytes(value).unwrap());
-        }
-        assert_eq!(by_name(&headers)["x"], ["a", "ü", "ü<script>"]);
-    }
 }

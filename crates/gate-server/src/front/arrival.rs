@@ -21,9 +21,14 @@ use crate::drive::turn_away::{linger, turn_away};
 use crate::front::client::{Extras, Hop, Scheme};
 use crate::front::conversation::{Conversation, Ended};
 use crate::front::refusal::chain;
+use crate::front::traced;
 use crate::front::upgrade;
 use crate::observe::record::{Refused, Secured};
+use crate::sip;
+use crate::sip::client::SipOpening;
 use crate::snapshot::{ListenerId, Snapshot};
+use crate::trace::switches::Wire;
+use crate::trace::{self, Failure};
 use crate::worker::Worker;
 
 /// Who has connected, and how.
@@ -33,6 +38,8 @@ pub(crate) struct Arrived {
     pub(crate) listener: ListenerId,
     /// The client, as the PROXY protocol or the socket says; `None` over a unix socket.
     pub(crate) peer: Option<SocketAddr>,
+    /// The address that the client connected to; `None` over a unix socket, and where nobody traces.
+    pub(crate) local: Option<SocketAddr>,
     pub(crate) tls: Option<Box<Negotiated>>,
     pub(crate) at: Instant,
 }
@@ -41,6 +48,8 @@ pub(crate) struct Arrived {
 pub(crate) enum Outcome {
     /// A session.
     Open(Box<upgrade::Opening>),
+    /// A session whose messages are SIP.
+    Sip(Box<SipOpening>),
     /// A 101 and at once a Close: there is no seat.
     TurnAway,
     /// The end of the connection.
@@ -81,7 +90,8 @@ pub(crate) async fn open(
 ) -> Option<Established> {
     let _under_way = UnderWay::begin(&worker);
     let at = clock::now();
-    let mut arrived = Arrived { snapshot, listener, peer, tls: None, at };
+    let local = if snapshot.tracers().is_empty() { None } else { socket.local_addr() };
+    let mut arrived = Arrived { snapshot, listener, peer, local, tls: None, at };
     let stream = match arrive(&mut arrived, socket).await {
         Ok(stream) => stream,
         Err(error) => {
@@ -89,15 +99,27 @@ pub(crate) async fn open(
             return None;
         }
     };
+    if let Some(plan) = arrived.snapshot.sip.of_listener(listener) {
+        sip::caller::welcome(&worker, plan, stream, (arrived.peer, arrived.tls.is_some()));
+        return None;
+    }
     let (conversation, mut stream, early, ended) =
         Conversation::hold(Rc::clone(&worker), arrived, stream, permit).await;
     match (ended, conversation.take_outcome()) {
         (Ended::Served, Some(Outcome::Open(opening))) => {
             return Some(upgrade::establish(&conversation, stream, early, *opening));
         }
+        (Ended::Served, Some(Outcome::Sip(opening))) => {
+            sip::client::establish(&conversation, stream, &early, *opening);
+            return None;
+        }
         (Ended::Served, Some(Outcome::TurnAway)) => {
             let (limit, _place) = farewell(&worker);
             turn_away(stream, CloseCode::TRY_AGAIN_LATER, "Try Again Later", limit).await;
+        }
+        (Ended::Broken, Some(Outcome::Sip(opening))) => {
+            opening.opened.give_up(&conversation, &opening.host);
+            linger(stream, LINGER).await;
         }
         (Ended::Broken, Some(Outcome::Open(opening))) => {
             opening.give_up(&conversation);
@@ -118,8 +140,10 @@ pub(crate) async fn open(
         }
         // What it did not take it will not take, nor a FIN behind it.
         (Ended::Stalled, outcome) => {
-            if let Some(Outcome::Open(opening)) = outcome {
-                opening.give_up(&conversation);
+            match outcome {
+                Some(Outcome::Open(opening)) => opening.give_up(&conversation),
+                Some(Outcome::Sip(opening)) => opening.opened.give_up(&conversation, &opening.host),
+                Some(Outcome::TurnAway | Outcome::End) | None => {}
             }
             stream.abort();
         }
@@ -180,6 +204,13 @@ impl Arrived {
         Extras { sends_forwarded, host: None }
     }
 
+    /// Whether a request is for a host that asks more of clients than was asked on this connection.
+    pub(crate) fn is_misdirected(&self, host: &str) -> bool {
+        let acceptor = self.snapshot.listener(self.listener).and_then(|(_, acceptor)| acceptor);
+        let over = self.tls.as_ref().zip(acceptor);
+        over.is_some_and(|(negotiated, acceptor)| acceptor.is_misdirected(negotiated, host))
+    }
+
     /// What records tell of TLS.
     pub(crate) fn secured(&self) -> Secured<'_> {
         let certificate = self.tls.as_ref().and_then(|tls| tls.peer_certificate.as_ref());
@@ -207,6 +238,28 @@ impl Arrived {
         worker.counters.handshake_failures.count((reason, ""));
         let (client, detail) = (self.peer_text(), chain(error));
         Refused { client: &client, reason, detail: &detail, ..Refused::default() }.record(&worker.records);
+        // Its connection is closed already.
+        let _closed = traced::without_request(self, &Failure { reason, detail: &detail, status: None });
+    }
+
+    /// Whether the connection is one in plain text, or one over TLS.
+    pub(crate) fn wire(&self) -> Wire {
+        let is_tls = self.listener().is_some_and(|listener| listener.tls.is_some());
+        if is_tls { Wire::Tls } else { Wire::Plain }
+    }
+
+    /// What traces tell of TLS; `None`: there is none.
+    pub(crate) fn told_of_tls(&self) -> Option<trace::Secured> {
+        let (_, acceptor) = self.snapshot.listener(self.listener)?;
+        let negotiated = self.tls.as_deref();
+        let name = negotiated.and_then(|tls| tls.server_name.as_deref());
+        Some(trace::Secured {
+            version: negotiated.map_or("", |tls| tls.version),
+            cipher: negotiated.map_or("", |tls| tls.cipher),
+            server_name: name.map(Into::into),
+            client: negotiated.and_then(|tls| tls.peer_certificate.as_ref()).map(trace::Shown::from),
+            server: Some(trace::Shown::from(&acceptor?.shown(name))),
+        })
     }
 }
 

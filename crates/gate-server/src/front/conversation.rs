@@ -23,7 +23,9 @@ use crate::drive::timer::Timer;
 use crate::front::arrival::{Arrived, Outcome};
 use crate::front::request::Exchange;
 use crate::front::request_line::{Lines, Watched};
+use crate::front::traced::{self, Handshake};
 use crate::observe::record::Refused;
+use crate::trace::{ConnectionTrace, Failure};
 use crate::worker::Worker;
 
 /// See the module.
@@ -49,6 +51,10 @@ pub(crate) struct Conversation {
     head_timeout: Duration,
     keepalive_timeout: Duration,
     send_timeout: Duration,
+    /// An opening handshake that is traced, until something comes of it.
+    handshake: RefCell<Option<Box<Handshake>>>,
+    /// What the connection tells of its end, where nothing came of it.
+    refused: RefCell<Option<ConnectionTrace>>,
 }
 
 /// Sees to it that no request is kept beyond the end of its conversation, which it would keep
@@ -118,6 +124,8 @@ impl Conversation {
             head_timeout,
             keepalive_timeout,
             send_timeout,
+            handshake: RefCell::default(),
+            refused: RefCell::default(),
         });
         // Goes behind hyper, which may have answers that are not over.
         let closing = Closing(Rc::clone(&conversation));
@@ -263,6 +271,30 @@ impl Conversation {
         self.answered.get() > 0
     }
 
+    /// An opening handshake begins that is traced.
+    pub(crate) fn trace(&self, handshake: Option<Box<Handshake>>) {
+        self.handshake.replace(handshake);
+    }
+
+    /// The answer to a handshake goes.
+    pub(crate) fn trace_answer(&self, head: &http::response::Parts) {
+        if let Some(handshake) = &mut *self.handshake.borrow_mut() {
+            handshake.answered(head);
+        }
+    }
+
+    /// The traced handshake has come to a session, which goes on to tell of the connection.
+    pub(crate) fn take_handshake(&self) -> Option<Box<Handshake>> {
+        self.handshake.take()
+    }
+
+    /// The traced handshake came to nothing.
+    pub(crate) fn trace_failure(&self, failure: &Failure<'_>) {
+        if let Some(handshake) = self.handshake.take() {
+            self.refused.replace(Some(handshake.failed(failure)));
+        }
+    }
+
     /// hyper could not read a request, or not write the answer. It has answered 400 or
     /// 431 where an answer was due.
     fn count_broken(&self, error: &hyper::Error) {
@@ -294,5 +326,9 @@ impl Conversation {
         self.worker.counters.handshake_failures.count((reason, ""));
         Refused { client: &self.client.peer_text(), status, reason, detail, ..Refused::default() }
             .record(&self.worker.records);
+        let status = status.map(|status| status.as_u16());
+        if let Some(trace) = traced::without_request(&self.client, &Failure { reason, detail, status }) {
+            self.refused.replace(Some(trace));
+        }
     }
 }

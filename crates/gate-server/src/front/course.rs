@@ -5,12 +5,14 @@ use std::sync::Arc;
 
 use gate_config::model::WebSocket;
 use gate_core::ids::UpstreamId;
-use http::Request;
+use http::{Request, request};
 
 use crate::by_header::{self, Asking, Wanted};
+use crate::front::agents;
 use crate::front::conversation::Conversation;
 use crate::front::refusal::RequestError;
 use crate::front::request::Asked;
+use crate::inspect::doorkeepers::Doorkeepers;
 use crate::inspect::webhook::Kit;
 use crate::upstream::cluster::Cluster;
 
@@ -28,6 +30,8 @@ pub(crate) struct Course<'a> {
     pub(crate) websocket: Cow<'a, WebSocket>,
     /// In the order in which they are asked.
     pub(crate) webhooks: Cow<'a, [Arc<Kit>]>,
+    /// Who is asked about tokens that the client names in its session.
+    pub(crate) doorkeepers: Option<Doorkeepers>,
 }
 
 /// What a request says of where it goes; `None`: nothing that is believed. Such fields are for this
@@ -58,7 +62,20 @@ impl<'a> Course<'a> {
     ///
     /// # Errors
     /// The handshake asks for what is not allowed, or cannot be found.
-    pub(crate) async fn find(asked: &'a Asked, lead: Lead) -> Result<Self, RequestError> {
+    pub(crate) async fn find(
+        conversation: &Conversation,
+        asked: &'a Asked,
+        lead: Lead,
+        head: &request::Parts,
+    ) -> Result<Self, RequestError> {
+        let mut course = Self::of(asked, lead).await?;
+        if let Some(doorkeepers) = agents::doorkeepers(conversation, asked, &head.uri, &head.headers)? {
+            course.guard(doorkeepers);
+        }
+        Ok(course)
+    }
+
+    async fn of(asked: &'a Asked, lead: Lead) -> Result<Self, RequestError> {
         let (id, route) = asked.route().ok_or(RequestError::NoRoute)?;
         let snapshot = &asked.snapshot;
         let webhooks = snapshot.equipment.of_route(id);
@@ -67,6 +84,7 @@ impl<'a> Course<'a> {
                 cluster: Cow::Borrowed(snapshot.cluster(upstream).ok_or(RequestError::NoRoute)?),
                 websocket: Cow::Borrowed(&route.websocket),
                 webhooks: Cow::Borrowed(webhooks),
+                doorkeepers: None,
             }),
             Lead::Request(wanted) => {
                 let by_header = snapshot.by_header(id).ok_or(RequestError::NoRoute)?;
@@ -77,8 +95,15 @@ impl<'a> Course<'a> {
                     cluster: Cow::Owned(found.cluster),
                     websocket: Cow::Owned(found.websocket),
                     webhooks: Cow::Owned(webhooks),
+                    doorkeepers: None,
                 })
             }
         }
+    }
+
+    /// Has them asked, for which the client's messages are looked into.
+    fn guard(&mut self, doorkeepers: Doorkeepers) {
+        self.websocket = Cow::Owned(self.websocket.inspecting_clients());
+        self.doorkeepers = Some(doorkeepers);
     }
 }

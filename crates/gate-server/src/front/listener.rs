@@ -11,13 +11,14 @@ use std::time::Duration;
 use gate_config::model::Level;
 use gate_net::Socket;
 use socket2::SockRef;
-use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use tokio::net::{TcpListener, TcpStream, UdpSocket, UnixListener, UnixStream};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::{JoinHandle, spawn_local, unconstrained};
 use tokio::time::sleep;
 
 use crate::drive::connection::Connection;
 use crate::front::arrival;
+use crate::sip;
 use crate::snapshot::ListenerId;
 use crate::sockets::{Bound, SocketKey};
 use crate::worker::Worker;
@@ -38,6 +39,8 @@ pub(crate) struct Listening {
 pub(crate) enum Acceptable {
     Tcp(TcpListener),
     Unix(UnixListener),
+    /// Nobody connects: messages are read from it.
+    Udp(Rc<UdpSocket>),
 }
 
 /// A connection, and its peer's address, of which the socket itself knows nothing once the peer
@@ -53,6 +56,7 @@ impl Acceptable {
         match bound {
             Bound::Tcp(listener) => TcpListener::from_std(listener).map(Self::Tcp),
             Bound::Unix(listener) => UnixListener::from_std(listener).map(Self::Unix),
+            Bound::Udp(socket) => UdpSocket::from_std(socket).map(|socket| Self::Udp(Rc::new(socket))),
         }
     }
 
@@ -66,6 +70,7 @@ impl Acceptable {
                 let (stream, _) = listener.accept().await?;
                 Ok((Socket::Unix(stream), None))
             }
+            Self::Udp(_) => std::future::pending().await,
         }
     }
 
@@ -85,6 +90,7 @@ impl Acceptable {
                 let (stream, _) = accept(SockRef::from(listener))?;
                 Ok((Socket::Unix(UnixStream::from_std(stream.into())?), None))
             }
+            Self::Udp(_) => Err(io::ErrorKind::WouldBlock.into()),
         }
     }
 }
@@ -104,7 +110,18 @@ impl Accepting {
     pub(crate) fn begin(worker: &Rc<Worker>, listening: Listening) -> Self {
         let Listening { key, id, socket } = listening;
         let (id, socket) = (Rc::new(Cell::new(id)), Rc::new(socket));
-        let task = spawn_local(accept(Rc::clone(worker), Rc::clone(&id), Rc::clone(&socket)));
+        let task = match &*socket {
+            Acceptable::Udp(socket) => {
+                spawn_local(sip::socket::listen(Rc::clone(worker), Rc::clone(&id), Rc::clone(socket)))
+            }
+            Acceptable::Tcp(listener) => {
+                if let Ok(address) = listener.local_addr() {
+                    worker.sip_doors.borrow_mut().push((Rc::clone(&id), address.to_string().into()));
+                }
+                spawn_local(accept(Rc::clone(worker), Rc::clone(&id), Rc::clone(&socket)))
+            }
+            Acceptable::Unix(_) => spawn_local(accept(Rc::clone(worker), Rc::clone(&id), Rc::clone(&socket))),
+        };
         Self { key, id, socket, task }
     }
 

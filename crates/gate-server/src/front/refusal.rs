@@ -14,6 +14,7 @@ use crate::admission::Full;
 use crate::by_header::ByHeaderError;
 use crate::front::body::{AnyBody, full};
 use crate::inspect::agent::AgentError;
+use crate::sip::link::LinkError;
 use crate::upstream::exchange::ExchangeError;
 use crate::upstream::open::OpenError;
 
@@ -32,6 +33,8 @@ pub(crate) enum RequestError {
     Fragment,
     #[error(transparent)]
     Path(#[from] PathFault),
+    #[error("this connection is not for that host, which asks more of its clients within TLS")]
+    Misdirected,
     #[error("the gateway is shutting down")]
     Draining,
     #[error("no route matches")]
@@ -42,6 +45,10 @@ pub(crate) enum RequestError {
     Origin(#[from] OriginFault),
     #[error("none of the subprotocols that are allowed here is offered")]
     Subprotocol,
+    #[error("the subprotocol sip is not offered, and nothing else is spoken here")]
+    NotSip,
+    #[error("no server could be reached")]
+    Sip(#[from] LinkError),
     #[error("the agent {0} could not be asked, and its failure-mode is closed")]
     Agent(Arc<str>, #[source] AgentError),
     #[error("{0}")]
@@ -66,7 +73,10 @@ impl RequestError {
             Self::Method(_) | Self::Coding => StatusCode::NOT_IMPLEMENTED,
             Self::ReadOnly => StatusCode::METHOD_NOT_ALLOWED,
             Self::Fragment | Self::Path(_) => StatusCode::BAD_REQUEST,
+            Self::Misdirected => StatusCode::MISDIRECTED_REQUEST,
             Self::NoRoute => StatusCode::NOT_FOUND,
+            Self::NotSip => StatusCode::BAD_REQUEST,
+            Self::Sip(error) => error.status(),
             Self::WebSocketDisabled | Self::Origin(_) | Self::Subprotocol => StatusCode::FORBIDDEN,
             Self::Full(full) if !full.is_of_all() => StatusCode::TOO_MANY_REQUESTS,
             Self::Draining | Self::Agent(..) | Self::Full(_) => StatusCode::SERVICE_UNAVAILABLE,
@@ -87,8 +97,11 @@ impl RequestError {
             Self::ReadOnly => "method_not_allowed",
             Self::Fragment => "fragment_in_target",
             Self::Path(fault) => fault.label(),
+            Self::Misdirected => "misdirected",
             Self::Draining => "draining",
             Self::NoRoute => "no_route",
+            Self::NotSip => "subprotocol_not_sip",
+            Self::Sip(error) => error.reason(),
             Self::WebSocketDisabled => "websocket_disabled",
             Self::Origin(fault) => fault.label(),
             Self::Subprotocol => "subprotocol_refused",
@@ -141,7 +154,10 @@ impl RequestError {
             Self::Method(_)
             | Self::Fragment
             | Self::Path(_)
+            | Self::Misdirected
             | Self::NoRoute
+            | Self::NotSip
+            | Self::Sip(_)
             | Self::WebSocketDisabled
             | Self::Origin(_)
             | Self::Subprotocol
@@ -164,13 +180,16 @@ impl RequestError {
             | Self::ReadOnly
             | Self::Fragment
             | Self::Path(_)
+            | Self::Misdirected
             | Self::NoRoute
+            | Self::NotSip
             | Self::WebSocketDisabled
             | Self::Origin(_)
             | Self::Subprotocol
             | Self::BodyTooLarge(_)
             | Self::ByHeader(_) => true,
             Self::Draining
+            | Self::Sip(_)
             | Self::Agent(..)
             | Self::Full(_)
             | Self::AnswerFraming

@@ -25,10 +25,12 @@ use crate::front::course::{self, Lead};
 use crate::front::fields;
 use crate::front::proxy;
 use crate::front::refusal::{RequestError, chain};
+use crate::front::traced::Handshake;
 use crate::front::upgrade;
 use crate::inspect::agent::Changes;
 use crate::observe::record::{Refused, Requested};
 use crate::snapshot::Snapshot;
+use crate::trace::Failure;
 use crate::upstream::wish::Ask;
 use crate::worker::registry::Place;
 
@@ -98,7 +100,9 @@ impl Exchange {
     /// Answers it.
     pub(crate) async fn answer(mut self, request: Request<Incoming>) -> Response<ResponseBody> {
         let Self { conversation, asked, told } = &mut self;
-        let answered = match judge(conversation, asked, &request) {
+        let judged = judge(conversation, asked, &request);
+        conversation.trace(Handshake::begin(&conversation.client, asked, &request));
+        let answered = match judged {
             Ok(()) => dispatch(conversation, asked, request, told).await,
             Err(error) => Err(error),
         };
@@ -127,6 +131,7 @@ impl Exchange {
             // which not all clients understand.
             head.headers.append(header::CONNECTION, HeaderValue::from_static("close"));
         }
+        self.conversation.trace_answer(&head);
         let body = ResponseBody::new(body, move |sent, ending| {
             self.told.sent = sent;
             self.end(ending);
@@ -182,7 +187,9 @@ impl Exchange {
                 host: Some(&asked.host),
                 request_id: Some(asked.client.request_id()),
             };
-            return refused.record(&worker.records);
+            refused.record(&worker.records);
+            let status = told.status.map(|status| status.as_u16());
+            return conversation.trace_failure(&Failure { reason, detail, status });
         }
         worker.counters.requests.count(route, told.status);
         let requested = Requested {
@@ -271,6 +278,10 @@ fn judge<B>(
     check_target(request.uri())?;
     if conversation.lines.had_fragment(request.method(), request.uri()) {
         return Err(RequestError::Fragment);
+    }
+    let host = route::host_without_port(&asked.host);
+    if host.is_some_and(|host| conversation.client.is_misdirected(host)) {
+        return Err(RequestError::Misdirected);
     }
     asked.path = path::normalise(request.uri().path())?.into_owned();
     let wanted = route::Request {

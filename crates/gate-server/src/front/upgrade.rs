@@ -7,11 +7,11 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
-use gate_config::model::{Compression, OnLimit, WebSocket};
+use gate_config::model::{Compression, OnLimit, Route, WebSocket};
 use gate_core::rate::Meter;
 use gate_core::{Policy, Session, SessionId, Side, Start};
 use gate_net::Stream;
-use http::{HeaderMap, HeaderValue, Response, StatusCode, Version, header, request};
+use http::{HeaderMap, HeaderValue, Response, StatusCode, Uri, Version, header, request};
 use ws_proto::deflate::{Agreed, ask_for_independent_messages};
 use ws_proto::handshake::request::{self as ws_request, ClientHandshake};
 use ws_proto::handshake::response::Agreement;
@@ -30,15 +30,21 @@ use crate::front::logged::Logged;
 use crate::front::refusal::RequestError;
 use crate::front::request::{Asked, Told};
 use crate::front::token;
+use crate::front::traced::Dialling;
 use crate::inspect::chain::Chain;
 use crate::inspect::opinion::Speaker;
 use crate::inspect::session::{Means, SessionInspection};
 use crate::observe::record::{Negotiated, Opened, Refused};
+use crate::sip::client::SipOpening;
+use crate::sip::plan::Plan;
+use crate::trace::{ConnectionTrace, Failure, SessionTrace};
+use crate::upstream::cluster::Cluster;
 use crate::upstream::download::Download;
 use crate::upstream::lease::Lease;
-use crate::upstream::open::{Answer, open};
+use crate::upstream::open::{self, Answer};
 use crate::upstream::request::encode;
 use crate::upstream::upgrade::Switched;
+use crate::upstream::wish::Wish;
 use crate::worker::registry::Place;
 
 /// A session that begins once its 101 has gone.
@@ -55,26 +61,37 @@ pub(crate) struct Opening {
     began: Instant,
     /// `None`: the route has no frame logs.
     logged: Option<Box<Logged>>,
+    /// What the upstream's connection tells.
+    trace: Option<ConnectionTrace>,
 }
 
 impl Opening {
     /// The client was gone before it had its 101.
     pub(crate) fn give_up(&self, conversation: &Conversation) {
+        self.opened.give_up(conversation, &self.host);
+    }
+}
+
+impl Opened {
+    /// The client was gone before it had its 101.
+    pub(crate) fn give_up(&self, conversation: &Conversation, host: &str) {
         let worker = &conversation.worker;
         let reason = "client_gone";
         worker.counters.handshake_failures.count((reason, ""));
         let refused = Refused {
-            client: &self.opened.client,
+            client: &self.client,
             status: None,
             reason,
             detail: "the client was gone before it had its 101",
-            route: Some(&self.opened.route),
-            upstream: Some(&self.opened.upstream),
-            path: Some(&self.opened.path),
-            host: Some(&self.host),
-            request_id: Some(&self.opened.request_id),
+            route: Some(&self.route),
+            upstream: Some(&self.upstream),
+            path: Some(&self.path),
+            host: Some(host),
+            request_id: Some(&self.request_id),
         };
         refused.record(&worker.records);
+        let detail = refused.detail;
+        conversation.trace_failure(&Failure { reason, detail, status: None });
     }
 }
 
@@ -102,11 +119,14 @@ pub(crate) async fn answer(
         Admitted::On(changes) => changes,
         Admitted::Answered(response) => return Ok(response),
     };
-    let course = Course::find(asked, lead).await?;
+    let course = Course::find(conversation, asked, lead, &head).await?;
+    if let Some(plan) = asked.snapshot.sip.of_route(id) {
+        return open_sip(conversation, asked, (plan, seats, &offer), told).await;
+    }
     let (cluster, websocket) = (&course.cluster, &course.websocket);
     offer_deflate(websocket, &mut offer.handshake);
     let wish = cluster.wish(&ask);
-    let target = asked.target(&head.uri)?;
+    let target = target(asked, cluster, &head.uri)?;
     let logged = Logged::of(asked, &head);
     let mut headers = head.headers;
     fields::remove_hop_by_hop(&mut headers, Kind::Handshake);
@@ -114,17 +134,21 @@ pub(crate) async fn answer(
     cluster.adapt(&mut headers);
     changes.apply(&mut headers);
     offer.handshake.put(&mut headers);
-    let request = encode(&target, &headers);
-    let opened = open(cluster, wish, &request, &offer.handshake).await?;
+    let (opened, dialling) = dial(asked, (cluster, wish), (&target, &headers), &offer.handshake).await?;
     told.upstream = Some(Arc::clone(&opened.address));
     match opened.answer {
         Answer::Refused(refused) => {
             let detail = "the upstream did not switch protocols";
             told.fault = Some(("upstream_refused", detail.to_owned()));
+            if let Some(dialling) = dialling {
+                dialling.refused(&opened.address, refused.status(), refused.headers());
+            }
             Ok(pass_refusal(*refused, opened.set_cookie))
         }
         Answer::Switched(switched, lease) => {
             let mut switched = *switched;
+            let id = conversation.worker.next_session_id();
+            let trace = dialling.and_then(|dialling| dialling.opened(&mut switched, &id.to_string().into()));
             let mut headers = std::mem::take(&mut switched.headers);
             if let Some(cookie) = opened.set_cookie {
                 headers.append(header::SET_COOKIE, cookie);
@@ -138,7 +162,6 @@ pub(crate) async fn answer(
                 switched.agreement.subprotocol = offer.echo.as_deref().map(Into::into);
             }
             let deflate = switched.agreement.deflate;
-            let id = conversation.worker.next_session_id();
             let opening = Opening {
                 switched,
                 policy: Arc::clone(&websocket.policy),
@@ -147,24 +170,105 @@ pub(crate) async fn answer(
                 seats,
                 lease,
                 means: means(conversation, asked, &course, id, deflate),
-                opened: Box::new(Opened {
-                    id,
-                    client: asked.client.to_string().into(),
-                    upstream: opened.address,
-                    route: Arc::clone(&route.id),
-                    request_id: asked.client.request_id().into(),
-                    path: asked.path.as_str().into(),
-                    at: clock::now(),
-                }),
+                opened: session(asked, route, id, opened.address),
                 host: asked.host.as_str().into(),
                 began: asked.began,
                 logged,
+                trace,
             };
             conversation.lead_to(Outcome::Open(Box::new(opening)));
             Ok(response)
         }
     }
 }
+
+/// What is known of a session that begins, with that upstream.
+fn session(asked: &Asked, route: &Route, id: SessionId, upstream: Arc<str>) -> Box<Opened> {
+    Box::new(Opened {
+        id,
+        client: asked.client.to_string().into(),
+        upstream,
+        route: Arc::clone(&route.id),
+        request_id: asked.client.request_id().into(),
+        path: asked.path.as_str().into(),
+        at: clock::now(),
+    })
+}
+
+/// Asks a target of the upstream. Where the route is traced, what failed has been told of, and what
+/// has been answered is to be.
+async fn dial<'a>(
+    asked: &'a Asked,
+    (cluster, wish): (&'a Arc<Cluster>, Wish),
+    (target, headers): (&Uri, &HeaderMap),
+    handshake: &ClientHandshake,
+) -> Result<(open::Opened, Option<Dialling<'a>>), RequestError> {
+    let dialling = Dialling::begin(asked, cluster, (target, headers));
+    match open::open(cluster, wish, &encode(target, headers), handshake).await {
+        Ok(opened) => Ok((opened, dialling)),
+        Err(error) => {
+            if let Some(dialling) = dialling {
+                dialling.failed(&error);
+            }
+            Err(error.into())
+        }
+    }
+}
+
+/// What the upstream is asked for.
+fn target(asked: &Asked, cluster: &Cluster, uri: &Uri) -> Result<Uri, RequestError> {
+    let target = asked.target(uri)?;
+    Ok(match &cluster.upstream().path {
+        None => target,
+        Some(path) => with_path(&target, path),
+    })
+}
+
+/// The target of a request whose path is the upstream's own; the query stays.
+fn with_path(target: &Uri, path: &str) -> Uri {
+    let query = target.query().filter(|_| !path.contains('?'));
+    let text = query.map_or_else(|| path.to_owned(), |query| format!("{path}?{query}"));
+    // A path of the configuration has been held to what may be asked for.
+    text.parse().unwrap_or_else(|_| target.clone())
+}
+
+/// The gateway is the end of a client's WebSocket itself, and needs nobody's 101 for its own, unless the
+/// client is to have a connection to the upstream for itself.
+async fn open_sip(
+    conversation: &Rc<Conversation>,
+    asked: &Asked,
+    (plan, seats, offer): (&Arc<Plan>, Seated, &Offer),
+    told: &mut Told,
+) -> Result<Response<AnyBody>, RequestError> {
+    let (_, route) = asked.route().ok_or(RequestError::NoRoute)?;
+    // Compared without regard to case, as servers of SIP do.
+    let sip = offer.handshake.subprotocols.iter().find(|name| name.eq_ignore_ascii_case(SIP));
+    let Some(sip) = sip else { return Err(RequestError::NotSip) };
+    let own = if plan.is_transparent() { Some(Box::pin(plan.connect_own()).await?) } else { None };
+    let upstream = plan.upstream.as_ref().map(|cluster| &cluster.upstream().id);
+    let reached = own.as_ref().map(|(_, connection, _)| connection.peer.to_string().into());
+    told.upstream.clone_from(&reached);
+    let opening = SipOpening {
+        plan: Arc::clone(plan),
+        place: told.place.take().unwrap_or_else(|| conversation.worker.registry.take_place()),
+        seats,
+        opened: session(
+            asked,
+            route,
+            conversation.worker.next_session_id(),
+            reached.or_else(|| upstream.map(Arc::clone)).unwrap_or_default(),
+        ),
+        host: asked.host.as_str().into(),
+        began: asked.began,
+        own,
+    };
+    let agreement = Agreement { subprotocol: Some(sip.into()), deflate: None };
+    conversation.lead_to(Outcome::Sip(Box::new(opening)));
+    Ok(switching(HeaderMap::new(), &agreement, offer))
+}
+
+/// The subprotocol of RFC 7118.
+const SIP: &str = "sip";
 
 /// What the client asks for, as it goes on.
 struct Offer {
@@ -287,7 +391,8 @@ fn means(
     let snapshot = &asked.snapshot;
     let agents: Vec<_> =
         route.agents.iter().filter_map(|agent| snapshot.agent(*agent)).map(Arc::clone).collect();
-    let chain = Chain::new(&conversation.worker, speaker, &agents, &course.webhooks);
+    let doorkeepers = course.doorkeepers.clone();
+    let chain = Chain::new(&conversation.worker, speaker, &agents, &course.webhooks, doorkeepers);
     Some(Means {
         rules: snapshot.rules(id).map(Arc::clone),
         chain: chain.map(Rc::new),
@@ -302,8 +407,20 @@ pub(crate) fn establish(
     early: Bytes,
     opening: Opening,
 ) -> Established {
-    let Opening { switched, policy, place, meters, seats, lease, means, mut opened, host, began, logged } =
-        opening;
+    let Opening {
+        switched,
+        policy,
+        place,
+        meters,
+        seats,
+        lease,
+        means,
+        mut opened,
+        host,
+        began,
+        logged,
+        trace,
+    } = opening;
     let Switched { stream, early: upstream_early, agreement, headers: _ } = switched;
     let worker = &conversation.worker;
     opened.at = clock::now();
@@ -316,11 +433,14 @@ pub(crate) fn establish(
         &worker.records,
         &Negotiated { secured: conversation.client.secured(), host, subprotocol, deflate, began },
     );
+    let handshake = conversation.take_handshake();
+    let trace = SessionTrace::of(handshake.map(|handshake| handshake.opened(&opened)), trace);
     let start = Start { deflate, now: opened.at, random: rand::random(), meters };
     let session = Session::new(policy, start);
     let inspection =
         means.map(|means| Box::new(SessionInspection::new(Rc::clone(worker), Rc::clone(&opened), means)));
-    let parts = Parts { session, client, upstream: stream, opened, log, inspection, place, seats, lease };
+    let parts =
+        Parts { session, client, upstream: stream, opened, log, inspection, trace, place, seats, lease };
     let driver = SessionDriver::new(Rc::clone(worker), parts);
     Established { driver, early: [early, upstream_early] }
 }

@@ -7,7 +7,7 @@ use std::path::Path;
 use gate_config::model::{Config, Fingerprint, Listener, Upstream, fingerprint};
 
 /// Names of what has come, gone and become another, by what it is: `listeners`, `routes`,
-/// `upstreams`, `agents`, `frame_logs`. Displayed: `listeners +new -old ~other; routes ~chat`, or `certificates`
+/// `upstreams`, `agents`, `frame_logs`, `traces`. Displayed: `listeners +new -old ~other; routes ~chat`, or `certificates`
 /// where nothing but a file has.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Changes {
@@ -34,6 +34,7 @@ impl Parts {
         let upstreams = config.upstreams.iter();
         let agents = config.agents.iter();
         let frame_logs = config.frame_logs.iter();
+        let traces = config.traces.iter();
         let files = config.admin.iter().filter_map(|admin| admin.token_file.as_ref());
         Self {
             named: vec![
@@ -41,6 +42,7 @@ impl Parts {
                 ("routes", contents(routes, |route| (&route.id, Vec::new()))),
                 ("upstreams", contents(upstreams, |upstream| (&upstream.id, Upstream::files(upstream)))),
                 ("frame_logs", contents(frame_logs, |log| (&log.id, Vec::new()))),
+                ("traces", contents(traces, |trace| (&trace.id, trace.files()))),
                 ("agents", contents(agents, |agent| (&agent.id, Vec::new()))),
             ],
             sections: vec![

@@ -24,7 +24,7 @@ impl Gateway {
     pub fn successors(&self) -> io::Result<Option<UnixListener>> {
         match self.posts.of(&Role::TakeOver).map(crate::sockets::post::Post::only).transpose()? {
             Some(Bound::Unix(listener)) => Ok(Some(listener)),
-            Some(Bound::Tcp(_)) | None => Ok(None),
+            Some(Bound::Tcp(_) | Bound::Udp(_)) | None => Ok(None),
         }
     }
 
@@ -139,7 +139,8 @@ impl Gateway {
         }
         self.handed_over = Arc::new(handed_over);
         // Whoever asks for metrics, or orders, means the process that goes on.
-        self.support.assign(Duties { clusters: self.snapshot.all_clusters(), metrics: None, admin: None });
+        let (clusters, tracers) = (self.snapshot.all_clusters(), self.snapshot.tracers().to_vec());
+        self.support.assign(Duties { clusters, tracers, metrics: None, admin: None });
         self.posts.let_go_of_all_but_listeners();
     }
 }

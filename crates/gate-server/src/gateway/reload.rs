@@ -14,6 +14,7 @@ use crate::observe::reloads::Outcome;
 use crate::preparation::{Prepared, prepare, workers};
 use crate::runtime::{Change, Command};
 use crate::sockets::inherited::Inherited;
+use crate::trace::Tracer;
 
 /// What a reload came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,6 +61,7 @@ impl Gateway {
         self.parts = parts;
         self.snapshot = snapshot;
         self.snapshot.put_rules_in_place();
+        self.switchboard.put_in_place(Tracer::switches(self.snapshot.tracers()));
         self.records.install(outlets);
         // What is no longer listened on is let go of first, so that the workers close it.
         self.posts.carry_out(plan);

@@ -13,6 +13,7 @@ use crate::observe::counters::WorkerCounters;
 use crate::observe::exposition::Sources;
 use crate::observe::writer::Records;
 use crate::runtime::{self, Command};
+use crate::sip::hub::Colleagues;
 use crate::snapshot::{ListenerId, Snapshot};
 use crate::sockets::posts::Assignment;
 use crate::worker::Worker;
@@ -32,6 +33,7 @@ pub(super) struct Beginning {
     pub(super) counters: Arc<WorkerCounters>,
     pub(super) records: Records,
     pub(super) sockets: Assignment,
+    pub(super) colleagues: Colleagues,
     pub(super) give_memory_back: Option<fn()>,
 }
 
@@ -53,8 +55,16 @@ impl WorkerThread {
                     return;
                 }
             };
-            let Beginning { index, snapshot, sources, counters, records, sockets, give_memory_back } =
-                beginning;
+            let Beginning {
+                index,
+                snapshot,
+                sources,
+                counters,
+                records,
+                sockets,
+                colleagues,
+                give_memory_back,
+            } = beginning;
             let registered = {
                 let _entered = runtime.enter();
                 register(sockets)
@@ -62,7 +72,8 @@ impl WorkerThread {
             match registered {
                 Ok(listeners) => {
                     let _starter_waits = ready.send(Ok(()));
-                    let worker = Rc::new(Worker::new(index, snapshot, sources, counters, records));
+                    let worker =
+                        Rc::new(Worker::new(index, snapshot, (sources, counters), records, colleagues));
                     runtime.block_on(runtime::run(worker, listeners, inbox, give_memory_back));
                 }
                 Err(error) => {

@@ -25,7 +25,7 @@ use gate_config::model::Agent;
 pub(crate) use changes::Changes;
 pub(crate) use client::AgentClient;
 pub(crate) use error::AgentError;
-pub(crate) use events::NO_ADDRESS;
+pub(crate) use events::{Inquiry, NO_ADDRESS};
 pub(crate) use ruling::{Reply, Sentence};
 
 use crate::observe::counters::WorkerCounters;

@@ -55,6 +55,8 @@ pub(crate) fn findings(
 pub(crate) enum Who<'a> {
     /// By its name in the configuration.
     Agent(&'a str),
+    /// On behalf of those that could not be asked.
+    Agents,
     /// By what it is called in records.
     Webhook(&'a str),
 }
@@ -98,7 +100,7 @@ pub(crate) fn opinion(
 impl Who<'_> {
     fn judge(self) -> Judge {
         match self {
-            Self::Agent(_) => Judge::Agent,
+            Self::Agent(_) | Self::Agents => Judge::Agent,
             Self::Webhook(_) => Judge::Webhook,
         }
     }
@@ -108,6 +110,7 @@ impl fmt::Display for Who<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Agent(name) => write!(formatter, "agent {name}"),
+            Self::Agents => formatter.write_str("agents"),
             Self::Webhook(name) => formatter.write_str(name),
         }
     }

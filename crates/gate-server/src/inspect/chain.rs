@@ -1,14 +1,17 @@
-//! Who outside is asked about the messages of a session, one after another.
+//! Who outside is asked about the messages of a session, one after another: about a token in one
+//! those who were asked about its handshake, then agents and webhooks that judge messages.
 
 use std::rc::Rc;
 use std::sync::Arc;
 
 use gate_config::model::Agent;
 use gate_core::Side;
-use gate_core::session::{Cause, Verdict};
+use gate_core::session::{Cause, Verdict, Whole};
 
 use crate::inspect::agent::AgentClient;
 use crate::inspect::audit::{self, Who};
+use crate::inspect::credential::Credential;
+use crate::inspect::doorkeepers::Doorkeepers;
 use crate::inspect::opinion::{Message, Opinion, Speaker};
 use crate::inspect::webhook::{Hook, Kit};
 use crate::observe::record::Opened;
@@ -19,6 +22,8 @@ pub(crate) struct Chain {
     pub(crate) speaker: Speaker,
     /// For what the client sends, for what the upstream sends.
     pub(crate) stages: [Vec<Stage>; 2],
+    /// `None`: nobody is asked about tokens.
+    pub(crate) doorkeepers: Option<Doorkeepers>,
 }
 
 /// One of those who are asked.
@@ -29,12 +34,13 @@ pub(crate) enum Stage {
 
 impl Chain {
     /// The agents of a route that are asked about messages, then the webhooks of each direction;
-    /// `None`: there are none.
+    /// `None`: there are none, nor anybody who is asked about tokens.
     pub(crate) fn new(
         worker: &Worker,
         speaker: Speaker,
         agents: &[Arc<Agent>],
         kits: &[Arc<Kit>],
+        doorkeepers: Option<Doorkeepers>,
     ) -> Option<Self> {
         let agents: Vec<_> = agents
             .iter()
@@ -50,13 +56,23 @@ impl Chain {
                 .chain(hooks.map(|hook| Stage::Webhook(Rc::clone(hook))))
                 .collect()
         });
-        let chain = Self { speaker, stages };
-        Side::BOTH.into_iter().any(|from| chain.has(from)).then_some(chain)
+        let chain = Self { speaker, stages, doorkeepers };
+        let is_of_use = chain.doorkeepers.is_some() || Side::BOTH.into_iter().any(|from| chain.has(from));
+        is_of_use.then_some(chain)
     }
 
-    /// Whether anybody is asked about what `from` sends.
+    /// Whether anybody is asked about whatever `from` sends.
     pub(crate) fn has(&self, from: Side) -> bool {
         !self.of(from).is_empty()
+    }
+
+    /// What a message of `from` says of its sender, if anybody is asked about that.
+    pub(crate) fn credential(&self, from: Side, message: &Whole<'_>) -> Credential {
+        if from == Side::Client && self.doorkeepers.is_some() {
+            Credential::of(message.opcode, message.payload)
+        } else {
+            Credential::None
+        }
     }
 
     /// Messages of one direction that they are asked about at a time, where they are asked at once:
@@ -66,7 +82,7 @@ impl Chain {
             Stage::Agent(agent) => usize::try_from(agent.agent().calls_per_direction).unwrap_or(usize::MAX),
             Stage::Webhook(_) => usize::MAX,
         });
-        takes.max().unwrap_or_default()
+        takes.max().unwrap_or(1)
     }
 
     fn of(&self, from: Side) -> &[Stage] {
@@ -86,6 +102,12 @@ impl Chain {
         mut message: Message,
         mut verdict: Verdict,
     ) -> Opinion {
+        if let (Some(doorkeepers), Some(token)) = (&self.doorkeepers, message.token.take()) {
+            let opinion = doorkeepers.judge(worker, opened, message.index, token).await;
+            if opinion.ends_session() {
+                return opinion;
+            }
+        }
         for stage in self.of(message.from) {
             let opinion = stage.judge(&self.speaker, &message).await;
             audit::opinion(worker, opened, (message.from, message.index), stage.who(), &opinion);

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use gate_core::Side;
 use gate_core::session::{Cause, Ruling, Verdict};
+use http::HeaderValue;
 use ws_proto::{CloseCode, Opcode};
 
 /// The session that a message is of, as those outside know it.
@@ -31,6 +32,8 @@ pub(crate) struct Message {
     pub(crate) index: u64,
     /// What it says: unmasked, inflated, as rewritten by those asked before.
     pub(crate) payload: Bytes,
+    /// The token that it names, if there are agents to be asked about it.
+    pub(crate) token: Option<HeaderValue>,
 }
 
 /// What one of them says to a message. Who could not be asked has decided by its failure-mode.
@@ -50,6 +53,14 @@ impl Opinion {
     /// The session ends.
     pub(crate) fn close(cause: Cause, code: CloseCode, reason: impl Into<Cow<'static, str>>) -> Self {
         Self { verdict: Verdict::Close { code, reason: reason.into() }, cause, rules: Vec::new() }
+    }
+
+    /// Whether nothing follows on the message.
+    pub(crate) fn ends_session(&self) -> bool {
+        match self.verdict {
+            Verdict::Close { .. } => true,
+            Verdict::Allow | Verdict::Drop | Verdict::Rewrite(_) => false,
+        }
     }
 
     pub(crate) fn into_ruling(self) -> Ruling {

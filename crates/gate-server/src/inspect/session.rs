@@ -15,6 +15,8 @@ use ws_proto::{CloseCode, FrameError, Opcode};
 
 use crate::inspect::audit;
 use crate::inspect::chain::Chain;
+use crate::inspect::credential::Credential;
+use crate::inspect::doorkeepers::Doorkeepers;
 use crate::inspect::errands::{Answered, Errands};
 use crate::inspect::opinion::Message;
 use crate::inspect::rules::RuleCell;
@@ -73,21 +75,22 @@ impl SessionInspection {
             Verdict::Rewrite(payload) => payload,
             Verdict::Drop | Verdict::Close { .. } => return now(verdict),
         };
-        let is_for_others = message.part == Part::Whole && !message.opcode.is_control();
-        match &self.chain {
-            Some(chain) if is_for_others && chain.has(from) => {
-                let asked = Message {
-                    from,
-                    opcode: message.opcode,
-                    index: message.index,
-                    payload: Bytes::copy_from_slice(payload),
-                };
-                let chain = Rc::clone(chain);
-                self.ask(&chain, asked, verdict);
-                Judged::Later
+        let Some(chain) = self.chain.as_ref().filter(|_| is_for_others(message)) else { return now(verdict) };
+        let token = match chain.credential(from, message) {
+            Credential::None => None,
+            Credential::Token(token) => Some(token),
+            Credential::Unreadable => {
+                let opinion = Doorkeepers::refuse_unreadable(&self.worker, &self.opened, message.index);
+                return Judged::Now(opinion.into_ruling());
             }
-            _ => now(verdict),
+        };
+        if token.is_none() && !chain.has(from) {
+            return now(verdict);
         }
+        let (chain, payload) = (Rc::clone(chain), Bytes::copy_from_slice(payload));
+        let asked = Message { from, opcode: message.opcode, index: message.index, payload, token };
+        self.ask(&chain, asked, verdict);
+        Judged::Later
     }
 
     fn ask(&mut self, chain: &Rc<Chain>, message: Message, verdict: Verdict) {
@@ -145,6 +148,11 @@ fn in_context(verdict: Verdict) -> Verdict {
             Verdict::Close { code: CloseCode::POLICY_VIOLATION, reason: "Policy Violation".into() }
         }
     }
+}
+
+/// Others are asked about whole data messages.
+fn is_for_others(message: &Whole<'_>) -> bool {
+    message.part == Part::Whole && !message.opcode.is_control()
 }
 
 fn now(verdict: Verdict) -> Judged {

@@ -15,6 +15,7 @@ use ws_proto::{CloseCode, FrameHeader, Opcode};
 use crate::observe::agents::ByAgent;
 use crate::observe::findings::Findings;
 use crate::observe::lifetimes::Lifetimes;
+use crate::observe::sip::SipCounters;
 use crate::observe::webhooks::ByHook;
 
 /// A number that only grows, written by one thread.
@@ -160,6 +161,8 @@ pub(crate) struct WorkerCounters {
     pub(crate) findings: Findings,
     /// Calls to webhooks.
     pub(crate) webhooks: ByHook,
+    /// Messages of SIP.
+    pub(crate) sip: SipCounters,
     pub(crate) sessions_opened: Counter,
     pub(crate) sessions_closed: Counter,
     /// Sessions that ended, by reason and by whose doing it was.
@@ -208,6 +211,11 @@ impl WorkerCounters {
         self.closes.count((death.cause.reason(), death.by.name()));
         self.sessions.change(route, |sessions| sessions.closed += 1);
         self.sessions_closed.add(1);
+    }
+
+    /// A data frame or control frame came from that side and was taken.
+    pub(crate) fn frame(&self, from: Side, header: &FrameHeader) {
+        Count(self).frame(from, header, None);
     }
 
     pub(crate) fn direction(&self, from: Side) -> &DirectionCounters {

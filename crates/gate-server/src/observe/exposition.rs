@@ -19,6 +19,8 @@ use crate::observe::lifetimes::LifetimeSums;
 use crate::observe::page::Page;
 use crate::observe::reloads::Reloads;
 use crate::observe::sink::Stats;
+use crate::observe::sip;
+use crate::observe::traces;
 use crate::observe::webhooks;
 use crate::observe::writer::Records;
 
@@ -38,6 +40,8 @@ pub(crate) struct Configured {
     pub(crate) targets: Box<Targets>,
     /// The first word of the metrics that Sentinel's dashboards read; `None`: they are left out.
     pub(crate) prefix: Option<Arc<str>>,
+    /// What has become of the packets of traces, by their names.
+    pub(crate) traces: Vec<(Arc<str>, Arc<traces::Stats>)>,
 }
 
 /// Answers the figures of all targets of all upstreams.
@@ -102,6 +106,7 @@ impl Sources {
         agents::write(&mut page, self.workers.iter().map(|worker| &worker.agents));
         findings::write(&mut page, self.workers.iter().map(|worker| &worker.findings));
         webhooks::write(&mut page, self.workers.iter().map(|worker| &worker.webhooks));
+        sip::write(&mut page, self.workers.iter().map(|worker| &worker.sip));
         upstreams(&mut page, &(configured.targets)());
         self.traffic(&mut page);
         page.family("framegate_log_records_lost_total", "counter", "Log records dropped or not written.");
@@ -109,6 +114,7 @@ impl Sources {
             page.sample(&[("reason", reason)], count);
         }
         frame_logs(&mut page, &frame_log::stats(self.records.sinks()));
+        traces::write(&mut page, &configured.traces);
         self.reloads.write(&mut page);
         page.family("framegate_uptime_seconds", "gauge", "Seconds since the gateway started.");
         page.sample(&[], self.uptime().as_secs_f64());

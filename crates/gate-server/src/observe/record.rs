@@ -28,6 +28,15 @@ pub(crate) struct Opened {
     pub(crate) at: Instant,
 }
 
+/// How a session ended.
+pub(crate) struct Ended {
+    pub(crate) death: Death,
+    /// By side; `None`: there was no WebSocket on it that was the session's own.
+    pub(crate) closes: [Option<Closes>; 2],
+    /// By the side that it came from.
+    pub(crate) traffic: [Traffic; 2],
+}
+
 /// What only the record of the open tells.
 pub(crate) struct Negotiated<'a> {
     pub(crate) secured: Secured<'a>,
@@ -128,6 +137,16 @@ impl Opened {
     }
 
     pub(crate) fn record_close(&self, records: &Records, session: &Session, death: Death, now: Instant) {
+        let ended = Ended {
+            death,
+            closes: Side::BOTH.map(|side| Some(session.closes(side))),
+            traffic: Side::BOTH.map(|side| session.traffic(side)),
+        };
+        self.record_end(records, &ended, now);
+    }
+
+    pub(crate) fn record_end(&self, records: &Records, ended: &Ended, now: Instant) {
+        let death = ended.death;
         records.access("close", |line| {
             self.fields(line);
             line.plain("reason", death.cause.reason());
@@ -135,11 +154,13 @@ impl Opened {
             if let Cause::Violation(error) = death.cause {
                 line.text("detail", &error.to_string());
             }
-            for side in Side::BOTH {
-                codes(line, side, session.closes(side));
+            for (side, closes) in Side::BOTH.into_iter().zip(ended.closes) {
+                if let Some(closes) = closes {
+                    codes(line, side, closes);
+                }
             }
-            for side in Side::BOTH {
-                traffic(line, side, session.traffic(side));
+            for (side, traffic_of) in Side::BOTH.into_iter().zip(ended.traffic) {
+                traffic(line, side, traffic_of);
             }
             milliseconds(line, "duration_ms", now.saturating_duration_since(self.at));
         });

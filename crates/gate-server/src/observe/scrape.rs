@@ -79,7 +79,12 @@ mod tests {
     fn site() -> Site {
         let logging = Logging { access: None, error: At::nowhere(LogTarget::Off), ..Logging::default() };
         let records = Records::open(&logging).unwrap();
-        let configured = Configured { connections_limit: 0, targets: Box::new(Vec::new), prefix: None };
+        let configured = Configured {
+            connections_limit: 0,
+            targets: Box::new(Vec::new),
+            prefix: None,
+            traces: Vec::new(),
+        };
         let reloads = Reloads::new(Config::default().fingerprint());
         let sources = Arc::new(Sources::new(Vec::new(), records, configured, reloads));
         Site { sources, path: "/m".to_owned() }

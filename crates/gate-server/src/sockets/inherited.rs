@@ -12,15 +12,17 @@ use super::{Bound, Listens};
 pub struct Inherited(Vec<Bound>);
 
 impl Inherited {
-    /// Those of `LISTEN_FDS` (sd_listen_fds(3)). What does not listen for streams is left alone.
+    /// Those of `LISTEN_FDS` (sd_listen_fds(3)). What is for neither streams nor UDP is left alone.
     #[must_use]
     pub fn from_environment() -> Self {
         let mut passed = listenfd::ListenFd::from_env();
         let mut inherited = Self::default();
         for index in 0..passed.len() {
             let tcp = passed.take_tcp_listener(index).ok().flatten().map(Bound::Tcp);
-            let unix = || passed.take_unix_listener(index).ok().flatten().map(Bound::Unix);
-            inherited.0.extend(tcp.or_else(unix));
+            let found = tcp.or_else(|| passed.take_unix_listener(index).ok().flatten().map(Bound::Unix));
+            inherited
+                .0
+                .extend(found.or_else(|| passed.take_udp_socket(index).ok().flatten().map(Bound::Udp)));
         }
         inherited
     }
@@ -66,5 +68,6 @@ fn prepare(socket: &Bound) -> io::Result<()> {
             socket::tune(listener)
         }
         Bound::Unix(listener) => listener.set_nonblocking(true),
+        Bound::Udp(socket) => socket.set_nonblocking(true),
     }
 }

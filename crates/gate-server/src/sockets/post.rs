@@ -42,10 +42,11 @@ impl Post {
         let owner = if adopted.is_empty() { Owner::This } else { Owner::Another };
         let bound = match asked {
             ListenAddress::Tcp(address) => tcp(*address, workers, adopted)?,
+            ListenAddress::Udp(address) => udp(*address, workers, adopted)?,
             ListenAddress::Unix { path, mode } => unix(path, *mode, workers, adopted)?,
         };
         let file = match asked {
-            ListenAddress::Tcp(_) => None,
+            ListenAddress::Tcp(_) | ListenAddress::Udp(_) => None,
             ListenAddress::Unix { path, .. } => Some(SocketFile::new(path, owner)),
         };
         // A worker may have several: each of them has a queue in which clients may wait already.
@@ -62,6 +63,7 @@ impl Post {
     pub(crate) fn address(&self) -> ListenAddress {
         match self.sockets.first().and_then(|held| held.socket.place()) {
             Some(Listens::Tcp(address)) => ListenAddress::Tcp(address),
+            Some(Listens::Udp(address)) => ListenAddress::Udp(address),
             Some(Listens::Unix(_)) | None => self.asked.clone(),
         }
     }
@@ -70,8 +72,8 @@ impl Post {
     /// there may be many, so those are never the same.
     pub(crate) fn is_at(&self, asked: &ListenAddress) -> bool {
         match asked {
-            ListenAddress::Tcp(address) if address.port() == 0 => false,
-            ListenAddress::Tcp(_) | ListenAddress::Unix { .. } => {
+            ListenAddress::Tcp(address) | ListenAddress::Udp(address) if address.port() == 0 => false,
+            ListenAddress::Tcp(_) | ListenAddress::Udp(_) | ListenAddress::Unix { .. } => {
                 Listens::from(&self.asked) == Listens::from(asked)
             }
         }
@@ -80,13 +82,14 @@ impl Post {
     /// Whether nobody else can have `asked` while this one is there.
     pub(super) fn overlaps(&self, asked: &ListenAddress) -> bool {
         match (self.address(), asked) {
-            (ListenAddress::Tcp(own), ListenAddress::Tcp(asked)) => {
+            (ListenAddress::Tcp(own), ListenAddress::Tcp(asked))
+            | (ListenAddress::Udp(own), ListenAddress::Udp(asked)) => {
                 own.port() == asked.port()
                     && own.is_ipv6() == asked.is_ipv6()
                     && (own.ip() == asked.ip() || own.ip().is_unspecified() || asked.ip().is_unspecified())
             }
             (ListenAddress::Unix { path: own, .. }, ListenAddress::Unix { path: asked, .. }) => own == *asked,
-            (ListenAddress::Tcp(_) | ListenAddress::Unix { .. }, _) => false,
+            (ListenAddress::Tcp(_) | ListenAddress::Udp(_) | ListenAddress::Unix { .. }, _) => false,
         }
     }
 
@@ -124,7 +127,7 @@ fn tcp(address: SocketAddr, count: usize, adopted: Vec<Bound>) -> io::Result<Vec
     let sharing = if count > 1 { Sharing::WithOthers } else { Sharing::Alone };
     let address = match bound.first().and_then(Bound::place) {
         Some(Listens::Tcp(adopted)) => adopted,
-        Some(Listens::Unix(_)) | None => {
+        Some(Listens::Unix(_) | Listens::Udp(_)) | None => {
             // The kernel would share the address with another process that shares it too, such
             // as a gateway that still runs: that is refused.
             drop(socket::listen(address, Sharing::Alone)?);
@@ -138,6 +141,31 @@ fn tcp(address: SocketAddr, count: usize, adopted: Vec<Bound>) -> io::Result<Vec
         let another = match (socket::listen(address, Sharing::WithOthers), bound.first()) {
             (Ok(listener), _) => Bound::Tcp(listener),
             // One that was adopted may not be one that shares: then all accept from it.
+            (Err(_), Some(first)) => first.try_clone()?,
+            (Err(error), None) => return Err(error),
+        };
+        bound.push(another);
+    }
+    Ok(bound)
+}
+
+fn udp(address: SocketAddr, count: usize, adopted: Vec<Bound>) -> io::Result<Vec<Bound>> {
+    let mut bound = adopted;
+    let sharing = if count > 1 { Sharing::WithOthers } else { Sharing::Alone };
+    let address = match bound.first().and_then(Bound::place) {
+        Some(Listens::Udp(adopted)) => adopted,
+        Some(Listens::Unix(_) | Listens::Tcp(_)) | None => {
+            // As for TCP: not with another process.
+            drop(socket::datagrams(address, Sharing::Alone)?);
+            let first = socket::datagrams(address, sharing)?;
+            let address = first.local_addr()?;
+            bound.push(Bound::Udp(first));
+            address
+        }
+    };
+    while bound.len() < count {
+        let another = match (socket::datagrams(address, Sharing::WithOthers), bound.first()) {
+            (Ok(socket), _) => Bound::Udp(socket),
             (Err(_), Some(first)) => first.try_clone()?,
             (Err(error), None) => return Err(error),
         };

@@ -74,6 +74,7 @@ impl Connection {
         let descriptor = [match socket {
             Bound::Tcp(listener) => listener.as_fd(),
             Bound::Unix(listener) => listener.as_fd(),
+            Bound::Udp(socket) => socket.as_fd(),
         }];
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
         let mut control = SendAncillaryBuffer::new(&mut space);
@@ -113,14 +114,17 @@ fn malformed(why: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Succes
     SuccessionError::Malformed(io::Error::new(io::ErrorKind::InvalidData, why))
 }
 
-/// The socket behind a descriptor, if it is one that listens for streams.
+/// The socket behind a descriptor, if it is one that listens for streams, or is of UDP.
 fn listening(descriptor: OwnedFd) -> Result<Bound, SuccessionError> {
     let socket = SockRef::from(&descriptor);
-    let is_of_streams = socket.r#type().is_ok_and(|kind| kind == Type::STREAM);
-    if !is_of_streams || !socket.is_listener().unwrap_or(false) {
+    let is_of = |kind: Type| socket.r#type().is_ok_and(|found| found == kind);
+    let is_datagrams = is_of(Type::DGRAM);
+    if !is_datagrams && (!is_of(Type::STREAM) || !socket.is_listener().unwrap_or(false)) {
         return Err(malformed("a descriptor is no socket that listens"));
     }
     match socket.domain() {
+        Ok(Domain::IPV4 | Domain::IPV6) if is_datagrams => Ok(Bound::Udp(descriptor.into())),
+        Ok(_) if is_datagrams => Err(malformed("a socket for datagrams is not of UDP")),
         Ok(Domain::UNIX) => Ok(Bound::Unix(descriptor.into())),
         Ok(Domain::IPV4 | Domain::IPV6) => Ok(Bound::Tcp(descriptor.into())),
         Ok(_) | Err(_) => Err(malformed("a socket is of no family that can be accepted from")),

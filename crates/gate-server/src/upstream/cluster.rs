@@ -181,7 +181,7 @@ impl Cluster {
     }
 
     /// Does the TLS with targets that use it.
-    pub(super) fn connector(&self) -> Option<&Connector> {
+    pub(crate) fn connector(&self) -> Option<&Connector> {
         self.connector.as_ref()
     }
 
@@ -239,6 +239,22 @@ impl Cluster {
         if let Some(sticky) = &self.upstream.sticky {
             sticky::remove(headers, &sticky.cookie_name);
         }
+    }
+
+    /// Whom it trusts, and shows itself as, where a target uses TLS.
+    pub(crate) fn trust(&self) -> Fingerprint {
+        self.trust
+    }
+
+    /// Chooses by a hash alone: what has the same hash goes to the same target while that is well.
+    pub(crate) fn choose_by(self: &Arc<Self>, hash: u64) -> Option<Lease> {
+        self.choose(&Wish::by_hash(hash), &[])
+    }
+
+    /// The target of that address, be it well or not.
+    pub(crate) fn lease_of(self: &Arc<Self>, address: &str) -> Option<Lease> {
+        let target = self.targets.iter().find(|target| **target.text() == *address)?;
+        Some(Lease::new(Arc::clone(self), target))
     }
 
     /// Chooses a target that is not among `tried`. Those that are ejected come last.

@@ -139,7 +139,28 @@ impl UpgradeError {
     }
 }
 
+impl DialError {
+    fn target(&self) -> &Arc<str> {
+        match self {
+            Self::Unresolved { target }
+            | Self::Connect { target, .. }
+            | Self::Tls { target, .. }
+            | Self::Silent { target, .. }
+            | Self::TimedOut { target, .. } => target,
+        }
+    }
+}
+
 impl OpenError {
+    /// The target that was tried last, as it was configured.
+    pub(crate) fn target(&self) -> Option<&Arc<str>> {
+        match self {
+            Self::NoTarget(_) => None,
+            Self::Dial(error) => Some(error.target()),
+            Self::Upgrade { target, .. } => Some(target),
+        }
+    }
+
     /// The status of the answer to the client.
     pub(crate) fn status(&self) -> StatusCode {
         match self {

@@ -89,7 +89,7 @@ async fn probe(cluster: &Cluster, target: &Target, check: &HealthCheck) -> Resul
 }
 
 /// The upstream's Host, or else the target's address.
-fn host_of(cluster: &Cluster, target: &Target) -> Option<HeaderValue> {
+pub(crate) fn host_of(cluster: &Cluster, target: &Target) -> Option<HeaderValue> {
     let configured = cluster.upstream().targets.get(target.index()).map(|target| &target.address.value);
     let own = match configured? {
         TargetAddress::Unix(_) => HeaderValue::from_static("localhost"),
@@ -121,7 +121,7 @@ async fn get(
 /// An opening handshake that is to be answered with a valid 101, and a ping that is to be
 /// answered with its pong.
 async fn ping(stream: Stream, path: &str, host: Option<HeaderValue>) -> Result<Stream, ProbeError> {
-    let asked = handshake();
+    let asked = handshake("");
     let mut headers = fields(host);
     asked.put(&mut headers);
     let request = request::encode(&target_of(path), &headers);
@@ -193,8 +193,8 @@ fn target_of(path: &str) -> Uri {
     Uri::from(path.parse().unwrap_or_else(|_| PathAndQuery::from_static("/")))
 }
 
-/// A handshake with a fresh key and without offers.
-fn handshake() -> ClientHandshake {
+/// A handshake with a fresh key that offers no extension, and this subprotocol if it is not empty.
+pub(crate) fn handshake(subprotocol: &str) -> ClientHandshake {
     let key = loop {
         // Sixteen bytes in base64: of the last digit two bits count, then the padding.
         let mut text: String = (0..21).map(|_| digit(rand::random::<u8>() % 64)).collect();
@@ -207,7 +207,7 @@ fn handshake() -> ClientHandshake {
     ClientHandshake {
         accept: key.accept(),
         key,
-        subprotocols: Subprotocols::default(),
+        subprotocols: Subprotocols::one(subprotocol),
         deflate_offers: Vec::new(),
     }
 }

@@ -22,7 +22,7 @@ pub(crate) fn encode(target: &Uri, headers: &HeaderMap) -> Vec<u8> {
 
 /// Case means nothing in a field name (RFC 9110 §5.1), yet there are backends, in small
 /// devices above all, that know the fields of the handshake only as RFC 6455 spells them.
-fn push_name(bytes: &mut Vec<u8>, name: &HeaderName) {
+pub(crate) fn push_name(bytes: &mut Vec<u8>, name: &HeaderName) {
     let rest = match name.as_str().strip_prefix("sec-websocket-") {
         Some(rest) => {
             bytes.extend_from_slice(b"Sec-WebSocket-");

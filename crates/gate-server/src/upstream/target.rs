@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering}
 use std::time::Instant;
 
 use arc_swap::ArcSwap;
-use gate_config::model::{self, Place, TargetAddress};
+use gate_config::model::{self, Place, SipTransport, TargetAddress};
 
 /// Names a target for the life of the process, whatever becomes of the configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -38,6 +38,8 @@ pub(crate) struct Target {
     /// What stands for it in cookies and hashes: the same as long as the address is.
     stable: u64,
     uses_tls: bool,
+    /// It speaks SIP without WebSocket.
+    sip: Option<SipTransport>,
     /// Where its address stands in the configuration.
     place: Place,
 }
@@ -143,13 +145,16 @@ impl Target {
             text: target.address.value.to_string().into(),
             stable,
             uses_tls: target.tls,
+            sip: target.sip,
             place: target.address.place,
         }
     }
 
     /// Whether `target` describes the same server.
     pub(super) fn is(&self, target: &model::Target) -> bool {
-        self.uses_tls == target.tls && *self.text == *target.address.value.to_string()
+        self.uses_tls == target.tls
+            && self.sip == target.sip
+            && *self.text == *target.address.value.to_string()
     }
 
     /// The same, but connections that were made before are not used again: they rest on other
@@ -190,6 +195,11 @@ impl Target {
 
     pub(crate) fn uses_tls(&self) -> bool {
         self.uses_tls
+    }
+
+    /// How it speaks SIP without WebSocket, if it does.
+    pub(crate) fn sip(&self) -> Option<SipTransport> {
+        self.sip
     }
 
     pub(crate) fn place(&self) -> Place {

@@ -18,7 +18,7 @@ use crate::upstream::error::UpgradeError;
 use crate::upstream::head::{self, Head};
 
 /// What the upstream answered.
-pub(super) enum Upgraded {
+pub(crate) enum Upgraded {
     /// It speaks WebSocket from here on.
     Switched(Box<Switched>),
     /// It does not.
@@ -35,13 +35,13 @@ pub(crate) struct Switched {
 }
 
 /// A connection behind the head of another answer.
-pub(super) struct Refused {
+pub(crate) struct Refused {
     pub(super) stream: Stream,
-    pub(super) head: Head,
+    pub(crate) head: Head,
 }
 
 /// Sends `request` and reads the head of the answer within `limit` (zero: no limit).
-pub(super) async fn upgrade(
+pub(crate) async fn upgrade(
     stream: Stream,
     request: &[u8],
     asked: &ClientHandshake,

@@ -55,6 +55,11 @@ impl Wish {
         Self { hash: hash_of(upstream, ask), bond: bond(upstream, targets, ask), is_secure: ask.is_secure }
     }
 
+    /// By this hash, whatever there is to choose by.
+    pub(super) fn by_hash(hash: u64) -> Self {
+        Self { hash, bond: Bond::Never, is_secure: false }
+    }
+
     /// The cookie that binds the client to `target`, unless it has it already.
     pub(super) fn set_cookie(&self, upstream: &Upstream, target: &Target) -> Option<HeaderValue> {
         let sticky = upstream.sticky.as_ref()?;

@@ -190,6 +190,13 @@ impl Place {
         }
     }
 
+    /// It is a session from here on that shares its targets with others.
+    pub(crate) fn set_member(&self, opened: &Rc<Opened>) {
+        if let Some(entry) = self.registry.entries.borrow_mut().get_mut(self.key.0) {
+            entry.opened = Some(Rc::clone(opened));
+        }
+    }
+
     /// What the session has yet to follow and to answer.
     pub(crate) fn take_words(&self) -> Words {
         let mut entries = self.registry.entries.borrow_mut();

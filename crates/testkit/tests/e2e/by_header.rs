@@ -15,6 +15,7 @@ use testkit::message::Message;
 use testkit::peer::{Ending, Peer};
 use testkit::records::assert_has;
 use testkit::rig::{Rig, Session};
+use testkit::tls::Authority;
 
 /// Lets trusted peers of this machine go to and ask this machine.
 const OPEN: &str = r#"trusted "127.0.0.1"; upstreams "ws://127.0.0.0/8"; hooks "http://127.0.0.0/8""#;
@@ -395,4 +396,51 @@ fn a_lost_upstream_ends_the_session_as_elsewhere() {
     upstream.abort();
     client.expect_end(Ending::Reset);
     rig.finish();
+}
+
+/// A gateway that lets trusted peers go to this machine over TLS, with certificates of `trusted`.
+#[track_caller]
+fn secure_rig(trusted: &Authority) -> Rig {
+    let ca_file = trusted.cert_file.display();
+    rig(&format!(
+        r#"trusted "127.0.0.1"; upstreams "wss://127.0.0.0/8"; hooks "http://127.0.0.0/8"; tls {{ ca-file "{ca_file}" }}"#
+    ))
+}
+
+fn secure_request(rig: &Rig) -> Message {
+    Message::upgrade("/chat?room=1").with("X-WsProxy-Upstream", &format!("wss://{}/", rig.backend()))
+}
+
+#[test]
+fn an_upstream_over_tls_is_reached_if_its_certificate_is_good() {
+    let folder = Folder::new();
+    let authority = Authority::new(&folder, &["127.0.0.1"]);
+    let rig = secure_rig(&authority);
+    let client = rig.send(&secure_request(&rig).to_bytes());
+    let upstream = rig.backend().accept().serve_secured(&authority).expect("a handshake");
+    let mut session = Session::establish(client, upstream, |answer| answer);
+    assert_eq!(session.request.first_line, "GET /chat?room=1 HTTP/1.1");
+    assert_eq!(session.request.get("Host"), Some(&*rig.backend().to_string()));
+    session.pass(Client, &frame(Client, TEXT, b"there"));
+    session.pass(Upstream, &frame(Upstream, BINARY, &[7; 50_000]));
+    session.close();
+    rig.finish();
+}
+
+#[test]
+fn an_upstream_whose_certificate_is_not_good_is_answered_502() {
+    let folders = [Folder::new(), Folder::new(), Folder::new()];
+    let [first, second, third] = &folders;
+    let (good, other) = (Authority::new(first, &["127.0.0.1"]), Authority::new(second, &["127.0.0.1"]));
+    let named = Authority::new(third, &["localhost"]);
+    for (trusted, shown) in [(&good, &other), (&named, &named)] {
+        let rig = secure_rig(trusted);
+        let mut client = rig.send(&secure_request(&rig).to_bytes());
+        let served = rig.backend().accept().serve_secured(shown);
+        let asked = served.ok().and_then(|mut upstream| upstream.read_head_or_end());
+        assert_eq!(asked.map(|head| head.first_line), None, "nothing is said to it");
+        assert_eq!(client.read_head().status(), 502);
+        let records = rig.finish();
+        assert_has(records.only("refused"), &json!({"status": 502, "route": "by-header"}));
+    }
 }

@@ -7,12 +7,14 @@ use serde_json::json;
 use testkit::Side::{self, Client, Upstream};
 use testkit::backend::Backend;
 use testkit::deadline::{Stopwatch, eventually};
+use testkit::folder::Folder;
 use testkit::frame::{BINARY, PING, PONG, TEXT, close, frame};
 use testkit::head::Head;
 use testkit::message::Message;
 use testkit::peer::{Ending, Peer};
 use testkit::records::assert_has;
 use testkit::rig::{Rig, Session};
+use testkit::tls::Authority;
 
 /// The webhook of a gateway whose second backend is the webhook.
 fn kdl(direction: &str, settings: &str) -> String {
@@ -417,4 +419,70 @@ fn webhooks_change_with_the_configuration_for_new_sessions() {
     old.client.abort();
     new.client.abort();
     rig.finish();
+}
+
+/// A gateway whose second backend is a webhook over TLS that `trusted` vouches for.
+#[track_caller]
+fn secure_rig(trusted: &Authority, settings: &str) -> Rig {
+    let ca_file = trusted.cert_file.display();
+    let settings = format!("tls {{ ca-file \"{ca_file}\" }}; {settings}");
+    let text = kdl("inbound", &settings).replace("http://", "https://");
+    Rig::from_kdl([Backend::default(), Backend::default()], &text)
+}
+
+#[test]
+fn a_webhook_over_tls_is_asked_if_its_certificate_is_good() {
+    let folder = Folder::new();
+    let authority = Authority::new(&folder, &["127.0.0.1"]);
+    let rig = secure_rig(&authority, "");
+    let mut session = rig.open();
+    session.client.send(&text(Client, "first"));
+    let mut hook = hook(&rig).serve_secured(&authority).expect("a handshake");
+    let (head, body) = answer(&mut hook, "200 OK");
+    assert_eq!((head.first_line.as_str(), body.as_slice()), ("POST /scan?v=1 HTTP/1.1", &b"first"[..]));
+    assert_eq!(head.get("Host"), Some(&*rig.backends()[1].to_string()));
+    session.upstream.expect(&text(Client, "first"));
+    // The connection is used again; a large message goes in several records.
+    let large = "x".repeat(60_000);
+    session.client.send(&frame(Client, TEXT, large.as_bytes()));
+    assert_eq!(answer(&mut hook, "204 No Content").1.len(), large.len());
+    session.upstream.expect(&frame(Client, TEXT, large.as_bytes()));
+    session.client.send(&text(Client, "bad"));
+    answer(&mut hook, "403 Forbidden");
+    expect_closed(session, (1008, "refused by webhook"));
+    rig.finish();
+}
+
+#[test]
+fn a_webhook_whose_certificate_is_not_good_hears_nothing_and_counts_as_failed() {
+    let folders = [Folder::new(), Folder::new(), Folder::new()];
+    let [first, second, third] = &folders;
+    let (good, other) = (Authority::new(first, &["127.0.0.1"]), Authority::new(second, &["127.0.0.1"]));
+    let named = Authority::new(third, &["localhost"]);
+    for (what, trusted, shown) in
+        [("of another authority", &good, &other), ("for another name", &named, &named)]
+    {
+        for mode in ["closed", "open"] {
+            let rig = secure_rig(trusted, &format!("failure-mode \"{mode}\""));
+            let mut session = rig.open();
+            session.client.send(&text(Client, "secret"));
+            let served = hook(&rig).serve_secured(shown);
+            let asked = served.ok().and_then(|mut hook| hook.read_head_or_end());
+            assert_eq!(asked.map(|head| head.first_line), None, "{what}: nothing is said to it");
+            if mode == "closed" {
+                expect_closed(session, (1011, "webhook failed"));
+            } else {
+                session.upstream.expect(&text(Client, "secret"));
+                session.close();
+            }
+            let labels = "route=\"all\",direction=\"inbound\"";
+            let metrics = rig.settled();
+            let calls = format!("framegate_webhook_calls_total{{{labels},result=\"connect\"}}");
+            assert_eq!(metrics.get(&calls), 1.0, "{what}");
+            let passed = metrics.get(&format!("framegate_webhook_fail_open_total{{{labels}}}"));
+            assert_eq!(passed, if mode == "open" { 1.0 } else { 0.0 });
+            let records = rig.finish();
+            assert_has(records.only("webhook_failed"), &json!({"result": "connect"}));
+        }
+    }
 }

@@ -25,6 +25,16 @@ impl Subprotocols {
         Ok(offered)
     }
 
+    /// An offer of this name alone; none if it is no token.
+    #[must_use]
+    pub fn one(name: &str) -> Self {
+        let mut offered = Self::default();
+        if let Ok(value) = HeaderValue::from_str(name) {
+            offered = Self::parse([&value]).unwrap_or_default();
+        }
+        offered
+    }
+
     /// The names in order.
     pub fn iter(&self) -> impl Iterator<Item = &str> {
         self.joined.split(SEPARATOR).filter(|name| !name.is_empty())

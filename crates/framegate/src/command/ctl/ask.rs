@@ -50,7 +50,9 @@ impl Desk {
         let unreachable = |source| CtlError::Unreachable { address: self.address.clone(), source };
         let connecting = async {
             Ok::<_, io::Error>(match &self.address {
-                ListenAddress::Tcp(address) => Either::Tcp(TcpStream::connect(address).await?),
+                ListenAddress::Tcp(address) | ListenAddress::Udp(address) => {
+                    Either::Tcp(TcpStream::connect(address).await?)
+                }
                 ListenAddress::Unix { path, .. } => Either::Unix(UnixStream::connect(path).await?),
             })
         };
@@ -69,7 +71,7 @@ impl Desk {
 
     fn request(&self, question: &Question) -> Result<Request<Full<Bytes>>, CtlError> {
         let host = match &self.address {
-            ListenAddress::Tcp(address) => address.to_string(),
+            ListenAddress::Tcp(address) | ListenAddress::Udp(address) => address.to_string(),
             ListenAddress::Unix { .. } => "localhost".to_owned(),
         };
         let mut request =

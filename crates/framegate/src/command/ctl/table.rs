@@ -26,6 +26,59 @@ pub(super) fn report(answer: &Value) -> String {
     format!("{}\n", text(answer, "report"))
 }
 
+/// What `framegate ctl wss_trace` and its like show: the answer, or its members line by line.
+pub(super) fn result(answer: &Value) -> String {
+    match answer.get("result") {
+        Some(Value::Object(members)) => members
+            .keys()
+            .map(|key| format!("{}: {}\n", printable(key), text(answer_of(answer), key)))
+            .collect(),
+        Some(_) | None => format!("{}\n", text(answer, "result")),
+    }
+}
+
+/// What `framegate ctl tls_list` shows.
+pub(super) fn domains(answer: &Value) -> String {
+    let empty = Vec::new();
+    let domains = answer_of(answer).get("Domains").and_then(Value::as_array).unwrap_or(&empty);
+    let mut rows = vec![
+        ["NAME", "FOR", "ADDRESS", "NAMES", "VERSIONS", "PEERS SHOW ONE", "CERTIFICATE"]
+            .map(str::to_owned)
+            .to_vec(),
+    ];
+    for domain in domains {
+        let list = |key: &str| {
+            let items = domain.get(key).and_then(Value::as_array).unwrap_or(&empty);
+            let items: Vec<_> = items.iter().filter_map(Value::as_str).map(printable).collect();
+            items.join(" ")
+        };
+        let is = |key: &str| domain.get(key).and_then(Value::as_bool).unwrap_or_default();
+        let is_server = text(domain, "type") == "TLS_DOMAIN_SRV";
+        let shown = match (is_server, is("VERIFY_CERT"), is("REQ_CLI_CERT")) {
+            (true, true, false) => "requested",
+            (true, true, true) => "required",
+            (true, false, _) => "not asked",
+            (false, true, _) => "verified",
+            (false, false, _) => "not verified",
+        };
+        rows.push(vec![
+            text(domain, "name"),
+            if is_server { "clients" } else { "upstream" }.to_owned(),
+            list("IP ADDRESS FILTERS"),
+            list("SIP DOMAIN FILTERS"),
+            text(domain, "METHOD"),
+            shown.to_owned(),
+            text(domain, "CERT_FILE"),
+        ]);
+    }
+    columns(&rows)
+}
+
+/// The result of a call of JSON-RPC.
+fn answer_of(answer: &Value) -> &Value {
+    answer.get("result").unwrap_or(&Value::Null)
+}
+
 /// What `framegate ctl connections` shows.
 pub(super) fn connections(answer: &Value) -> String {
     let empty = Vec::new();
@@ -213,6 +266,22 @@ mod tests {
         assert!(
             connections(&json!({"found": 0, "connections": []}))
                 .ends_with("0 of 0 shown; IN and OUT are messages / bytes\n")
+        );
+    }
+
+    #[test]
+    fn calls_show_their_results() {
+        assert_eq!(result(&json!({"result": "OK", "id": 1})), "OK\n");
+        assert_eq!(result(&json!({"result": {"WSS tracing": "off"}})), "WSS tracing: off\n");
+        let domain = json!({
+            "name": "wss/a.example", "type": "TLS_DOMAIN_SRV", "IP ADDRESS FILTERS": ["10.0.0.1:443"],
+            "SIP DOMAIN FILTERS": ["a.example", "*.a.example"], "METHOD": "TLSv1_3", "VERIFY_CERT": true,
+            "REQ_CLI_CERT": true, "CERT_FILE": "/a.pem",
+        });
+        assert_eq!(
+            domains(&json!({"result": {"Domains": [domain]}})),
+            "NAME           FOR      ADDRESS       NAMES                  VERSIONS  PEERS SHOW ONE  CERTIFICATE\n\
+             wss/a.example  clients  10.0.0.1:443  a.example *.a.example  TLSv1_3   required        /a.pem\n"
         );
     }
 

@@ -22,7 +22,11 @@ const fn idiom(rule: &'static str, hints: &'static [&'static str], pattern: &'st
 }
 
 static IDIOMS: &[Idiom] = &[
-    idiom("cmd-bash-reverse", &["/dev/tcp", "/dev/udp"], r"/dev/(?:tcp|udp)/[\w.$\{\-]+/"),
+    idiom(
+        "cmd-bash-reverse",
+        &["/dev/tcp", "/dev/udp", "/inet/"],
+        r"/(?:dev/(?:tcp|udp)|inet\d?/(?:tcp|udp)/\d+)/[\w.$\{\-]+/",
+    ),
     idiom(
         "cmd-reverse-shell",
         &["-i", "socket", "fsockopen", "mkfifo", "pty.spawn"],
@@ -41,8 +45,8 @@ static IDIOMS: &[Idiom] = &[
     idiom("cmd-server-include", &["<!--"], r"<!--\s*#\s*(?:exec|include|echo|config|printenv|set)\b"),
     idiom(
         "cmd-php-code",
-        &["<?", "phpinfo", "phpversion", "phpcredits", "${", "print", "$_", "call_user_func"],
-        r"<\?(?:php\b|=|\s)[\s\S]*?(?:\b(?:system|exec|shell_exec|passthru|popen|proc_open|eval|assert|phpinfo|include|require|base64_decode|file_get_contents|create_function)\s*\(|\$_(?:get|post|request|server|cookie)\b|`)|\bphp(?:info|version|credits)\s*\(\s*-?\d*\s*\)|\$\{@?\s*(?:print|eval|system|exec|phpinfo|passthru|die|sleep|md5)\s*\(|\bprint\s*\(\s*md5\s*\(|\$_(?:get|post|request|cookie|server)\s*\[[^\]\n]+\]\s*\(|(?:system|exec|shell_exec|passthru|eval|assert|popen|include|require)(?:_once)?\s*\(?\s*\$_(?:get|post|request|server|cookie)|\$_(?:get|post|request)\s*\[\s*['\x22]?(?:cmd|exec|command|shell|0)['\x22]?\s*\]|\bcall_user_func(?:_array)?\s*\(\s*['\x22]",
+        &["<?", "phpinfo", "phpversion", "phpcredits", "${", "print", "$_", "call_user_func", "md5("],
+        r"<\?(?:php\b|=|\s)[\s\S]*?(?:\b(?:system|exec|shell_exec|passthru|popen|proc_open|eval|assert|phpinfo|include|require|base64_decode|file_get_contents|create_function)\s*\(|\$_(?:get|post|request|server|cookie)\b|`)|\bphp(?:info|version|credits)\s*\(\s*-?\d*\s*\)|\$\{@?\s*(?:print|eval|system|exec|phpinfo|passthru|die|sleep|md5)\s*\(|\b(?:print|exit|die)\s*\(\s*md5\s*\(|\$_(?:get|post|request|cookie|server)\s*\[[^\]\n]+\]\s*\(|(?:system|exec|shell_exec|passthru|eval|assert|popen|include|require)(?:_once)?\s*\(?\s*\$_(?:get|post|request|server|cookie)|\$_(?:get|post|request)\s*\[\s*['\x22]?(?:cmd|exec|command|shell|0)['\x22]?\s*\]|\bcall_user_func(?:_array)?\s*\(\s*['\x22]",
     ),
     idiom(
         "cmd-powershell",
@@ -61,8 +65,8 @@ static IDIOMS: &[Idiom] = &[
     ),
     idiom(
         "cmd-decode-run",
-        &["base64", "xxd", "rev", "openssl", "printf", "echo", "<<<", "sh <(", "eval", "$'\\"],
-        r"(?:base64\s+(?:-d|--decode|-di)|xxd\s+-r|\brev\b|openssl\s+(?:enc|base64)[^|\n]*-d|printf\s[^|\n]+|echo\s[^|\n]+)[^|\n]*\|\s*(?:/bin/|/usr/bin/)?(?:ba|z|da|k)?sh\b|\b(?:ba)?sh\s*<<<|\$\(\s*(?:rev|base64|xxd|printf)\b|\b(?:ba|z|da)?sh\s+<\(|\beval\s+[`$]\(?(?:echo|base64|printf)|\|\s*base64\s+(?:-d|--decode)|\$'\\(?:x[0-9a-f]{2}|[0-7]{2,3})",
+        &["base64", "xxd", "rev", "openssl", "printf", "echo", "<<<", "sh <(", "eval", "$'"],
+        r"(?:base64\s+(?:-d|--decode|-di)|xxd\s+-r|\brev\b|openssl\s+(?:enc|base64)[^|\n]*-d|printf\s[^|\n]+|echo\s[^|\n]+)[^|\n]*\|\s*(?:/bin/|/usr/bin/)?(?:ba|z|da|k)?sh\b|\b(?:ba)?sh\s*<<<|\$\(\s*(?:rev|base64|xxd|printf)\b|\b(?:ba|z|da)?sh\s+<\(|\beval\s+[`$]\(?(?:echo|base64|printf)|\|\s*base64\s+(?:-d|--decode)|\$'[^'\n]{0,64}\\(?:x[0-9a-f]{2}|[0-7]{2,3})",
     ),
     idiom(
         "cmd-glob-path",

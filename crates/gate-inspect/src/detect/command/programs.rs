@@ -46,7 +46,11 @@ pub(super) fn known(name: &str, arguments: &[Word]) -> Sure {
             plain(&arguments).max(if arguments.flags() && name == "uname" { Sure::Alone } else { Sure::No })
         }
         "dmesg" | "lsb_release" | "ss" | "sudo" if arguments.none() || arguments.flags() => Sure::Injected,
-        "last" | "who" | "users" | "groups" if arguments.flags() => Sure::Injected,
+        "last" | "who" | "users" | "groups" | "dpkg" | "rpm" | "free" | "top" | "mount"
+            if arguments.flags() =>
+        {
+            Sure::Injected
+        }
         "id" | "ls" | "dir" | "pwd" | "ps" | "env" | "set" | "route" | "uptime" | "df" | "ip" => {
             listing(name, &arguments)
         }
@@ -65,7 +69,11 @@ pub(super) fn known(name: &str, arguments: &[Word]) -> Sure {
             on_network(name, &arguments)
         }
         "cmd" | "powershell" | "pwsh" | "python" | "python2" | "python3" | "perl" | "php" | "ruby"
-        | "node" | "lua" | "gcc" | "cscript" | "wscript" | "eval" | "xargs" => interpreter(name, &arguments),
+        | "node" | "lua" | "gcc" | "cscript" | "wscript" | "eval" | "xargs" | "java" | "." => {
+            interpreter(name, &arguments)
+        }
+        "waitfor" | "choice" if arguments.any(|word| word == "/t") => Sure::Behind,
+        "docker" | "kubectl" => containers(&arguments),
         "net" | "netsh" | "reg" | "sc" | "wmic" | "schtasks" | "certutil" | "bitsadmin" | "rundll32"
         | "regsvr32" | "mshta" | "vssadmin" | "nltest" | "taskkill" | "icacls" | "attrib" | "crontab"
         | "useradd" | "adduser" | "passwd" | "su" | "which" | "mount" | "iptables" | "service"
@@ -109,13 +117,14 @@ fn listing(name: &str, arguments: &Arguments<'_>) -> Sure {
 
 fn on_files(name: &str, arguments: &Arguments<'_>) -> Sure {
     let shell = name.ends_with("sh");
+    let is_short = || name == "tee" && arguments.0.len() == 1 && arguments.first().len() < 3;
     if arguments.any(is_secret) || (name == "type" && arguments.any(is_windows)) {
         Sure::Alone
     } else if (shell && arguments.has(&["-c", "-i"]))
         || arguments.any(|word| is_system(word) || is_glob(word) && word.contains('/'))
     {
         Sure::Behind
-    } else if arguments.any(is_path) {
+    } else if arguments.any(is_path) || is_short() {
         Sure::Injected
     } else {
         Sure::No
@@ -170,6 +179,13 @@ fn on_network(name: &str, arguments: &Arguments<'_>) -> Sure {
                     })) =>
         {
             Sure::Alone
+        }
+        "socat" if arguments.any(|word| word.contains("exec:") || word.contains("system:")) => Sure::Alone,
+        "socat"
+            if arguments
+                .any(|word| ["tcp", "udp", "unix", "file:"].iter().any(|start| word.starts_with(start))) =>
+        {
+            Sure::Behind
         }
         "nc" | "ncat" | "netcat" | "telnet" if host && arguments.any(number) => Sure::Behind,
         "nc" | "ncat" | "netcat" | "socat" if flag => Sure::Behind,
@@ -246,6 +262,29 @@ fn interpreter(name: &str, arguments: &Arguments<'_>) -> Sure {
         }
         "eval" | "xargs" if arguments.any(|word| word.starts_with('$') || word.contains("$(")) => {
             Sure::Injected
+        }
+        "xargs" if arguments.any(is_secret) => Sure::Alone,
+        "xargs"
+            if arguments
+                .any(|word| matches!(word, "id" | "whoami" | "sh" | "bash" | "/bin/sh" | "cat" | "rm")) =>
+        {
+            Sure::Behind
+        }
+        "java" if arguments.has(&["-jar", "-cp"]) => Sure::Injected,
+        "." if arguments.any(is_system) => Sure::Behind,
+        _ => Sure::No,
+    }
+}
+
+/// Asking what runs beside, or running something there.
+fn containers(arguments: &Arguments<'_>) -> Sure {
+    match arguments.first() {
+        "ps" | "images" | "info" | "version" if arguments.0.len() == 1 => Sure::Injected,
+        "run" | "exec" if arguments.any(|word| word.starts_with("-v") || word == "--privileged") => {
+            Sure::Behind
+        }
+        "exec" if arguments.any(|word| matches!(word, "sh" | "bash" | "/bin/sh" | "/bin/bash")) => {
+            Sure::Behind
         }
         _ => Sure::No,
     }

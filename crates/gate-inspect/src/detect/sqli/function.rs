@@ -39,7 +39,7 @@ fn sleep(query: &Query<'_>, index: usize) -> Option<&'static str> {
         || query.is_word(first, Word::If)
         || query.is_word(first, Word::Case);
     let end = query.group_end(index + 1);
-    let before = index.checked_sub(1);
+    let before = (index.saturating_sub(8)..index).rev().find(|at| !query.is(*at, Kind::Open));
     let is_joined = before.is_some_and(|before| {
         matches!(
             query.kind(before),
@@ -175,11 +175,16 @@ fn probe(query: &Query<'_>, index: usize) -> Option<&'static str> {
     let asks = inside.clone().any(|at| {
         query.is_word(at, Word::Select) && query.is_select_list(at + 1) || query.is(at, Kind::SystemVariable)
     });
+    // A letter as a number, to be calculated with: `1 + ascii(substring(user,1,1))`.
+    let is_letter = matches!(query.text(index), b"ascii" | b"ord" | b"unicode")
+        && matches!(query.text(index + 2), b"substring" | b"substr" | b"mid" | b"left" | b"right")
+        && index > 0
+        && (0..index).all(|at| matches!(query.kind(at), Some(Kind::Number | Kind::Arithmetic | Kind::Open)));
     let makes_text = query.text(index).starts_with(b"concat")
         && inside.clone().any(|at| query.is(at, Kind::Number) && query.text(at).starts_with(b"0x"));
     let lists = query.text(index) == b"group_concat"
         && inside.into_iter().any(|at| query.is_word(at, Word::CatalogueColumn));
-    (asks || makes_text || lists).then_some("sqli-condition")
+    (asks || is_letter || makes_text || lists).then_some("sqli-condition")
 }
 
 /// `if(condition, sleep(5), 0)` and `iif`, `case` of a query.

@@ -62,7 +62,9 @@ fn condition(query: &Query<'_>, index: usize) -> Option<(&'static str, usize)> {
     }
     // A number that the condition goes on behind needs no quote to end it.
     let is_behind_number = query.is_early(index) && index > 0 && query.has_number_before(index);
-    let is_whole = is_behind_number && query.is_over(next) && (right.sort.is_quoted() || is_a_test);
+    let is_asked = matches!(left.value, b"current_user" | b"session_user" | b"system_user");
+    let is_whole =
+        is_behind_number && query.is_over(next) && (right.sort.is_quoted() || is_a_test || is_asked);
     ((is_a_test && query.is_commented(next)) || is_whole).then_some(("sqli-condition", next))
 }
 
@@ -96,7 +98,9 @@ fn bare(query: &Query<'_>, index: usize, operand: &Operand<'_>) -> Option<&'stat
         && (query.is_early(quote) || query.ends_in_comment(next))
         && !is_measure(query, quote, operand)
         && (goes_on || query.is_quote(next))
-        && (operand.sort.is_sql() || (operand.sort.is_literal() && is_value(query, operand)))
+        && (operand.sort.is_sql()
+            || (operand.sort.is_literal() && is_value(query, operand))
+            || (matches!(operand.sort, Sort::Call(_)) && query.is_commented(next)))
     {
         return Some("sqli-break-out");
     }
@@ -131,6 +135,9 @@ fn end_of_value(query: &Query<'_>, quote: usize) -> Option<(&'static str, usize)
         _ => {
             let right = compared(query, quote + 1)?;
             let operand = query.operand(right)?;
+            // What is calculated may be compared in turn.
+            let compared = query.comparator(operand.next).and_then(|right| query.operand(right));
+            let operand = compared.filter(|compared| compared.sort.is_literal()).unwrap_or(operand);
             let is_text =
                 operand.sort == Sort::OpenText || (operand.sort == Sort::Text && operand.value.is_empty());
             let is_meant = (query.is_commented(operand.next) && operand.sort.is_literal())

@@ -11,6 +11,9 @@ const REACH: usize = 64;
 /// more than others.
 const SKIPPED_MAX: usize = 256;
 
+/// So many operands may be calculated with each other.
+const CALCULATED_MAX: usize = 12;
+
 /// The tokens of a text.
 #[derive(Debug)]
 pub(super) struct Query<'a> {
@@ -177,7 +180,7 @@ impl<'a> Query<'a> {
 
     /// Whether nothing but a short value stands before token `index`.
     pub(super) fn is_early(&self, index: usize) -> bool {
-        if index > 10 {
+        if index > 16 {
             return false;
         }
         let mut words = 0;
@@ -270,7 +273,7 @@ impl<'a> Query<'a> {
         let start = self.skip_prefix(index);
         let mut operand = self.simple_operand(start, index)?;
         // What is calculated with it belongs to it: `1*1`, `'a'||'b'`.
-        for _ in 0..4 {
+        for _ in 0..CALCULATED_MAX {
             operand.next = self.skip(operand.next, |kind| kind == Kind::Close);
             let goes_on = match self.kind(operand.next) {
                 Some(Kind::Arithmetic | Kind::Star) => true,
@@ -323,6 +326,9 @@ impl<'a> Query<'a> {
                 Some(Operand { next: self.closing(from, at), ..literal(Sort::Query) })
             }
             Kind::Word(Word::Case) if self.is_case(at) => Some(literal(Sort::Query)),
+            Kind::Word(Word::Prose) if at > from && self.is_common_table(at) => {
+                Some(Operand { next: self.closing(from, at), ..literal(Sort::Query) })
+            }
             Kind::Word(word) if self.is(at + 1, Kind::Open) && (self.touch(at) || word != Word::Other) => {
                 Some(Operand { sort: Sort::Call(word), value: self.text(at), next: self.group_end(at + 1) })
             }
@@ -334,6 +340,13 @@ impl<'a> Query<'a> {
     /// Whether a CASE of SQL begins, and not a sentence about one.
     fn is_case(&self, at: usize) -> bool {
         (at + 1..self.len().min(at + 4)).any(|index| self.is_word(index, Word::When))
+    }
+
+    /// Whether `with` names a query for the SELECT behind it.
+    fn is_common_table(&self, at: usize) -> bool {
+        self.text(at) == b"with"
+            && (self.text(at + 1) == b"recursive"
+                || (self.is_word(at + 2, Word::As) && self.is(at + 3, Kind::Open)))
     }
 
     fn quoted(&self, at: usize, quote: Quote) -> Operand<'a> {
@@ -394,6 +407,10 @@ impl<'a> Query<'a> {
                 // `select` is a function of some languages.
                 Some(Kind::Comma) => first == index || !self.touch(index.saturating_sub(1)),
                 Some(Kind::DoublePipe) => true,
+                // `select login/2 from users`
+                Some(Kind::Arithmetic | Kind::Star) if self.is(first + 2, Kind::Number) => {
+                    self.is_word(first + 3, Word::From) && self.is_source(first + 4)
+                }
                 _ => false,
             },
             _ => false,
@@ -446,28 +463,38 @@ impl<'a> Query<'a> {
             }
             Word::Update => name(index + 1) && self.is_word(index + 2, Word::Set) && name(index + 3),
             Word::Delete => {
-                self.is_word(index + 1, Word::From)
-                    && name(index + 2)
-                    && (self.is_word(index + 3, Word::Where) || self.is_over(index + 3))
+                let from =
+                    index + 1 + usize::from(matches!(self.text(index + 1), b"low_priority" | b"quick"));
+                self.is_word(from, Word::From)
+                    && name(from + 1)
+                    && (self.is_word(from + 2, Word::Where) || self.is_over(from + 2))
             }
             Word::Define => self.is_definition(index),
             Word::Set => self.is(index + 1, Kind::Variable) && self.is(index + 2, Kind::Compare),
             Word::Exec => match self.kind(index + 1) {
                 Some(Kind::Word(Word::SystemProcedure) | Kind::Variable) => true,
                 Some(Kind::Open) => self.is_quote(index + 2) || self.is(index + 2, Kind::Variable),
+                Some(Kind::Word(Word::As)) => {
+                    matches!(self.text(index + 2), b"login" | b"user") && self.is_quote(index + 3)
+                }
                 _ => self.text(index + 1) == b"immediate",
             },
             Word::Declare => self.is(index + 1, Kind::Variable),
             Word::WaitFor => self.is_word(index + 1, Word::Delay),
-            Word::Shutdown => self.is_over(index + 1) || self.text(index + 1) == b"with",
-            Word::Grant => {
-                let what =
-                    self.word(index + 1).is_some_and(|word| word.is_name() || word == Word::Quantifier);
-                what && self.is_word(index + 2, Word::To) && self.is_over(index + 4)
-            }
+            Word::Shutdown => self.is_over(index + 1) || matches!(self.text(index + 1), b"with" | b"end"),
+            Word::Grant => self.is_grant(index),
             Word::Other => self.is_rare_statement(index),
             _ => false,
         }
+    }
+
+    /// `grant dba to x`, `grant all privileges on *.* to x`.
+    fn is_grant(&self, index: usize) -> bool {
+        let is_all = self.is_word(index + 1, Word::Quantifier);
+        let what = is_all || self.word(index + 1).is_some_and(Word::is_name);
+        let on = index + 2 + usize::from(self.text(index + 2) == b"privileges");
+        what && ((self.is_word(index + 2, Word::To) && self.is_over(index + 4))
+            || (is_all && self.text(on) == b"on" && !self.is_word(on + 1, Word::Prose)))
     }
 
     /// Statements whose verbs are rare.
@@ -481,6 +508,9 @@ impl<'a> Query<'a> {
             b"copy" => (index + 2..self.len().min(index + 24)).any(|at| {
                 matches!(self.word(at), Some(Word::From | Word::To)) && self.text(at + 1) == b"program"
             }),
+            b"do" => next.starts_with(b"$$"),
+            b"while" => (index + 1..self.len().min(index + 8))
+                .any(|at| self.word(at).is_some_and(|word| word != Word::Other) && self.is_statement(at)),
             b"prepare" => self.is_word(index + 2, Word::From) && self.is(index + 3, Kind::Variable),
             b"bulk" => self.is_word(index + 1, Word::Insert) && self.is_word(index + 3, Word::From),
             _ => false,

@@ -32,6 +32,12 @@ type Found = Option<(&'static str, usize)>;
 
 fn union_select(query: &Query<'_>, index: usize) -> Found {
     let verb = query.skip(index + 1, |kind| matches!(kind, Kind::Word(Word::Quantifier) | Kind::Open));
+    if query.text(verb) == b"table" {
+        let is_named = query.word(verb + 1).is_some_and(Word::is_name) && query.is_over(verb + 2);
+        let is_behind_value = query.breaks_out(index) || query.has_number_before(index);
+        return (is_named && is_behind_value && query.is_early(index))
+            .then_some(("sqli-union-select", verb + 2));
+    }
     let is_verb = query.is_word(verb, Word::Select) || query.is_word(verb, Word::Values);
     if !is_verb || query.is_in_statement(index) {
         return None;
@@ -57,8 +63,9 @@ fn order_by(query: &Query<'_>, index: usize) -> Found {
         && query.is_commented(first + 1);
     // Between quotes of its own, with words behind, it is talked about.
     let is_ended = query.is_over(end) && (query.breaks_out(index) || is_alone || is_behind_value);
+    let is_chosen = query.is_word(first, Word::If) && query.is(first + 1, Kind::Open) && is_behind_value;
     let is_counted = is_number && (query.is_commented(end) || is_ended);
-    (is_counted || is_named).then_some(("sqli-order-by", end))
+    (is_counted || is_named || is_chosen).then_some(("sqli-order-by", end))
 }
 
 fn catalogue(query: &Query<'_>, index: usize) -> Found {
@@ -79,7 +86,9 @@ fn catalogue(query: &Query<'_>, index: usize) -> Found {
 
 fn file(query: &Query<'_>, index: usize) -> Found {
     match query.kind(index + 1) {
-        Some(Kind::Word(Word::File)) if query.is_quote(index + 2) => Some(("sqli-file", index + 3)),
+        Some(Kind::Word(Word::File)) if query.is_quote(query.skip(index + 2, |kind| kind == Kind::Open)) => {
+            Some(("sqli-file", index + 3))
+        }
         // Columns are counted by variables, too.
         Some(Kind::Variable) if query.is(index + 2, Kind::Comma) => Some(("sqli-union-select", index + 2)),
         _ => None,
@@ -108,7 +117,8 @@ fn stacked(query: &Query<'_>, index: usize) -> Found {
         && (query.is_early(index) || query.breaks_out(index));
     let is_block = (query.is_word(verb, Word::If) || query.is_word(verb, Word::Case))
         && query.breaks_out(index)
-        && (index..query.len().min(index + 24)).any(|at| query.is_word(at, Word::Select));
+        && (index..query.len().min(index + 24))
+            .any(|at| query.is_word(at, Word::Select) || (at > verb && query.is_statement(at)));
     // `exec(..)` is a function elsewhere.
     let is_call = query.is_word(verb, Word::Exec) && query.is(verb + 1, Kind::Open);
     let is_statement =

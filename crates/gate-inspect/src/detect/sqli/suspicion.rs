@@ -19,7 +19,8 @@ pub(super) fn is_suspect(text: Text<'_>) -> bool {
             is_short_condition(lower)
         };
     }
-    (text.bytes.has_any(QUOTES) && has_quote_that_ends(lower))
+    (text.bytes.has_any(QUOTES) && (has_quote_that_ends(text) || has_twice(text, DASH, b'-')))
+        || ends_in_comment(lower)
         || (text.bytes.has_any(SEMICOLON) && has_second_statement(lower))
         || (text.bytes.has_any(STAR) && memmem::find(lower, b"*/").is_some())
         || has_words(text)
@@ -34,13 +35,20 @@ fn is_short_condition(lower: &[u8]) -> bool {
 
 /// Whether a quote is followed by what may go on behind a value. Most apostrophes are followed by
 /// a letter, and most quotes by a space or full stop.
-fn has_quote_that_ends(lower: &[u8]) -> bool {
+fn has_quote_that_ends(text: Text<'_>) -> bool {
+    let lower = text.lower;
+    let is_short = lower.len() <= SHORT_MAX;
     memchr::memchr3_iter(b'\'', b'"', b'`', lower).any(|at| {
         let behind = lower.get(at + 1..).unwrap_or_default();
+        if is_short && matches!(behind.first(), Some(b'/' | b'%' | b'|')) {
+            return true;
+        }
         let spaces = behind.iter().take_while(|byte| b" \t\r\n+)(%\xc2\xa0\x0b\x0c\0".contains(byte)).count();
         match behind.get(spaces..).unwrap_or_default() {
             [b'-', b'-', ..] | [b'/', b'*', ..] | [b'|', b'|', ..] | [0xe2, 0x80, 0x93 | 0x94, ..] => true,
             [b'=' | b'<' | b'>' | b'!' | b'^' | b'*' | b'-' | b'&' | b'+' | b';' | b'#', ..] => true,
+            [b'/' | b'%', ..] if is_short => true,
+            [b's', b'o', b'u', b'n', b'd', b's', ..] => true,
             rest => {
                 let len = rest.iter().take(10).take_while(|byte| byte.is_ascii_lowercase()).count();
                 let joins = matches!(
@@ -50,6 +58,7 @@ fn has_quote_that_ends(lower: &[u8]) -> bool {
                         | Word::Is
                         | Word::In
                         | Word::Like
+                        | Word::Not
                         | Word::Having
                         | Word::Between
                         | Word::Insert
@@ -64,6 +73,12 @@ fn has_quote_that_ends(lower: &[u8]) -> bool {
             }
         }
     })
+}
+
+/// Whether nothing but a comment that hides what the query has behind it ends the text.
+fn ends_in_comment(lower: &[u8]) -> bool {
+    let text = lower.trim_ascii_end();
+    text.len() <= SHORT_MAX && text.len() > 2 && (text.ends_with(b"--") || text.ends_with(b"/*"))
 }
 
 /// Whether the verb of a statement follows a semicolon.
@@ -97,6 +112,13 @@ fn has_words(text: Text<'_>) -> bool {
     let lower = text.lower;
     let mut compares = text.bytes.has_any(COMPARATORS) || hides_an_end(text);
     let mut joins = has_twice(text, PIPE, b'|') || has_twice(text, AND, b'&');
+    // A call that is joined to a number: `1 || lpad(user,7,1)`, `1 + ascii(substring(user,1,1))`.
+    if lower.first().is_some_and(u8::is_ascii_digit) && text.bytes.has_any(OPEN) {
+        let calculates = || [&b"ascii("[..], b"ord(", b"unicode("].iter().any(|call| has(lower, call));
+        if joins || calculates() {
+            return true;
+        }
+    }
     let mut before = Word::Other;
     let mut at = 0;
     while let Some(start) = next_letter(lower, at) {
@@ -114,6 +136,7 @@ fn has_words(text: Text<'_>) -> bool {
             Word::Not | Word::Exists => compares = true,
             Word::By if matches!(before, Word::Order | Word::Group) => return true,
             Word::Union
+            | Word::Case
             | Word::Select
             | Word::WaitFor
             | Word::DatabaseSleep
@@ -136,6 +159,10 @@ fn has_words(text: Text<'_>) -> bool {
         before = word;
     }
     (joins && (compares || lower.len() <= 8)) || has_twice(text, AT, b'@')
+}
+
+fn has(text: &[u8], part: &[u8]) -> bool {
+    memmem::find(text, part).is_some()
 }
 
 fn next_letter(lower: &[u8], from: usize) -> Option<usize> {
@@ -165,6 +192,7 @@ fn has_twice(text: Text<'_>, set: ByteSet, byte: u8) -> bool {
 
 const SIGNS: ByteSet = ByteSet::of(b"'\"`=<>();#*|&@-+_0123456789\xe2");
 const QUOTES: ByteSet = ByteSet::of(b"'\"`");
+const OPEN: ByteSet = ByteSet::of(b"(");
 const STAR: ByteSet = ByteSet::of(b"*");
 const DASH: ByteSet = ByteSet::of(b"-");
 const PIPE: ByteSet = ByteSet::of(b"|");
@@ -174,5 +202,8 @@ const SEMICOLON: ByteSet = ByteSet::of(b";");
 const COMPARATORS: ByteSet = ByteSet::of(b"=<>#!");
 
 /// Verbs of statements that [`Word`] does not know.
-const RARE_VERBS: [&[u8]; 8] =
-    [b"call", b"copy", b"load", b"attach", b"begin", b"prepare", b"bulk", b"waitfor"];
+const RARE_VERBS: [&[u8]; 10] =
+    [b"call", b"copy", b"load", b"attach", b"begin", b"prepare", b"bulk", b"waitfor", b"while", b"do"];
+
+/// Pieces of expressions that stand alone are shorter.
+const SHORT_MAX: usize = 256;

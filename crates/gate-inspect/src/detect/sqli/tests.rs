@@ -17,6 +17,8 @@ const ATTACKS: &[(&str, &[&str])] = &[
     (
         "sqli-union-select",
         &[
+            "' union table users--",
+            "7' into @a,@b,@c--",
             "7 union select 1,2,3",
             "x' UNION ALL SELECT null,null-- ",
             "7'union\u{a0}select 1,2",
@@ -81,6 +83,12 @@ const ATTACKS: &[(&str, &[&str])] = &[
     (
         "sqli-break-out",
         &[
+            "x' - 0 = '1",
+            "x' is 0 or '1",
+            "1'*a-'0",
+            "' AND json_value('{}','$.b')-- -",
+            "x'^0+1=(0)-- -",
+            "x') and (with recursive c(x) as (select 1) select count(*) from c)>0-- -",
             "x' or length(pass) > 3 or 'y",
             "x' or pass like 'a%",
             "x' and email is not null-- ",
@@ -97,6 +105,10 @@ const ATTACKS: &[(&str, &[&str])] = &[
     (
         "sqli-condition",
         &[
+            "(case when 1=2 then 1 else null end)",
+            "7 + ascii(substring(passwd,1,1))-10",
+            "7 || lpad(user,7,1)",
+            "7 and current_user=1",
             "7 and ascii(substr((select pass from staff limit 1),1,1))>64",
             "7 and exists(select * from staff)",
             "7 and user()='root'",
@@ -105,12 +117,25 @@ const ATTACKS: &[(&str, &[&str])] = &[
             "if(1=1) select 7 else select 8",
         ],
     ),
-    ("sqli-comment-dash", &["admin'-- ", "admin') -- -", "nobody@example.org'--", "x\";--", "' –"]),
-    ("sqli-comment-block", &["admin'/*", "x')/*"]),
+    (
+        "sqli-comment-dash",
+        &[
+            "1*1--",
+            " ( cos ( 'b') )  --",
+            "(select 'a' or 1) --",
+            "admin'-- ",
+            "admin') -- -",
+            "nobody@example.org'--",
+            "x\";--",
+            "' –",
+        ],
+    ),
+    ("sqli-comment-block", &["1*1/*", "admin'/*", "x')/*"]),
     ("sqli-comment-hash", &["admin' #", "admin'#", "x')#"]),
     (
         "sqli-sleep",
         &[
+            "7 or (sleep(5)+1) limit 1 --",
             "7 and sleep(5)",
             "7-sleep(9)#",
             "x'*sleep(5)*'y",
@@ -128,6 +153,12 @@ const ATTACKS: &[(&str, &[&str])] = &[
     (
         "sqli-stacked-query",
         &[
+            "';if 1=1 drop table users-- -",
+            "'; while 1=1 shutdown--",
+            "7; delete low_priority from users",
+            "7; execute as login 'root'",
+            "7; grant all on",
+            "7; do $$begin end$$",
             "7; drop table staff",
             "x';delete from staff where 1=1--",
             "x'); insert into staff values(1,2)--",
@@ -160,6 +191,7 @@ const ATTACKS: &[(&str, &[&str])] = &[
     (
         "sqli-subquery",
         &[
+            "(select login/2 from users limit 1,1)",
             "7-(select pass from staff limit 1)",
             "x'||(select pass from staff)||'",
             "7 rlike (select (case when 1=1 then 1 else 2 end))",
@@ -167,7 +199,14 @@ const ATTACKS: &[(&str, &[&str])] = &[
     ),
     (
         "sqli-order-by",
-        &["7 order by 12", "x' order by 3-- ", "ORDER BY 31", "x') group by 1,2#", "x' group by pay-- "],
+        &[
+            "7 order by if(1<2,uname,uid)",
+            "7 order by 12",
+            "x' order by 3-- ",
+            "ORDER BY 31",
+            "x') group by 1,2#",
+            "x' group by pay-- ",
+        ],
     ),
     (
         "sqli-error",
@@ -189,6 +228,7 @@ const ATTACKS: &[(&str, &[&str])] = &[
     (
         "sqli-file",
         &[
+            "7 into outfile ('/tmp/x')",
             "7 union select load_file('/etc/passwd')",
             "7 into outfile '/var/www/x.php'",
             "7 and 1=utl_inaddr.get_host_address('x')",
@@ -200,6 +240,22 @@ const ATTACKS: &[(&str, &[&str])] = &[
 
 /// What people and programs say that looks like it from afar.
 const BENIGN: &[&str] = &[
+    "i--",
+    "x = 5 --",
+    "3/4 --",
+    "'Hello '+name+'!'",
+    "'+name+'",
+    "missing '>=' operator",
+    "press '+' or '-'",
+    "it's 5' or 6'",
+    "grant all of them access",
+    "the union table is set --",
+    "2020-2024 –",
+    "(see above) --",
+    "with one hand and (with care) the other",
+    "while you wait; while we update it",
+    "don't / can't",
+    "a 'foo' / 'bar' pair",
     "select one or the other from the menu",
     "union was a great select",
     "It blocked \"union select\" in a question about trade unions",

@@ -109,6 +109,11 @@ fn fold(units: &[Unit]) -> Vec<Unit> {
             (0xef, [0xbc, 0x8e, ..]) | (0xe2, [0x80, 0xa4, ..]) => (b'.', 2),
             (0xef, [0xbc, 0x8f, ..]) | (0xe2, [0x88, 0x95, ..] | [0x81, 0x84, ..]) => (b'/', 2),
             (0xef, [0xbc, 0xbc, ..]) | (0xe2, [0x88, 0x96, ..]) => (b'\\', 2),
+            // Two dots in one character.
+            (0xe2, [0x80, 0xa5, ..]) => {
+                plain.push(Unit { byte: b'.', disguise: ODD, at: first.at });
+                (b'.', 2)
+            }
             (byte, _) => (byte, 0),
         };
         let disguise = if length == 0 { first.disguise } else { ODD };

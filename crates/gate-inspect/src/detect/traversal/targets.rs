@@ -157,6 +157,22 @@ static SYSTEM: &[&str] = &[
     "/inetpub/wwwroot/",
     "/dev/random",
     "/dev/urandom",
+    "/etc/services",
+    "/etc/crontab",
+    "/etc/hostname",
+    "/etc/fstab",
+    "/etc/mtab",
+    "/etc/motd",
+    "/etc/ssh/",
+    "/etc/mysql/",
+    "/etc/apache2/",
+    "/etc/httpd/",
+    "/sys/class/net/",
+    "/usr/local/etc/",
+    "/run/secrets/",
+    "/xampp/",
+    "php.ini",
+    "my.ini",
 ];
 
 /// Endings of files that servers keep to themselves.
@@ -187,6 +203,14 @@ static ENDINGS: &[&str] = &[
     ".db",
     ".sqlite",
     ".properties",
+    // Where frameworks keep what is secret of them.
+    "/.env",
+    "/settings.py",
+    "/config.py",
+    "/config.json",
+    "database.yml",
+    "secrets.yml",
+    "/gemfile",
 ];
 
 /// What a path may lead to.

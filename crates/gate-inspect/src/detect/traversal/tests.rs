@@ -136,6 +136,11 @@ fn files_of_the_system_are_attacks_as_values() {
         "..././..././etc/passwd",
         "\u{ff0e}\u{ff0e}/\u{ff0e}\u{ff0e}/etc/passwd",
         "http://h/x?f=../../../../etc/passwd",
+        "\u{2025}/\u{2025}/etc/passwd",
+        "../../../config/database.yml",
+        "/etc/crontab",
+        "/usr/local/etc/php.ini",
+        "data:;base64,PD9waHAgZWNobyAxOz8/Pg==",
     ] {
         assert!(met(attack.as_bytes()).0 >= 5, "{attack:?} meets only {:?}", met(attack.as_bytes()).1);
     }

@@ -26,6 +26,9 @@ pub(super) fn at(walk: &Walk<'_>, at: usize) -> Found {
             return Some(("xss-js-break-out", range));
         }
     }
+    if is_cut_off(walk, at, value) {
+        return Some(("xss-dangling-markup", range));
+    }
     if renames(name, value) {
         return Some(("xss-js-call", range));
     }
@@ -37,6 +40,21 @@ pub(super) fn at(walk: &Walk<'_>, at: usize) -> Found {
         return is_hidden_handler(before, value).then_some(("xss-event-handler", range));
     }
     content(tag::name(walk.after(open)), name, value).map(|id| (id, range))
+}
+
+/// Whether the text ends where a value begins, in a form that is sent elsewhere: it takes along what the
+/// page has behind it.
+fn is_cut_off(walk: &Walk<'_>, at: usize, value: &[u8]) -> bool {
+    let is_end = matches!(trim_end(value), [] | [b'"' | b'\'' | b'`']);
+    if walk.open.here.is_none() || !is_end {
+        return false;
+    }
+    let before = walk.before(at);
+    memchr::memmem::rfind(before, b"<form").is_some_and(|form| {
+        let form = before.get(form..).unwrap_or_default();
+        memchr::memmem::find(form, b"action=")
+            .is_some_and(|action| has(head(form.get(action..).unwrap_or_default(), 24), b"//"))
+    })
 }
 
 /// Whether a function is given another name and called by it (`a=alert,a(1)`), or made one that is
@@ -53,7 +71,11 @@ fn renames(name: &[u8], value: &[u8]) -> bool {
                 rest.strip_prefix(name).is_some_and(|rest| matches!(rest.first(), Some(b'(' | b'`')))
             })
     };
-    name.ends_with(b".tostring") || name.ends_with(b".valueof") || is_called()
+    let is_end = || rest.first().is_none_or(|byte| matches!(byte, b';' | b','));
+    name.ends_with(b".tostring")
+        || name.ends_with(b".valueof")
+        || (name.ends_with(b"onerror") && is_end())
+        || is_called()
 }
 
 /// Whether an address is made of cookies.
@@ -262,8 +284,12 @@ fn content(element: &[u8], name: &[u8], value: &[u8]) -> Option<&'static str> {
     match (element, name) {
         (b"script", b"src") if is_own_script(value) => Some("xss-script-source"),
         (b"script", b"src" | b"href") => Some("xss-script-tag"),
+        // Where scripts come from, and what is fetched ahead of need.
+        (b"script", b"type") if value.starts_with(b"importmap") || value.starts_with(b"speculationrules") => {
+            Some("xss-script-tag")
+        }
         (_, b"srcdoc") if acts(value) || value.contains(&b'<') || value.contains(&b'&') => Some("xss-iframe"),
-        (b"iframe" | b"frame" | b"portal", b"src") => Some("xss-iframe"),
+        (b"iframe" | b"frame" | b"portal" | b"webview", b"src") => Some("xss-iframe"),
         (b"object", b"data" | b"classid" | b"codebase") => Some("xss-object-embed"),
         (b"object", b"type") if has(value, b"scriptlet") => Some("xss-object-embed"),
         (b"embed", b"src" | b"code") | (b"applet", b"code" | b"archive" | b"object" | b"codebase") => {

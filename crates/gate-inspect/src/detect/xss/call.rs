@@ -5,7 +5,7 @@ use super::code::{
     has, has_sink, head, is_name, is_proof, is_sink, is_space, last_name, name_len, tail, trim_end,
     trim_start,
 };
-use super::{Found, Walk};
+use super::{Found, Walk, proof};
 
 /// Looks at the `(` or backtick at `at`.
 pub(super) fn at(walk: &Walk<'_>, at: usize) -> Found {
@@ -20,7 +20,8 @@ pub(super) fn at(walk: &Walk<'_>, at: usize) -> Found {
     } else if walk.lower.get(at) == Some(&b'`') {
         template(walk, before, name, after)
     } else {
-        named(walk, before, name, after)
+        let shown = || proof::is_shown(walk, lead_of(before, name), name, after).then_some("xss-js-call");
+        named(walk, before, name, after).or_else(shown)
     };
     id.map(|id| (id, start..at + 1 + head(after, 24).len()))
 }
@@ -178,38 +179,46 @@ fn is_tail_of_code(text: &[u8]) -> bool {
 fn hidden(name: &[u8], after: &[u8]) -> Option<&'static str> {
     let last = name.rsplit(|byte| *byte == b'.').next().unwrap_or(name);
     let argument = head(trim_start(after), 96);
-    let is_disguised = [
-        &b"atob("[..],
-        b"unescape(",
-        b"string.fromcharcode",
-        b"decodeuri",
-        b"location",
-        b"name)",
-        b"document.",
-        b"window.name",
-        b"'\\",
-        b"\"\\",
-        b"/*",
-        b"src)",
-        b"id)",
-        b"this.",
-    ]
-    .iter()
-    .any(|start| argument.starts_with(start));
+    let is_disguised = || {
+        [
+            &b"atob("[..],
+            b"unescape(",
+            b"string.fromcharcode",
+            b"decodeuri",
+            b"location",
+            b"name)",
+            b"document.",
+            b"window.name",
+            b"'\\",
+            b"\"\\",
+            b"/*",
+            b"src)",
+            b"id)",
+            b"this.",
+        ]
+        .iter()
+        .any(|start| argument.starts_with(start))
+    };
     let steals = |text: &[u8]| {
         has(text, b"document.cookie") || has(text, b"localstorage") || has(text, b"sessionstorage")
     };
     match last {
         b"eval" | b"execscript" | b"function" | b"settimeout" | b"setinterval"
-            if is_disguised && last != b"function" =>
+            if last != b"function" && is_disguised() =>
         {
             Some("xss-js-eval")
         }
-        b"map" | b"find" | b"filter" | b"foreach" | b"some" | b"every" | b"sort" | b"findindex" | b"from"
+        b"map" | b"flatmap" | b"find" | b"filter" | b"foreach" | b"some" | b"every" | b"sort"
+        | b"findindex" | b"from"
             if is_proof(head(argument, name_len(argument))) && is_end_of_argument(argument) =>
         {
             Some("xss-js-call")
         }
+        b"then" if argument.starts_with(b"eval)") => Some("xss-js-eval"),
+        b"settimeout" | b"setinterval" | b"setimmediate" if argument.starts_with(b"alert,") => {
+            Some("xss-js-call")
+        }
+        b"addeventlistener" if memchr::memmem::find(argument, b",alert)").is_some() => Some("xss-js-call"),
         b"constructor" | b"function" if is_text_of_code(argument) => Some("xss-js-eval"),
         b"settimeout" | b"setinterval" if is_text_of_code(argument) => Some("xss-js-eval"),
         b"write" | b"writeln" if name.ends_with(b"document.write") || name.ends_with(b"document.writeln") => {
@@ -233,6 +242,12 @@ fn hidden(name: &[u8], after: &[u8]) -> Option<&'static str> {
         | b"btoa"
         | b"encodeuricomponent"
         | b"escape"
+        | b"encode"
+        | b"share"
+        | b"postmessage"
+        | b"websocket"
+        | b"eventsource"
+        | b"webtransport"
             if steals(argument) =>
         {
             Some("xss-js-exfiltration")
@@ -277,14 +292,17 @@ fn unnamed(walk: &Walk<'_>, before: &[u8], after: &[u8]) -> Option<&'static str>
                         || has(key, b"concat"));
             // `[alert][0](1)` keeps it in a list.
             let list = open.checked_sub(1).and_then(|end| near.get(..end)).unwrap_or_default();
-            let is_listed =
-                list.ends_with(b"[alert") || list.ends_with(b"[confirm") || list.ends_with(b"[prompt");
+            let is_listed = [&b"alert"[..], b"confirm", b"prompt"].iter().any(|name| {
+                list.strip_suffix(*name).is_some_and(|list| matches!(list.last(), Some(b'[' | b',')))
+            });
             ((is_window && is_disguised) || key == b"alert" || is_listed).then_some("xss-js-call")
         }
         b')' => {
             let near = tail(before, 32);
             let open = memchr::memrchr(b'(', near)?;
-            let name = near.get(open + 1..near.len() - 1).unwrap_or_default();
+            let group = near.get(open + 1..near.len() - 1).unwrap_or_default();
+            // `(0,alert)(1)` calls the last of a list.
+            let name = trim_start(group.rsplit(|byte| *byte == b',').next().unwrap_or(group));
             let is_group = open.checked_sub(1).and_then(|at| near.get(at)).is_none_or(|byte| !is_name(*byte));
             (is_group
                 && walk.lower.get(before.len()) == Some(&b'(')

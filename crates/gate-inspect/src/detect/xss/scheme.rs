@@ -30,10 +30,13 @@ pub(super) fn at(walk: &Walk<'_>, at: usize) -> Found {
 /// `{valueOf: alert}`: an object that calls a function wherever it is taken for a text or a number.
 fn conversion(before: &[u8], after: &[u8]) -> Option<usize> {
     let after = trim_start(after);
-    let name = [&b"valueof"[..], b"tostring", b"tojson"].into_iter().find(|name| before.ends_with(name))?;
+    let names = [&b"valueof"[..], b"tostring", b"tojson", b"{get", b"{set"];
+    let name = names.into_iter().find(|name| before.ends_with(name));
+    let is_symbol = || before.ends_with(b"]") && has(tail(before, 32), b"[symbol.");
+    let start = before.len() - name.map_or_else(|| usize::from(is_symbol()), <[u8]>::len);
     let length = name_len(after);
     let is_end = matches!(after.get(length), Some(b'}' | b','));
-    (is_end && is_proof(head(after, length))).then(|| before.len() - name.len())
+    (start < before.len() && is_end && is_proof(head(after, length))).then_some(start)
 }
 
 /// The end of `javascript` behind what an XML reader leaves out: `javas<!-- -->cript:`.
@@ -46,6 +49,17 @@ fn cut_scheme(before: &[u8], after: &[u8]) -> Option<usize> {
     (is_end && is_behind && has_sink(head(after, 64))).then_some(start)
 }
 
+/// A scheme behind a character that a page in another encoding takes for none, or for the half of one.
+fn swallowed_scheme(walk: &Walk<'_>, before: &[u8], after: &[u8]) -> Option<usize> {
+    let (start, _) = scheme_behind(before, b"javascript")?;
+    let lead = before.get(..start).unwrap_or_default();
+    let beyond = lead.iter().rev().take(5).take_while(|byte| **byte >= 0x80).count();
+    let lead = lead.get(..start - beyond).unwrap_or_default();
+    let is_value = matches!(lead.last(), Some(b'"' | b'\'' | b'='));
+    let is_short = (1..5).contains(&beyond);
+    (walk.open.here.is_some() && is_short && is_value && has_sink(head(after, 64))).then_some(start)
+}
+
 fn trim_controls(before: &[u8]) -> &[u8] {
     let len = before.iter().rev().take(64).take_while(|byte| is_space(**byte)).count();
     before.get(..before.len() - len).unwrap_or_default()
@@ -53,6 +67,11 @@ fn trim_controls(before: &[u8]) -> &[u8] {
 
 /// Where `scheme` begins that ends `before`, whatever spaces and controls are between its letters.
 fn scheme_start(before: &[u8], scheme: &[u8]) -> Option<usize> {
+    scheme_behind(before, scheme).filter(|(_, is_whole)| *is_whole).map(|(start, _)| start)
+}
+
+/// Where `scheme` begins, and whether it is a word of its own.
+fn scheme_behind(before: &[u8], scheme: &[u8]) -> Option<(usize, bool)> {
     let mut wanted = scheme.iter().rev();
     let mut next = wanted.next()?;
     for (at, byte) in before.iter().enumerate().rev() {
@@ -64,7 +83,7 @@ fn scheme_start(before: &[u8], scheme: &[u8]) -> Option<usize> {
                         .checked_sub(1)
                         .and_then(|at| before.get(at))
                         .is_none_or(|byte| !is_name(*byte) && *byte != b'-' && *byte != b'.' && *byte < 0x80);
-                    return is_whole.then_some(at);
+                    return Some((at, is_whole));
                 }
             }
         } else if !is_space(*byte) {
@@ -81,7 +100,10 @@ fn script(walk: &Walk<'_>, before: &[u8], after: &[u8]) -> Option<(&'static str,
             Some(start) => ("xss-vbscript-uri", start),
             None => match scheme_start(before, b"livescript") {
                 Some(start) => ("xss-javascript-uri", start),
-                None => return cut_scheme(before, after).map(|start| ("xss-javascript-uri", start)),
+                None => {
+                    let start = cut_scheme(before, after).or_else(|| swallowed_scheme(walk, before, after));
+                    return start.map(|start| ("xss-javascript-uri", start));
+                }
             },
         },
     };
@@ -102,7 +124,13 @@ fn script(walk: &Walk<'_>, before: &[u8], after: &[u8]) -> Option<(&'static str,
         let is_first = is_value && starts_code(after) && has_sink(head(after, 128));
         is_first || (is_in_tag && starts_code(after))
     } else {
-        is_code(after) || (is_in_tag && (is_cut || lead.last() == Some(&b'=') || acts(head(after, 256))))
+        // Visual Basic calls without brackets.
+        is_code(after)
+            || (is_in_tag
+                && (is_cut
+                    || id == "xss-vbscript-uri"
+                    || lead.last() == Some(&b'=')
+                    || acts(head(after, 256))))
     };
     (is_meant || (is_cut && is_in_tag && starts_code(after))).then_some((id, start))
 }

@@ -47,7 +47,7 @@ pub(super) fn at(walk: &Walk<'_>, at: usize) -> Found {
     let behind = name_end(rest, name);
     let attributes = attributes(behind);
     let id = match name {
-        b"script" => is_script(behind).then_some("xss-script-tag"),
+        b"script" => is_script(walk, at, behind).then_some("xss-script-tag"),
         b"meta" => is_meta(behind, attributes).then_some("xss-meta"),
         b"style" if is_script_of_old(behind, attributes) => Some("xss-script-tag"),
         b"style" => is_import(behind).then_some("xss-import"),
@@ -89,7 +89,7 @@ fn include(rest: &[u8]) -> Option<&'static str> {
 }
 
 /// Whether a script element has code in it. Sources are found at their `=`.
-fn is_script(behind: &[u8]) -> bool {
+fn is_script(walk: &Walk<'_>, at: usize, behind: &[u8]) -> bool {
     let Some(next) = behind.first() else { return false };
     if next.is_ascii_alphanumeric() || *next == b'-' {
         return false;
@@ -104,6 +104,15 @@ fn is_script(behind: &[u8]) -> bool {
     let inside = without_comments(inside);
     // Visual Basic needs no brackets.
     if inside.starts_with(b"msgbox ") {
+        return true;
+    }
+    // All of the text is the element, with one word that is no dots.
+    let is_all = closed.is_some() && walk.before(at).iter().all(|byte| is_space(*byte));
+    if is_all
+        && inside.len() > 2
+        && !inside.iter().any(|byte| is_space(*byte))
+        && inside.first().is_some_and(u8::is_ascii_alphanumeric)
+    {
         return true;
     }
     // An empty element does nothing; a sentence about two tags has no code between them.
@@ -191,15 +200,18 @@ fn is_meta(behind: &[u8], attributes: &[u8]) -> bool {
 
 fn is_import(behind: &[u8]) -> bool {
     let near = head(behind, ATTRIBUTES);
-    if memchr::memchr2(b'@', b'-', near).is_none() {
+    if memchr::memchr3(b'@', b'-', b'[', near).is_none() {
         return false;
     }
     let near = &*style::plain(near, Quotes::Skipped);
+    // A selector that asks for a value's letters tells them by what it fetches.
+    let asks = [&b"^="[..], b"$=", b"*="].iter().any(|sign| has(near, sign));
+    let is_leak = asks && has(near, b"[") && (has(near, b"url(//") || has(near, b"url(http"));
     let is_fetched = memchr::memmem::find(near, b"@import").is_some_and(|at| {
         let rest = near.get(at + 7..).unwrap_or_default();
         has(head(rest, 64), b"//") || has(head(rest, 64), b"data:") || has(head(rest, 64), b"script:")
     });
-    is_fetched || (has(near, b"-moz-binding") && has(near, b"url("))
+    is_fetched || is_leak || (has(near, b"-moz-binding") && has(near, b"url("))
 }
 
 /// Whether what an animation changes is an address or a handler.

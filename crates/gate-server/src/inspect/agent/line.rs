@@ -4,11 +4,13 @@
 //! An answer goes to its own question or nowhere. Version 1 pairs them by order, so a call that
 //! nobody waits for any more keeps its place until its answer has come; version 2 by the
 //! correlation id, of which one call is under way on a connection. Where an answer has not come
-//! in its time the connection ends, as nobody can tell what it would say next.
+//! in its time the connection ends, as nobody can tell what it would say next; and what has come
+//! before a question is asked is no answer to it.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::io;
+use std::mem;
 use std::pin::pin;
 use std::rc::{Rc, Weak};
 use std::time::{Duration, Instant};
@@ -31,9 +33,11 @@ use crate::inspect::agent::wire::{Flow, Reader, Said, encode};
 pub(super) struct Line {
     stream: UnixStream,
     protocol: AgentProtocol,
+    reader: RefCell<Reader>,
     state: RefCell<State>,
     /// The task has something to look at.
     wake: Notify,
+    /// It ends as soon as its task looks.
     is_over: Cell<bool>,
 }
 
@@ -70,7 +74,7 @@ impl Line {
     ///
     /// # Errors
     /// The agent is not there, or does not agree.
-    pub(super) async fn open(agent: &Agent) -> Result<(Rc<Self>, Reader), AgentError> {
+    pub(super) async fn open(agent: &Agent) -> Result<Rc<Self>, AgentError> {
         let stream = UnixStream::connect(&agent.path).await.map_err(AgentError::Connect)?;
         let mut reader = Reader::new(agent.protocol);
         if agent.protocol == AgentProtocol::V2 {
@@ -89,6 +93,7 @@ impl Line {
         let line = Self {
             stream,
             protocol: agent.protocol,
+            reader: RefCell::new(reader),
             state: RefCell::new(State {
                 outgoing: VecDeque::new(),
                 written: 0,
@@ -99,7 +104,7 @@ impl Line {
             wake: Notify::new(),
             is_over: Cell::new(false),
         };
-        Ok((Rc::new(line), reader))
+        Ok(Rc::new(line))
     }
 
     /// Calls that are under way.
@@ -113,6 +118,28 @@ impl Line {
         // Behind a call that is forsaken nobody knows how long it takes.
         let is_fit = state.calls.iter().all(|call| !call.caller.is_closed() && *call.id != *id);
         !self.is_over.get() && state.flow == Flow::Go && is_fit
+    }
+
+    /// Hears all that has been said so far, so that what comes from here on answers what is asked from
+    /// here on; whether the connection is of use.
+    pub(super) fn catch_up(&self, pool: &Pool) -> bool {
+        // Not by way of the runtime, which learns late of what there is to be read.
+        match self.read(pool, |buffer| Ok(rustix::io::read(&self.stream, buffer)?)) {
+            Ok(()) => true,
+            Err(error) => {
+                self.fail(&error);
+                false
+            }
+        }
+    }
+
+    /// Ends all calls, and has the task end the connection.
+    fn fail(&self, why: &AgentError) {
+        let calls = mem::take(&mut self.state.borrow_mut().calls);
+        for call in calls {
+            let _if_somebody_waits = call.caller.send(Err(why.share()));
+        }
+        self.close();
     }
 
     /// Makes a call.
@@ -156,14 +183,16 @@ impl Line {
     }
 
     /// Reads what is there and gives answers to those who wait.
-    fn read(&self, reader: &mut Reader, pool: &Pool) -> Result<(), AgentError> {
+    fn read(&self, pool: &Pool, take: impl Fn(&mut [u8]) -> io::Result<usize>) -> Result<(), AgentError> {
+        let mut reader = self.reader.borrow_mut();
         let mut buffer = [0; 4096];
         loop {
-            match self.stream.try_read(&mut buffer) {
+            match take(&mut buffer) {
                 Ok(0) if reader.is_between_messages() => return Err(AgentError::Closed),
                 Ok(0) => return Err(Fault::Truncated.into()),
                 Ok(count) => reader.feed(buffer.get(..count).unwrap_or_default()),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(_) => return Err(AgentError::Closed),
             }
             while let Some(said) = reader.next_said()? {
@@ -221,7 +250,7 @@ impl Line {
         state.calls.iter().filter(|call| call.caller.is_closed()).map(|call| call.deadline).min()
     }
 
-    async fn serve(&self, reader: &mut Reader, pool: &Weak<Pool>) -> AgentError {
+    async fn serve(&self, pool: &Weak<Pool>) -> AgentError {
         loop {
             if self.is_over.get() {
                 return AgentError::Closed;
@@ -249,25 +278,21 @@ impl Line {
                 () = waited => {}
             }
             let Some(pool) = pool.upgrade() else { return AgentError::Closed };
-            if self.write(&mut self.state.borrow_mut()).is_err() {
-                // What the agent has said before it went may still be read.
-                return self.read(reader, &pool).err().unwrap_or(AgentError::Closed);
-            }
-            if let Err(error) = self.read(reader, &pool) {
-                return error;
+            let is_broken = self.write(&mut self.state.borrow_mut()).is_err();
+            // What the agent has said before it went may still be read.
+            match self.read(&pool, |buffer| self.stream.try_read(buffer)) {
+                Err(error) => return error,
+                Ok(()) if is_broken => return AgentError::Closed,
+                Ok(()) => {}
             }
         }
     }
 }
 
 /// Carries out what happens on a connection until it ends.
-pub(super) async fn run(line: Rc<Line>, mut reader: Reader, pool: Weak<Pool>) {
-    let why = line.serve(&mut reader, &pool).await;
-    line.is_over.set(true);
-    let calls = std::mem::take(&mut line.state.borrow_mut().calls);
-    for call in calls {
-        let _if_somebody_waits = call.caller.send(Err(why.share()));
-    }
+pub(super) async fn run(line: Rc<Line>, pool: Weak<Pool>) {
+    let why = line.serve(&pool).await;
+    line.fail(&why);
     if let Some(pool) = pool.upgrade() {
         pool.remove(&line);
     }

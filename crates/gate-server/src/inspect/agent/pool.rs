@@ -43,7 +43,7 @@ enum Place {
     Nowhere,
 }
 
-/// Whether a call may be made on a connection that was there before.
+/// Whether a call may be made on a connection that was there before and has nothing to do.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Choice {
     Any,
@@ -118,7 +118,8 @@ impl Pool {
     async fn line(self: &Rc<Self>, id: &str, choice: Choice) -> Result<(Rc<Line>, bool), AgentError> {
         loop {
             match self.place(id, choice) {
-                Place::On(line) => return Ok((line, false)),
+                Place::On(line) if line.catch_up(self) => return Ok((line, false)),
+                Place::On(_) => {}
                 Place::Anew => match self.connect().await {
                     // Its queue is full: it is there, and takes others soon.
                     Err(AgentError::Connect(error)) if error.kind() == io::ErrorKind::WouldBlock => {
@@ -135,18 +136,21 @@ impl Pool {
         let lines = self.lines.borrow();
         let most = usize::try_from(self.agent.connections_max).unwrap_or(usize::MAX);
         let may_connect = lines.len() + self.connecting.get() < most;
-        if choice == Choice::Fresh {
-            return Place::Anew;
-        }
         // The one that was used last is least likely to be closed, and others can be done without.
-        if let Some(idle) = lines.iter().rev().find(|line| line.calls() == 0 && line.takes(id)) {
-            return Place::On(Rc::clone(idle));
-        }
-        if may_connect {
-            return Place::Anew;
+        let idle = lines.iter().rev().find(|line| line.calls() == 0 && line.takes(id));
+        match (choice, idle) {
+            (Choice::Any, Some(idle)) => return Place::On(Rc::clone(idle)),
+            (Choice::Fresh, Some(idle)) if !may_connect => {
+                // It makes room once its task has seen it.
+                idle.close();
+                return Place::Nowhere;
+            }
+            (_, _) if may_connect => return Place::Anew,
+            (_, _) => {}
         }
         let pipeline = usize::try_from(self.agent.pipeline).unwrap_or(usize::MAX);
-        let shared = lines.iter().filter(|line| line.calls() < pipeline && line.takes(id));
+        let is_shared = |line: &Rc<Line>| (1..pipeline).contains(&line.calls());
+        let shared = lines.iter().filter(|line| is_shared(line) && line.takes(id));
         shared.min_by_key(|line| line.calls()).map_or(Place::Nowhere, |line| Place::On(Rc::clone(line)))
     }
 
@@ -167,9 +171,9 @@ impl Pool {
             let why = AgentError::Connect(source.kind().into());
             *self.absent.borrow_mut() = Some((clock::now() + CONNECT_PAUSE, why));
         }
-        let (line, reader) = opened?;
+        let line = opened?;
         self.lines.borrow_mut().push(Rc::clone(&line));
-        spawn_local(line::run(Rc::clone(&line), reader, Rc::downgrade(self)));
+        spawn_local(line::run(Rc::clone(&line), Rc::downgrade(self)));
         Ok(line)
     }
 
@@ -231,3 +235,6 @@ const WAITING_MAX: usize = 64 * 1024;
 
 /// Between two tries to connect to an agent that could not be connected to.
 const CONNECT_PAUSE: Duration = Duration::from_millis(10);
+
+#[cfg(test)]
+mod tests;

@@ -27,7 +27,8 @@ fn speaker() -> Speaker {
 }
 
 fn message(opcode: Opcode, payload: &'static [u8]) -> Message {
-    Message { from: Side::Client, opcode, index: 3, payload: Bytes::from_static(payload) }
+    let payload = Bytes::from_static(payload);
+    Message { from: Side::Client, opcode, index: 3, payload, token: None }
 }
 
 fn settings() -> HookSettings {

@@ -10,7 +10,8 @@ fn sources(workers: Vec<WorkerCounters>, targets: Vec<TargetFigures>) -> Sources
     let logging = Logging { access: None, error: off, ..Logging::default() };
     let records = Records::open(&logging).unwrap();
     let targets: Box<Targets> = Box::new(move || targets.clone());
-    let configured = Configured { connections_limit: 7, targets, prefix: Some("sentinel".into()) };
+    let configured =
+        Configured { connections_limit: 7, targets, prefix: Some("sentinel".into()), traces: Vec::new() };
     let reloads = Reloads::new(Config::default().fingerprint());
     Sources::new(workers.into_iter().map(Arc::new).collect(), records, configured, reloads)
 }

@@ -132,6 +132,7 @@ fn upstream(hosts: &[&str]) -> Upstream {
     let target = |(at, host): (usize, &&str)| model::Target {
         address: At { value: TargetAddress::Tcp { host: (*host).to_owned(), port: 80 }, place: place(at) },
         tls: false,
+        sip: None,
         weight: 1,
     };
     Upstream::new("backend", hosts.iter().enumerate().map(target).collect())

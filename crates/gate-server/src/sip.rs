@@ -1,0 +1,18 @@
+//! SIP over WebSocket, datagrams and streams: who is connected, and which message goes where.
+//!
+//! A [`leg::Leg`] is one connection that carries SIP, a [`socket::Socket`] one for datagrams. Both are
+//! ways of a worker's [`hub::Hub`], which knows them by the flows that tokens name. A message that comes
+//! is put through the rules of [`plan::Plan`] and goes out at once, on the worker's own ways or by the
+//! mailbox of the worker that has the flow.
+
+pub(crate) mod caller;
+pub(crate) mod client;
+pub(crate) mod hub;
+pub(crate) mod leg;
+pub(crate) mod link;
+pub(crate) mod passage;
+pub(crate) mod plan;
+pub(crate) mod rates;
+pub(crate) mod socket;
+pub(crate) mod task;
+mod traced;

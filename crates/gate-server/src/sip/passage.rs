@@ -1,0 +1,276 @@
+//! The passage of a message: in by the rules of its plan, out on the way that these say. What its
+//! sender is to be answered is given back.
+
+use std::cell::{Cell, RefCell};
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Instant;
+
+use gate_core::Side;
+use sip_proto::edge::{Failure, Reason, Ruling};
+use sip_proto::token::Flow;
+use sip_proto::{Edits, Message, Status};
+
+use crate::clock;
+use crate::sip::hub::{Hub, Named, Origin, Parcel, Way};
+use crate::sip::leg::{Leg, Unsent};
+use crate::sip::link::Towards;
+use crate::sip::plan::Plan;
+use crate::worker::Worker;
+
+impl Hub {
+    /// A message came from a client, or in reverse from a server or user agent without WebSocket.
+    pub(crate) fn from_downstream(
+        self: &Rc<Self>,
+        worker: &Rc<Worker>,
+        plan: &Arc<Plan>,
+        origin: &Origin,
+        message: &[u8],
+    ) -> Option<Vec<u8>> {
+        let mut out = self.edited();
+        let split = plan.edge.split(message, &origin.source(), &mut out);
+        match &split {
+            Err(ruling) => self.carry_out(worker, Side::Client, (*ruling, None), out),
+            // It goes where its Via says, so there is nobody to choose.
+            Ok(response) if response.method().is_none() => {
+                let nowhere = Named { transport: origin.transport, sent_by: Arc::clone(&origin.sent_by) };
+                self.pass(worker, (plan, origin), response, (&nowhere, None, out))
+            }
+            Ok(request) => match self.towards(worker, plan, origin, request) {
+                Towards::Way(way, named, peer) => {
+                    self.pass(worker, (plan, origin), request, (&named, Some((way, peer)), out))
+                }
+                Towards::Waits => {
+                    self.give_back(out);
+                    None
+                }
+                Towards::Nobody(reason) => {
+                    worker.counters.sip.dropped(reason);
+                    self.give_back(out);
+                    self.refuse(worker, plan, origin, message)
+                }
+            },
+        }
+    }
+
+    /// Puts a message of downstream through the rules and on its way.
+    fn pass(
+        &self,
+        worker: &Rc<Worker>,
+        (plan, origin): (&Plan, &Origin),
+        message: &Message<'_>,
+        (named, way, mut out): (&Named, Option<Exit>, Vec<u8>),
+    ) -> Option<Vec<u8>> {
+        out.clear();
+        let ruling = plan.edge.message_from_downstream(message, &origin.source(), &named.hop(), &mut out);
+        match (ruling, way) {
+            (Ruling::Forward { kind, .. }, Some((way, peer))) => {
+                worker.counters.sip.passed(Side::Client, kind);
+                let sent = self.send(worker, (&way, peer), &out, clock::now());
+                self.give_back(out);
+                match sent {
+                    Ok(()) => None,
+                    Err(unsent) => {
+                        worker.counters.sip.dropped(unsent.reason());
+                        self.refuse(worker, plan, origin, message.bytes())
+                    }
+                }
+            }
+            (ruling, _) => self.carry_out(worker, Side::Client, (ruling, None), out),
+        }
+    }
+
+    /// A message came from a server.
+    pub(crate) fn from_upstream(
+        self: &Rc<Self>,
+        worker: &Rc<Worker>,
+        plan: &Arc<Plan>,
+        origin: &Origin,
+        message: &[u8],
+    ) -> Option<Vec<u8>> {
+        let elsewhere = Cell::new(None);
+        let mut slot = None;
+        let place = &mut slot;
+        let mut out = self.edited();
+        let elsewhere_of = &elsewhere;
+        let named = move |flow: &Flow| {
+            if flow.worker != self.worker {
+                elsewhere_of.set(Some(flow.worker));
+                return None;
+            }
+            self.way(flow).and_then(|way| way.named()).map(move |named| place.insert(named).hop())
+        };
+        let ruling = plan.edge.from_upstream(message, &origin.source(), named, &mut out);
+        let Some(colleague) = elsewhere.get() else {
+            return self.carry_out(worker, Side::Upstream, (ruling, Some((plan, origin, message))), out);
+        };
+        self.give_back(out);
+        let parcel =
+            Parcel::Incoming { plan: Arc::clone(plan), origin: origin.clone(), message: message.into() };
+        if self.mail(colleague, parcel) {
+            return None;
+        }
+        worker.counters.sip.dropped("mailbox_full");
+        self.refuse(worker, plan, origin, message)
+    }
+
+    /// A message came to a listener, from whoever that may be: to a flow if it names one, else to the
+    /// listener's upstream.
+    pub(crate) fn arrived(
+        self: &Rc<Self>,
+        worker: &Rc<Worker>,
+        plan: &Arc<Plan>,
+        origin: &Origin,
+        message: &[u8],
+    ) -> Option<Vec<u8>> {
+        if plan.upstream.is_none() || plan.edge.is_for_a_flow(message) {
+            self.from_upstream(worker, plan, origin, message)
+        } else {
+            self.from_downstream(worker, plan, origin, message)
+        }
+    }
+
+    /// Hands a message over as it is, but for a Content-Length that a stream needs.
+    pub(crate) fn reframe(
+        &self,
+        worker: &Rc<Worker>,
+        (plan, origin, from): (&Plan, &Origin, Side),
+        message: &[u8],
+        to: &RefCell<Leg>,
+    ) -> Option<Vec<u8>> {
+        let now = clock::now();
+        let mut out = self.edited();
+        let parsed = match plan.edge.split(message, &origin.source(), &mut out) {
+            Ok(parsed) => parsed,
+            Err(ruling) => return self.carry_out(worker, from, (ruling, None), out),
+        };
+        out.clear();
+        if parsed.content_length().is_some() {
+            out.extend_from_slice(message);
+        } else {
+            let mut edits = Edits::new();
+            edits.set_content_length(&parsed, parsed.body().len());
+            edits.apply(message, &mut out);
+        }
+        worker.counters.sip.passed(from, sip_proto::edge::Kind::of(&parsed));
+        let sent = to.try_borrow_mut().map_or(Err(Unsent::Gone), |mut to| to.send(&out, worker, now));
+        self.give_back(out);
+        let unsent = sent.err()?;
+        worker.counters.sip.dropped(unsent.reason());
+        self.refuse(worker, plan, origin, message)
+    }
+
+    /// Does what was ruled. `asked`: the message, where its sender is to be told that a flow is gone.
+    fn carry_out(
+        &self,
+        worker: &Rc<Worker>,
+        from: Side,
+        (ruling, asked): (Ruling, Option<Asked<'_>>),
+        out: Vec<u8>,
+    ) -> Option<Vec<u8>> {
+        match ruling {
+            Ruling::ToFlow { flow, kind } => {
+                worker.counters.sip.passed(from, kind);
+                let sent = self.deliver(worker, &flow, &out, clock::now());
+                self.give_back(out);
+                let unsent = sent.err()?;
+                worker.counters.sip.dropped(unsent.reason());
+                let (plan, origin, message) = asked?;
+                let failure = match unsent {
+                    Unsent::Gone => Failure::FLOW_FAILED,
+                    Unsent::Full => LATER,
+                };
+                self.say(worker, plan, (origin, message), &failure)
+            }
+            Ruling::Answer { status, .. } => {
+                worker.counters.sip.answered(status);
+                Some(out)
+            }
+            Ruling::Drop(reason) => {
+                if reason != Reason::AnswerAcknowledged {
+                    worker.counters.sip.dropped(reason.label());
+                }
+                self.give_back(out);
+                None
+            }
+            // Nobody to forward it to was found before.
+            Ruling::Forward { .. } => {
+                worker.counters.sip.dropped("no_upstream");
+                self.give_back(out);
+                None
+            }
+        }
+    }
+
+    /// The upstream cannot be had, or too much came: a request is told so.
+    pub(super) fn refuse(
+        &self,
+        worker: &Worker,
+        plan: &Plan,
+        origin: &Origin,
+        message: &[u8],
+    ) -> Option<Vec<u8>> {
+        self.say(worker, plan, (origin, message), &LATER)
+    }
+
+    fn say(
+        &self,
+        worker: &Worker,
+        plan: &Plan,
+        (origin, message): (&Origin, &[u8]),
+        failure: &Failure,
+    ) -> Option<Vec<u8>> {
+        let mut out = Vec::new();
+        match plan.edge.unavailable(message, &origin.source(), failure, &mut out) {
+            Ruling::Answer { status, .. } => {
+                worker.counters.sip.answered(status);
+                Some(out)
+            }
+            Ruling::Forward { .. } | Ruling::ToFlow { .. } | Ruling::Drop(_) => None,
+        }
+    }
+
+    /// What came on a stream cannot be told apart any more: its sender is answered as far as that can be.
+    pub(super) fn malformed(
+        &self,
+        worker: &Worker,
+        plan: &Plan,
+        origin: &Origin,
+        rest: &[u8],
+    ) -> Option<Vec<u8>> {
+        let mut out = Vec::new();
+        match plan.edge.split(rest, &origin.source(), &mut out) {
+            Err(Ruling::Answer { status, .. }) => {
+                worker.counters.sip.answered(status);
+                Some(out)
+            }
+            Err(Ruling::Forward { .. } | Ruling::ToFlow { .. } | Ruling::Drop(_)) => None,
+            // All is well with it, but for a Content-Length that a stream needs.
+            Ok(_) => self.say(worker, plan, (origin, rest), &MALFORMED),
+        }
+    }
+
+    /// Has a request answered that was sent, and will not be answered by who got it.
+    pub(super) fn undelivered(&self, worker: &Worker, plan: &Plan, forwarded: &[u8], now: Instant) {
+        let mut out = self.edited();
+        if let Ruling::ToFlow { flow, .. } = plan.edge.undelivered(forwarded, None, &LATER, &mut out) {
+            worker.counters.sip.answered(LATER.status.code);
+            if let Err(unsent) = self.deliver(worker, &flow, &out, now) {
+                worker.counters.sip.dropped(unsent.reason());
+            }
+        }
+        self.give_back(out);
+    }
+}
+
+/// A way, and the peer on it where it has many.
+type Exit = (Way, Option<SocketAddr>);
+
+/// A message, where it came from, and by whose rules it goes.
+type Asked<'a> = (&'a Arc<Plan>, &'a Origin, &'a [u8]);
+
+/// No server, or no room: the client may ask again after some seconds.
+const LATER: Failure = Failure { status: Status::SERVICE_UNAVAILABLE, retry_after_s: Some(5) };
+
+const MALFORMED: Failure = Failure { status: Status::BAD_REQUEST, retry_after_s: None };

@@ -1,0 +1,246 @@
+//! UDP sockets: those of listeners, and those of the worker's own towards one server each. A message
+//! is a datagram; what is none, or comes from somebody who may not send, goes nowhere.
+
+use std::cell::{Cell, RefCell};
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use gate_net::socket::{Sharing, datagrams};
+use sip_proto::Keepalive;
+use sip_proto::edge::Transport;
+use sip_proto::token::Flow;
+use socket2::SockRef;
+use tokio::net::UdpSocket;
+use tokio::task::{spawn_local, yield_now};
+
+use crate::clock;
+use crate::sip::hub::{Berth, Named, Origin, Way};
+use crate::sip::plan::Plan;
+use crate::sip::traced;
+use crate::snapshot::ListenerId;
+use crate::trace::{Opener, Way as Traced};
+use crate::worker::Worker;
+
+/// See the module.
+pub(crate) struct Socket {
+    socket: Rc<UdpSocket>,
+    /// Its own, without a peer.
+    flow: Flow,
+    /// Its address, as it stands in Via, Path and Record-Route.
+    sent_by: Arc<str>,
+    /// The one server that it is for; `None`: a listener's, for whoever sends.
+    server: Option<SocketAddr>,
+    of: Of,
+}
+
+/// Whose rules hold for what comes.
+enum Of {
+    /// The listener's of the moment.
+    Listener(Rc<Cell<ListenerId>>),
+    /// Those of whoever has used the socket last: all send to the same server.
+    Plan {
+        plan: RefCell<Arc<Plan>>,
+        /// What was sent last.
+        last: RefCell<Vec<u8>>,
+    },
+}
+
+/// Datagrams that are taken before others have their turn.
+const TURN: usize = 64;
+
+impl Socket {
+    /// Sends a datagram: to the one server, or to `peer`.
+    ///
+    /// # Errors
+    /// The system takes no more, or knows no way.
+    pub(crate) fn send(&self, worker: &Worker, message: &[u8], peer: Option<SocketAddr>) -> io::Result<()> {
+        // The runtime is not asked: of a fresh socket it has not heard yet.
+        let socket = SockRef::from(&*self.socket);
+        let sent = match (self.server, peer) {
+            (Some(_), _) => socket.send(message),
+            (None, Some(peer)) => socket.send_to(message, &peer.into()),
+            (None, None) => return Err(io::ErrorKind::NotConnected.into()),
+        };
+        if let Some(peer) = self.server.or(peer) {
+            self.copy(worker, Traced::Sent, message, peer);
+        }
+        let Of::Plan { last, .. } = &self.of else { return sent.map(drop) };
+        if let Err(error) = &sent
+            && error.kind() == io::ErrorKind::ConnectionRefused
+        {
+            // What is told here is that the server was not there for the datagram before this one.
+            self.unreachable(worker);
+            socket.send(message)?;
+        } else {
+            sent?;
+        }
+        let mut last = last.borrow_mut();
+        last.clear();
+        last.extend_from_slice(message);
+        Ok(())
+    }
+
+    /// The server was not there: who has sent the last request is told.
+    fn unreachable(&self, worker: &Worker) {
+        worker.counters.sip.dropped("port_unreachable");
+        let Of::Plan { plan, last } = &self.of else { return };
+        let last = last.take();
+        if !last.is_empty() {
+            worker.sip.undelivered(worker, &plan.borrow(), &last, clock::now());
+        }
+    }
+
+    pub(crate) fn named(&self) -> Named {
+        Named { transport: Transport::Udp, sent_by: Arc::clone(&self.sent_by) }
+    }
+
+    fn plan(&self, worker: &Worker) -> Option<Arc<Plan>> {
+        match &self.of {
+            Of::Listener(id) => worker.snapshot().sip.of_listener(id.get()).cloned(),
+            Of::Plan { plan, .. } => Some(Arc::clone(&plan.borrow())),
+        }
+    }
+
+    /// Whether it is that listener's, by the name that it has at the moment.
+    pub(super) fn is_of(&self, worker: &Worker, listener: &str) -> bool {
+        match &self.of {
+            Of::Listener(_) => self.plan(worker).is_some_and(|plan| *plan.name == *listener),
+            Of::Plan { .. } => false,
+        }
+    }
+
+    /// The worker's own socket towards a server, made where there is none.
+    ///
+    /// # Errors
+    /// The system has none, or knows no way to the server.
+    pub(super) fn towards(worker: &Rc<Worker>, plan: &Arc<Plan>, server: SocketAddr) -> io::Result<Rc<Self>> {
+        if let Some(known) = worker.sip.own_sockets.borrow().get(&server) {
+            if let Of::Plan { plan: of, .. } = &known.of
+                && !Arc::ptr_eq(&of.borrow(), plan)
+            {
+                of.replace(Arc::clone(plan));
+            }
+            return Ok(Rc::clone(known));
+        }
+        let any: IpAddr =
+            if server.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
+        let socket = datagrams(SocketAddr::new(any, 0), Sharing::Alone)?;
+        socket.connect(server)?;
+        let sent_by = socket.local_addr()?.to_string().into();
+        let socket = Rc::new(UdpSocket::from_std(socket)?);
+        let of = Of::Plan { plan: RefCell::new(Arc::clone(plan)), last: RefCell::default() };
+        let (made, berth) =
+            Self::moor(worker, |flow| Self { socket, flow, sent_by, server: Some(server), of });
+        spawn_local(receive(Rc::clone(worker), Rc::clone(&made), berth));
+        worker.sip.own_sockets.borrow_mut().insert(server, Rc::clone(&made));
+        Ok(made)
+    }
+
+    fn moor(worker: &Worker, make: impl FnOnce(Flow) -> Self) -> (Rc<Self>, Berth) {
+        let (berth, socket) = worker.sip.berth(worker.snapshot().sip.process(), |flow| {
+            let socket = Rc::new(make(flow));
+            (Way::Socket(Rc::clone(&socket)), socket)
+        });
+        (socket, berth)
+    }
+
+    fn copy(&self, worker: &Worker, way: Traced, message: &[u8], peer: SocketAddr) {
+        let Some(plan) = self.plan(worker) else { return };
+        let trace = match &self.of {
+            Of::Listener(_) => plan.trace,
+            Of::Plan { .. } => plan.upstream.as_ref().and_then(|cluster| cluster.upstream().trace),
+        };
+        if trace.is_some() {
+            let leg = traced::end(Transport::Udp, peer, self.socket.local_addr().ok(), Opener::Gateway);
+            traced::copy_datagram(worker, trace, &leg, way, message);
+        }
+    }
+
+    /// One datagram.
+    fn take(&self, worker: &Rc<Worker>, datagram: &[u8], peer: SocketAddr) {
+        let Some(plan) = self.plan(worker) else { return };
+        if !plan.peers.is_empty() && !plan.peers.contain(Some(peer.ip())) {
+            return worker.counters.sip.dropped("peer_not_allowed");
+        }
+        match Keepalive::of(datagram) {
+            Some(Keepalive::Ping) => {
+                // What does not go is asked for again.
+                let _lost = SockRef::from(&*self.socket).send_to(Keepalive::PONG, &peer.into());
+                return;
+            }
+            Some(Keepalive::Pong) => return,
+            None if datagram.is_empty() => return,
+            None => {}
+        }
+        self.copy(worker, Traced::Received, datagram, peer);
+        let origin = Origin {
+            flow: Flow { peer: Some(peer), ..self.flow },
+            address: peer,
+            transport: Transport::Udp,
+            sent_by: Arc::clone(plan.sent_by.as_ref().unwrap_or(&self.sent_by)),
+        };
+        let answer = match self.server {
+            Some(_) => worker.sip.from_upstream(worker, &plan, &origin, datagram),
+            None => worker.sip.arrived(worker, &plan, &origin, datagram),
+        };
+        if let Some(answer) = answer {
+            let _lost = self.send(worker, &answer, Some(peer));
+        }
+    }
+}
+
+/// Reads a listener's socket until told otherwise.
+pub(crate) async fn listen(worker: Rc<Worker>, id: Rc<Cell<ListenerId>>, socket: Rc<UdpSocket>) {
+    let Ok(local) = socket.local_addr() else { return };
+    let sent_by = local.to_string().into();
+    let of = Of::Listener(id);
+    let (made, berth) = Socket::moor(&worker, |flow| Socket { socket, flow, sent_by, server: None, of });
+    let _listed = Listed::add(&worker, &made);
+    receive(Rc::clone(&worker), made, berth).await;
+}
+
+/// A listener's socket where those look who send by it.
+struct Listed {
+    worker: Rc<Worker>,
+    socket: Rc<Socket>,
+}
+
+impl Listed {
+    fn add(worker: &Rc<Worker>, socket: &Rc<Socket>) -> Self {
+        worker.sip.listening.borrow_mut().push(Rc::clone(socket));
+        Self { worker: Rc::clone(worker), socket: Rc::clone(socket) }
+    }
+}
+
+impl Drop for Listed {
+    fn drop(&mut self) {
+        self.worker.sip.listening.borrow_mut().retain(|listed| !Rc::ptr_eq(listed, &self.socket));
+    }
+}
+
+async fn receive(worker: Rc<Worker>, socket: Rc<Socket>, _berth: Berth) {
+    loop {
+        if socket.socket.readable().await.is_err() {
+            return;
+        }
+        for _ in 0..TURN {
+            let mut scratch = worker.scratch.borrow_mut();
+            let space = scratch.space();
+            match socket.socket.try_recv_from(space) {
+                Ok((length, peer)) => {
+                    let datagram = space.get(..length).unwrap_or_default();
+                    socket.take(&worker, datagram, peer);
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
+                    drop(scratch);
+                    socket.unreachable(&worker);
+                }
+                Err(_) => break,
+            }
+        }
+        yield_now().await;
+    }
+}

@@ -1,0 +1,107 @@
+//! What becomes of SIP when a client, a server or a configuration is gone.
+
+use testkit::backend::Backend;
+use testkit::message::Message;
+use testkit::peer::Peer;
+use testkit::rig::Rig;
+
+use crate::sip::{Registrar, answer, header, hear, phone, request, say, text};
+
+const BACK: &str = r#"listeners { listener "back" { address "127.0.0.1:0"; protocol "sip-udp" } }"#;
+
+/// A registrar, a gateway before it, and the Path of a phone that has registered.
+fn registered(more: &str) -> (Registrar, Rig, Peer, String) {
+    let registrar = Registrar::start();
+    let target = format!("udp://{}", registrar.address());
+    let rig = Rig::from_kdl([], &text(&target, "listener \"back\"", &format!("{BACK}{more}")));
+    let mut phone = phone(&rig);
+    say(&mut phone, &request("REGISTER", 1, "", ""));
+    let (got, from) = registrar.receive();
+    let path = header(&got, "Path").to_owned();
+    registrar.send(&answer(&got, "200 OK"), from);
+    assert!(hear(&mut phone).starts_with("SIP/2.0 200"));
+    (registrar, rig, phone, path)
+}
+
+fn call(registrar: &Registrar, method: &str, number: u32, route: &str) -> String {
+    let via = format!("SIP/2.0/UDP {}", registrar.address());
+    request(method, number, &format!("Route: {route}\r\n"), "").replace("SIP/2.0/WS a7.invalid", &via)
+}
+
+#[test]
+fn a_request_for_a_phone_that_is_gone_is_answered_430_and_an_ack_never() {
+    let (registrar, rig, phone, path) = registered("");
+    let back = rig.listener("back");
+    drop(phone);
+    rig.await_metric("framegate_connections_active", 0.0);
+    registrar.send(&call(&registrar, "ACK", 1, &path), back);
+    registrar.send(&call(&registrar, "MESSAGE", 2, &path), back);
+    let (answered, _) = registrar.receive();
+    assert!(answered.starts_with("SIP/2.0 430 Flow Failed\r\n"), "{answered}");
+    assert_eq!(header(&answered, "Call-ID"), "call-2");
+}
+
+#[test]
+fn a_forged_token_is_answered_403_and_none_404() {
+    let (registrar, rig, _phone, path) = registered("");
+    let back = rig.listener("back");
+    let at = path.find('@').unwrap() - 1;
+    let other = if path.as_bytes()[at] == b'A' { "B" } else { "A" };
+    let forged = format!("{}{other}{}", &path[..at], &path[at + 1..]);
+    for (route, status) in [(&*forged, "403"), (&*format!("<sip:{back};lr>"), "404")] {
+        registrar.send(&call(&registrar, "MESSAGE", 1, route), back);
+        let (answered, _) = registrar.receive();
+        assert!(answered.starts_with(&format!("SIP/2.0 {status} ")), "{route}: {answered}");
+    }
+}
+
+#[test]
+fn peers_that_may_not_send_are_not_heard() {
+    let registrar = Registrar::start();
+    let more =
+        r#"listeners { listener "back" { address "127.0.0.1:0"; protocol "sip-udp"; peers "10.0.0.0/8" } }"#;
+    let rig = Rig::from_kdl([], &text(&format!("udp://{}", registrar.address()), "listener \"back\"", more));
+    registrar.send(&call(&registrar, "OPTIONS", 1, "<sip:a@b>"), rig.listener("back"));
+    rig.await_metric(r#"framegate_sip_dropped_total{reason="peer_not_allowed"}"#, 1.0);
+}
+
+#[test]
+fn a_reload_keeps_phones_and_the_socket_that_servers_send_to() {
+    let (registrar, mut rig, mut phone, path) = registered("");
+    let back = rig.listener("back");
+    let target = format!("udp://{}", registrar.address());
+    rig.reload(&text(&target, "listener \"back\"; max-headers 64", BACK)).unwrap();
+    assert_eq!(rig.listener("back"), back);
+    registrar.send(&call(&registrar, "MESSAGE", 2, &path), back);
+    let heard = hear(&mut phone);
+    assert!(heard.starts_with("MESSAGE"), "{heard}");
+    say(&mut phone, &answer(&heard, "200 OK"));
+    assert!(registrar.receive().0.starts_with("SIP/2.0 200"));
+}
+
+#[test]
+fn a_server_that_is_not_there_is_told_by_503_and_asked_again_when_it_is() {
+    let backend = Backend::default();
+    let rig = Rig::from_kdl([backend], &text("ws://$0", "", ""));
+    let mut phone = phone(&rig);
+    say(&mut phone, &request("MESSAGE", 1, "", ""));
+    let mut refusing = rig.backend().accept();
+    let _head = refusing.read_head();
+    refusing.send(b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n");
+    let heard = hear(&mut phone);
+    assert!(heard.starts_with("SIP/2.0 503 ") && heard.contains("Retry-After: "), "{heard}");
+    // It is asked again without a request: the phone might be called.
+    let mut server = rig.backend().accept();
+    let head = server.read_head();
+    server.send(&Message::switching(&head).with("Sec-WebSocket-Protocol", "sip").to_bytes());
+    say(&mut phone, &request("MESSAGE", 2, "", ""));
+    let got = String::from_utf8(server.read_frame().payload).unwrap();
+    assert!(got.starts_with("MESSAGE"), "{got}");
+    drop(server);
+    let mut server = rig.backend().accept();
+    let head = server.read_head();
+    server.send(&Message::switching(&head).with("Sec-WebSocket-Protocol", "sip").to_bytes());
+    say(&mut phone, &request("MESSAGE", 3, "", ""));
+    let got = String::from_utf8(server.read_frame().payload).unwrap();
+    assert_eq!(header(&got, "Call-ID"), "call-3");
+}

@@ -1,0 +1,56 @@
+"""sipp as a process: caller, callee or one that registers, over udp or tcp."""
+
+import itertools
+from pathlib import Path
+
+from harness import eventually
+from processes import Child
+from sip.kamailio import free_sip_port, listens
+
+SCENARIOS = Path(__file__).with_name("scenarios")
+_numbers = itertools.count(1)
+TRANSPORTS = {"udp": "u1", "tcp": "t1"}
+
+
+class Sipp:
+    """One run of a scenario, on a port of its own."""
+
+    def __init__(self, child: Child, port: int, errors: Path) -> None:
+        self.child = child
+        self.port = port
+        self._errors = errors
+
+    @classmethod
+    async def start(
+        cls, rig, scenario: str, *options: str, remote: int = 0, port: int = 0, transport="udp"
+    ) -> "Sipp":
+        """Starts a scenario towards a loopback port, or one that waits to be called."""
+        port = port or free_sip_port()
+        base = rig.logs / f"sipp-{next(_numbers)}-{scenario}"
+        errors = base.with_suffix(".errors")
+        errors.unlink(missing_ok=True)
+        argv = ["sipp", "-sf", str(SCENARIOS / f"{scenario}.xml"), "-nostdin"]
+        argv += ["-i", "127.0.0.1", "-p", str(port), "-t", TRANSPORTS[transport]]
+        argv += ["-cp", str(free_sip_port()), "-trace_err", "-error_file", str(errors), *options]
+        argv += [f"127.0.0.1:{remote}"] if remote else []
+        return cls(await rig.child(argv, base.with_suffix(".log")), port, errors)
+
+    async def succeeds(self, within: float = 20) -> None:
+        """Waits for its end; every call of it must have gone by the scenario."""
+        await eventually(lambda: f"sipp ends; {self.said()}", lambda: self.child.died(), within)
+        if self.child.process.returncode != 0:
+            raise AssertionError(f"sipp ended with {self.child.process.returncode}; {self.said()}")
+
+    def said(self) -> str:
+        """What it has to say about errors, and the end of its screen."""
+        errors = self._errors.read_text(errors="replace") if self._errors.exists() else ""
+        return f"errors: {errors[-1500:]}\nscreen: {self.child.output()[-1500:]}"
+
+
+async def callee(rig, scenario: str, *options: str, port: int = 0, transport="udp") -> Sipp:
+    """A callee that is there when this returns."""
+    started = await Sipp.start(rig, scenario, *options, port=port, transport=transport)
+    await eventually(
+        lambda: f"sipp listens; {started.said()}", lambda: listens(started.port, transport)
+    )
+    return started
