@@ -2,9 +2,10 @@
 one side, whole on the other."""
 
 import asyncio
+from pathlib import Path
 
-from harness import check, equal, expect
-from sip.message import parameter
+from harness import check, equal, eventually, expect
+from sip.message import parameter, token
 from sip.raw import SUBPROTOCOL, client, exact, request, sip
 from sip.server import Peer
 from sip.stage import front
@@ -224,13 +225,23 @@ async def chunks(rig) -> None:
 
 
 async def apart(end, frame: bytes, cuts: int) -> None:
-    """Sends a frame in this many pieces and one more. What is a read at the other end cannot be
-    asked for, so that each piece is given its time to be one."""
+    """Sends a frame in this many pieces and one more, each when the one before has been read."""
     size = len(frame) // (cuts + 1)
     for part in range(cuts):
         await end.write(frame[part * size : (part + 1) * size])
-        await asyncio.sleep(0.1)
+        await eventually("what was sent is read", lambda: is_read(end))
     await end.write(frame[cuts * size :])
+
+
+def is_read(end) -> bool:
+    """Whether nothing waits to be read at the other end, by the system's table of sockets."""
+    here = end.writer.get_extra_info("sockname")[1]
+    there = end.writer.get_extra_info("peername")[1]
+    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
+        _, local, remote, _, queues, *_ = line.split()
+        if (local[-4:], remote[-4:]) == (f"{there:04X}", f"{here:04X}"):
+            return queues.endswith(":00000000")
+    return False
 
 
 @check("SIP: with message-opcode mirror, messages go out with the opcode that came last")
@@ -247,7 +258,7 @@ async def mirror(rig) -> None:
 @check("SIP: clients are pinged by timer, and one that does not answer is cut off")
 async def pings(rig) -> None:
     port, server = await stage(
-        rig, "edge", "udp", "pings", websocket="ping-interval-secs 1; ping-timeout-secs 1"
+        rig, "edge", "udp", "pings", websocket="ping-interval-secs 1; ping-timeout-secs 4"
     )
     async with client(port) as end:
         frame = await end.frame()
@@ -282,6 +293,42 @@ async def inserted(rig) -> None:
                 expect(";lr" in message.all(header)[0], f"loose routing: {message.all(header)}")
             came.answer(200)
             equal(len((await sip(end)).all("via")), 1, "Vias of the answer")
+    server.end()
+
+
+@check("SIP, edge: what has one Call-ID goes to one target, and others to others")
+async def affinity(rig) -> None:
+    servers = [await Peer.start("udp") for _ in range(3)]
+    targets = "".join(f'target {{ address "{server.address}" }}; ' for server in servers[1:])
+    file = await front(rig, "affinity", servers[0].address, targets=targets)
+    async with client(file.gateway.port_of("main")) as end:
+        dialogs = [token() for _ in range(30)]
+        for method in ("INVITE", "ACK", "INFO", "BYE"):
+            for dialog in dialogs:
+                await end.send(TEXT, exact(request(method, Call_ID=dialog)))
+        whole = 4 * len(dialogs)
+        await eventually(
+            "all of it has come", lambda: sum(server.came.qsize() for server in servers) == whole
+        )
+    of_each = []
+    for server in servers:
+        of_each.append({server.came.get_nowait().message_id() for _ in range(server.came.qsize())})
+        expect(of_each[-1], "every target has some dialogs")
+    equal(sum(map(len, of_each)), len(dialogs), "dialogs, counted at each target")
+    for server in servers:
+        server.end()
+
+
+@check("SIP: pages of other origins are refused, also where they offer the subprotocol")
+async def origins(rig) -> None:
+    server = await Peer.start("udp")
+    only = 'origins "https://phone.example.test"'
+    file = await front(rig, "origins", server.address, websocket=only)
+    port = file.gateway.port_of("main")
+    for origin, status in (("https://phone.example.test", 101), ("https://evil.example.test", 403)):
+        end = await dial(port, "/sip", SUBPROTOCOL, f"Origin: {origin}")
+        equal(end.head.status, status, f"status for {origin}")
+        end.reset()
     server.end()
 
 

@@ -44,6 +44,7 @@ def register(transport: str) -> None:
             await eventually(
                 "sipcapture has read them, too",
                 lambda: len(capture.of_sipcapture()) >= len(capture.packets),
+                10,
             )
             by_hep_js, by_sipcapture = capture.of_hep_js(), capture.of_sipcapture()
             equal(by_sipcapture, by_hep_js, "what both read")

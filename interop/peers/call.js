@@ -12,7 +12,7 @@ const { createRequire } = require('node:module');
 const { chromium } = require('playwright-core');
 
 const [callerUrl, calleeUrl, domain, port, executablePath, profile] = process.argv.slice(2);
-const WAIT = { timeout: 15_000 };
+const WAIT = { timeout: 30_000 };
 // Holds unless the end is reached: who waits for what cannot come any more just stops.
 process.exitCode = 1;
 

@@ -98,7 +98,7 @@ class Capture:
             found = [one for one in self.decoded() if one["rcinfo"]["payloadType"] == 1]
             return found if len(found) >= count else []
 
-        return await eventually(lambda: f"{count} copies; there are {self.decoded()}", enough)
+        return await eventually(lambda: f"{count} copies; there are {self.decoded()}", enough, 10)
 
 
 class _Receiver(asyncio.DatagramProtocol):

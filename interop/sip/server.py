@@ -52,6 +52,7 @@ class Peer:
         self.greeting = b""
         # The request heads of opening handshakes.
         self.handshakes: list[str] = []
+        self._status = 0
         self._close: Callable[[], None] = lambda: None
 
     @classmethod
@@ -78,6 +79,10 @@ class Peer:
         """The next message."""
         return await asyncio.wait_for(self.came.get(), within)
 
+    def answers(self, status: int) -> None:
+        """Has every request but ACK answered with this status from here on."""
+        self._status = status
+
     async def pong(self) -> bytes:
         """The next CRLF that came for itself."""
         return (await self.keepalives.get()).raw
@@ -98,8 +103,13 @@ class Peer:
 
     def take(self, raw: bytes, source: tuple[str, int], write: Callable[[bytes], None]) -> None:
         """Keeps what came."""
-        queue = self.came if raw.strip(b"\r\n\0") else self.keepalives
-        queue.put_nowait(Came(raw, source, write))
+        came = Came(raw, source, write)
+        if not raw.strip(b"\r\n\0"):
+            self.keepalives.put_nowait(came)
+            return
+        self.came.put_nowait(came)
+        if self._status and not raw.startswith((b"ACK ", b"SIP/2.0 ")):
+            came.answer(self._status)
 
     async def _udp(self, port: int) -> None:
         peer = self

@@ -6,8 +6,7 @@ import ssl
 from certificates import certificates
 from checks.reload import File
 from gateway import Gateway
-from processes import free_port
-from sip.kamailio import Kamailio, free_sip_port
+from sip.kamailio import Kamailio
 
 CONFIG = """
 server { worker-threads $workers; $server }
@@ -32,14 +31,16 @@ routes {
 }
 upstreams {
     upstream "server" {
-        targets { target { address "$target" } }
+        targets { target { address "$target" }; $targets }
         $trusts
         $upstream
     }
 }
 $more
 """
-EMPTY = dict.fromkeys(("server", "listeners", "sip", "websocket", "upstream", "more"), "")
+EMPTY = dict.fromkeys(
+    ("server", "listeners", "sip", "websocket", "targets", "upstream", "more"), ""
+)
 
 _users = itertools.count(1)
 
@@ -67,7 +68,7 @@ async def front(
     for by itself, 0 one of the system's choice, and without it there is none."""
     folder = (await rig.shared(certificates)).folder
     transport = target.partition(":")[0]
-    fixed = {"port": free_port(), "secure": 0, "workers": 2, "folder": folder}
+    fixed = {"port": 0, "secure": 0, "workers": 2, "folder": folder}
     trusts = f'tls {{ ca-file "{folder}/ca.pem"; sni "localhost" }}'
     fixed |= {"mode": mode, "target": target}
     fixed |= {"trusts": trusts if transport in ("tls", "wss") else ""}
@@ -75,7 +76,7 @@ async def front(
     if back is not None:
         pair = f'tls {{ cert-file "{folder}/localhost.pem"; key-file "{folder}/localhost.key" }}'
         values["listeners"] += (
-            f'listener "back" {{ address "127.0.0.1:{back or free_sip_port()}"\n'
+            f'listener "back" {{ address "127.0.0.1:{back}"\n'
             f'protocol "sip-{transport}"; {pair if transport == "tls" else ""} }}'
         )
         values["sip"] += '; listener "back"'

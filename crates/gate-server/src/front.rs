@@ -15,6 +15,7 @@ mod proxy;
 pub(crate) mod refusal;
 mod request;
 mod request_line;
+mod sip;
 mod token;
 mod traced;
 mod upgrade;

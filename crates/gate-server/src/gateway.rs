@@ -140,7 +140,11 @@ impl Gateway {
         }
         let mailboxes: Vec<_> = workers.iter().map(|worker| worker.mailbox.downgrade()).collect();
         // Nobody else sets it; until now workers had no flows to tell each other of.
-        let _once = colleagues.set(mailboxes.clone());
+        let mail = mailboxes.clone();
+        let _once = colleagues.set(Box::new(move |worker, parcel| {
+            let mailbox = mail.get(usize::from(worker)).and_then(tokio::sync::mpsc::WeakSender::upgrade);
+            mailbox.is_some_and(|mailbox| mailbox.try_send(Command::Sip(Box::new(parcel))).is_ok())
+        }));
         let desk = Desk {
             sources: Arc::clone(&sources),
             records: records.clone(),

@@ -142,7 +142,8 @@ impl Edits {
             } else if parameter.value.is_some() {
                 self.replace(parameter.value_range, &[value.as_bytes()]);
             } else {
-                self.insert(parameter.range.end, &[b"=", value.as_bytes()]);
+                // As a whole, so that it stays before what is added behind it.
+                self.replace(parameter.range, &[b";", parameter.name, b"=", value.as_bytes()]);
             }
             is_there = true;
         }

@@ -123,7 +123,7 @@ const GATE_INSPECT: [(&str, &[&str]); 12] = [
 ];
 
 /// The top modules of gate-server, and which others each may look at.
-const GATE_SERVER: [(&str, &[&str]); 23] = [
+const GATE_SERVER: [(&str, &[&str]); 24] = [
     ("clock", &[]),
     ("files", &[]),
     ("sockets", &[]),
@@ -140,10 +140,14 @@ const GATE_SERVER: [(&str, &[&str]); 23] = [
     ("by_header", &["clock", "inspect", "observe", "signing", "upstream"]),
     (
         "snapshot",
-        &["admission", "by_header", "clock", "inspect", "observe", "token_file", "trace", "upstream"],
+        &["admission", "by_header", "clock", "inspect", "observe", "sip", "token_file", "trace", "upstream"],
+    ),
+    (
+        "sip",
+        &["admission", "clock", "drive", "observe", "signing", "snapshot", "trace", "upstream", "worker"],
     ),
     ("preparation", &["observe", "snapshot", "sockets", "upstream"]),
-    ("worker", &["clock", "inspect", "observe", "snapshot", "upstream"]),
+    ("worker", &["clock", "inspect", "observe", "sip", "snapshot", "upstream"]),
     ("drive", &["admission", "clock", "inspect", "observe", "snapshot", "trace", "upstream", "worker"]),
     (
         "front",
@@ -154,6 +158,7 @@ const GATE_SERVER: [(&str, &[&str]); 23] = [
             "drive",
             "inspect",
             "observe",
+            "sip",
             "snapshot",
             "sockets",
             "trace",
@@ -161,7 +166,7 @@ const GATE_SERVER: [(&str, &[&str]); 23] = [
             "worker",
         ],
     ),
-    ("runtime", &["clock", "front", "snapshot", "sockets", "upstream", "worker"]),
+    ("runtime", &["clock", "front", "sip", "snapshot", "sockets", "upstream", "worker"]),
     ("admin", &["clock", "control", "observe", "runtime", "site", "trace", "worker"]),
     ("support", &["admin", "observe", "runtime", "site", "sockets", "trace", "upstream"]),
     (
@@ -175,6 +180,7 @@ const GATE_SERVER: [(&str, &[&str]); 23] = [
             "observe",
             "preparation",
             "runtime",
+            "sip",
             "snapshot",
             "sockets",
             "succession",

@@ -74,7 +74,7 @@ fn judge_tls(tls: &Fields<'_>, targets: &[Target], cx: &mut Context<'_>) {
                 "`tls` stands in an upstream whose targets are not spoken to by TLS",
             )
             .label("would have no effect")
-            .help("write the addresses of the targets with `wss://` or `https://`, or remove the block");
+            .help("write the addresses of the targets with `wss://`, `https://` or `tls://`, or remove the block");
     }
 }
 

@@ -67,7 +67,7 @@ pub(crate) static SERVER: Block = Block {
         optional(
             "sip-token-secret-file",
             Text("path"),
-            "The key of the tokens by which SIP names connections, at least 16 bytes; a line end behind them is no part of it. With it, servers that ask for a client of an earlier process, or of another with the same file, are told 430, without it 403.",
+            "The key of the tokens by which SIP names connections, at least 16 bytes; a line end behind them is no part of it. Servers that ask for a client of another process are told 430 in any case.",
         )
         .or_else("random for each start"),
         later("daemon", "run it under a supervisor"),

@@ -45,7 +45,7 @@ pub(crate) static SIP: Block = Block {
             "max-header-size",
             Size(64, 1 << 20),
             "8KB",
-            "Bytes of one header; a request with a longer one is answered 400.",
+            "Bytes of one header; a request with a longer one is answered 513.",
         ),
         optional("rate-limit", Other("a block", Some(&SIP_RATE_LIMIT)), "How fast clients may send. All that stand hold.").often(),
         key("answer-options", Flag, "true", "OPTIONS to the gateway itself is answered 200."),

@@ -21,11 +21,11 @@ use crate::drive::turn_away::{linger, turn_away};
 use crate::front::client::{Extras, Hop, Scheme};
 use crate::front::conversation::{Conversation, Ended};
 use crate::front::refusal::chain;
+use crate::front::sip::{self, SipOpening};
 use crate::front::traced;
 use crate::front::upgrade;
 use crate::observe::record::{Refused, Secured};
-use crate::sip;
-use crate::sip::client::SipOpening;
+use crate::sip::caller;
 use crate::snapshot::{ListenerId, Snapshot};
 use crate::trace::switches::Wire;
 use crate::trace::{self, Failure};
@@ -100,7 +100,7 @@ pub(crate) async fn open(
         }
     };
     if let Some(plan) = arrived.snapshot.sip.of_listener(listener) {
-        sip::caller::welcome(&worker, plan, stream, (arrived.peer, arrived.tls.is_some()));
+        caller::welcome(&worker, plan, stream, (arrived.peer, arrived.tls.is_some()));
         return None;
     }
     let (conversation, mut stream, early, ended) =
@@ -110,7 +110,7 @@ pub(crate) async fn open(
             return Some(upgrade::establish(&conversation, stream, early, *opening));
         }
         (Ended::Served, Some(Outcome::Sip(opening))) => {
-            sip::client::establish(&conversation, stream, &early, *opening);
+            sip::establish(&conversation, stream, &early, *opening);
             return None;
         }
         (Ended::Served, Some(Outcome::TurnAway)) => {
@@ -118,7 +118,7 @@ pub(crate) async fn open(
             turn_away(stream, CloseCode::TRY_AGAIN_LATER, "Try Again Later", limit).await;
         }
         (Ended::Broken, Some(Outcome::Sip(opening))) => {
-            opening.opened.give_up(&conversation, &opening.host);
+            opening.give_up(&conversation);
             linger(stream, LINGER).await;
         }
         (Ended::Broken, Some(Outcome::Open(opening))) => {
@@ -142,7 +142,7 @@ pub(crate) async fn open(
         (Ended::Stalled, outcome) => {
             match outcome {
                 Some(Outcome::Open(opening)) => opening.give_up(&conversation),
-                Some(Outcome::Sip(opening)) => opening.opened.give_up(&conversation, &opening.host),
+                Some(Outcome::Sip(opening)) => opening.give_up(&conversation),
                 Some(Outcome::TurnAway | Outcome::End) | None => {}
             }
             stream.abort();

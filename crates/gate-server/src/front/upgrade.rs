@@ -29,13 +29,13 @@ use crate::front::fields::{self, Kind};
 use crate::front::logged::Logged;
 use crate::front::refusal::RequestError;
 use crate::front::request::{Asked, Told};
+use crate::front::sip;
 use crate::front::token;
 use crate::front::traced::Dialling;
 use crate::inspect::chain::Chain;
 use crate::inspect::opinion::Speaker;
 use crate::inspect::session::{Means, SessionInspection};
 use crate::observe::record::{Negotiated, Opened, Refused};
-use crate::sip::client::SipOpening;
 use crate::sip::plan::Plan;
 use crate::trace::{ConnectionTrace, Failure, SessionTrace};
 use crate::upstream::cluster::Cluster;
@@ -121,7 +121,7 @@ pub(crate) async fn answer(
     };
     let course = Course::find(conversation, asked, lead, &head).await?;
     if let Some(plan) = asked.snapshot.sip.of_route(id) {
-        return open_sip(conversation, asked, (plan, seats, &offer), told).await;
+        return answer_sip(conversation, asked, (plan, seats, &offer), told).await;
     }
     let (cluster, websocket) = (&course.cluster, &course.websocket);
     offer_deflate(websocket, &mut offer.handshake);
@@ -183,7 +183,7 @@ pub(crate) async fn answer(
 }
 
 /// What is known of a session that begins, with that upstream.
-fn session(asked: &Asked, route: &Route, id: SessionId, upstream: Arc<str>) -> Box<Opened> {
+pub(super) fn session(asked: &Asked, route: &Route, id: SessionId, upstream: Arc<str>) -> Box<Opened> {
     Box::new(Opened {
         id,
         client: asked.client.to_string().into(),
@@ -232,43 +232,17 @@ fn with_path(target: &Uri, path: &str) -> Uri {
     text.parse().unwrap_or_else(|_| target.clone())
 }
 
-/// The gateway is the end of a client's WebSocket itself, and needs nobody's 101 for its own, unless the
-/// client is to have a connection to the upstream for itself.
-async fn open_sip(
+/// The same on a route that carries SIP.
+async fn answer_sip(
     conversation: &Rc<Conversation>,
     asked: &Asked,
     (plan, seats, offer): (&Arc<Plan>, Seated, &Offer),
     told: &mut Told,
 ) -> Result<Response<AnyBody>, RequestError> {
-    let (_, route) = asked.route().ok_or(RequestError::NoRoute)?;
-    // Compared without regard to case, as servers of SIP do.
-    let sip = offer.handshake.subprotocols.iter().find(|name| name.eq_ignore_ascii_case(SIP));
-    let Some(sip) = sip else { return Err(RequestError::NotSip) };
-    let own = if plan.is_transparent() { Some(Box::pin(plan.connect_own()).await?) } else { None };
-    let upstream = plan.upstream.as_ref().map(|cluster| &cluster.upstream().id);
-    let reached = own.as_ref().map(|(_, connection, _)| connection.peer.to_string().into());
-    told.upstream.clone_from(&reached);
-    let opening = SipOpening {
-        plan: Arc::clone(plan),
-        place: told.place.take().unwrap_or_else(|| conversation.worker.registry.take_place()),
-        seats,
-        opened: session(
-            asked,
-            route,
-            conversation.worker.next_session_id(),
-            reached.or_else(|| upstream.map(Arc::clone)).unwrap_or_default(),
-        ),
-        host: asked.host.as_str().into(),
-        began: asked.began,
-        own,
-    };
-    let agreement = Agreement { subprotocol: Some(sip.into()), deflate: None };
+    let (opening, agreement) = sip::open(conversation, asked, (plan, seats, &offer.handshake), told).await?;
     conversation.lead_to(Outcome::Sip(Box::new(opening)));
     Ok(switching(HeaderMap::new(), &agreement, offer))
 }
-
-/// The subprotocol of RFC 7118.
-const SIP: &str = "sip";
 
 /// What the client asks for, as it goes on.
 struct Offer {

@@ -2,6 +2,7 @@
 //! ask of it, and the records of its open and its end.
 
 use std::cell::RefCell;
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Waker;
@@ -16,14 +17,12 @@ use sip_proto::edge::Transport;
 use tokio::task::{spawn_local, unconstrained};
 
 use crate::admission::Seated;
-use crate::clock;
-use crate::front::conversation::Conversation;
-use crate::observe::record::{Ended, Negotiated, Opened};
+use crate::observe::record::{Ended, Opened};
 use crate::sip::leg::{Framing, Leg, Parts};
-use crate::sip::link::{Connection, LinkKey, leg_to_server};
+use crate::sip::link::OwnConnection;
 use crate::sip::plan::Plan;
 use crate::sip::task::{LegTask, Party};
-use crate::upstream::lease::Lease;
+use crate::trace::ConnectionTrace;
 use crate::worker::Worker;
 use crate::worker::census::Row;
 use crate::worker::registry::Place;
@@ -41,63 +40,50 @@ pub(crate) struct Card {
     is_registered: bool,
 }
 
-/// A session that begins once its 101 has gone.
-pub(crate) struct SipOpening {
+/// What a client's session is made of.
+pub(crate) struct Client {
+    pub(crate) worker: Rc<Worker>,
     pub(crate) plan: Arc<Plan>,
+    pub(crate) stream: Stream,
+    /// What came behind its handshake.
+    pub(crate) early: Bytes,
+    pub(crate) transport: Transport,
+    pub(crate) peer: SocketAddr,
+    pub(crate) opened: Rc<Opened>,
     pub(crate) place: Place,
     pub(crate) seats: Seated,
-    pub(crate) opened: Box<Opened>,
-    pub(crate) host: Box<str>,
-    pub(crate) began: Instant,
+    pub(crate) trace: Option<ConnectionTrace>,
     /// The connection of its own, where it has one.
-    pub(crate) own: Option<(LinkKey, Connection, Lease)>,
+    pub(crate) own: Option<OwnConnection>,
 }
 
-/// The 101 has gone.
-pub(crate) fn establish(conversation: &Conversation, stream: Stream, early: &Bytes, opening: SipOpening) {
-    let SipOpening { plan, place, seats, mut opened, host, began, own } = opening;
-    let worker = &conversation.worker;
-    let now = clock::now();
-    opened.at = now;
-    let opened: Rc<Opened> = opened.into();
-    place.set_member(&opened);
+/// Has a client's session run.
+pub(crate) fn begin(client: Client) {
+    let Client { worker, plan, stream, early, transport, peer, opened, place, seats, trace, own } = client;
     worker.counters.session_opened(&opened.route);
-    let negotiated = Negotiated {
-        secured: conversation.client.secured(),
-        host,
-        subprotocol: Some("sip".into()),
-        deflate: false,
-        began,
-    };
-    opened.record_open(&worker.records, &negotiated);
-    let transport = if conversation.client.tls.is_some() { Transport::Wss } else { Transport::Ws };
-    let nowhere = std::net::SocketAddr::from((std::net::Ipv4Addr::LOCALHOST, 0));
-    let local = stream.socket().local_addr().unwrap_or(nowhere);
-    let sent_by = plan.sent_by.clone().unwrap_or_else(|| local.to_string().into());
-    let endpoint = Endpoint::new(Arc::clone(&plan.endpoint), Role::Server, now, rand::random());
+    let local = stream.socket().local_addr();
+    let named = || local.map(|local| local.to_string().into());
+    let sent_by = plan.sent_by.clone().or_else(named).unwrap_or_default();
+    let endpoint = Endpoint::new(Arc::clone(&plan.endpoint), Role::Server, opened.at, rand::random());
     let framing = Framing::web_socket(endpoint, plan.settings.mirrors_opcode);
-    let peer = conversation.client.peer.unwrap_or(nowhere);
-    let trace = conversation.take_handshake().map(|handshake| handshake.opened(&opened));
     let make = |flow| {
         let mut leg = Leg::new(stream, Parts { framing, flow, transport, sent_by, peer, trace });
-        leg.keep(early, worker);
+        leg.keep(&early, &worker);
         leg
     };
-    let upstream =
-        plan.upstream.as_ref().map_or_else(|| "".into(), |cluster| Arc::clone(&cluster.upstream().id));
+    let upstream = plan.upstream.as_ref().map(|cluster| Arc::clone(&cluster.upstream().id));
     let card = Card {
-        worker: Rc::clone(worker),
+        worker: Rc::clone(&worker),
         opened,
-        upstream,
+        upstream: upstream.unwrap_or_default(),
         place,
         _seats: seats,
         own_server: None,
         is_registered: false,
     };
-    let (leg, mut task) = LegTask::new(worker, &plan, make, Party::Client(Box::new(card)));
-    if let Some((key, connection, lease)) = own {
-        let party = Party::OwnServer { client: leg, _lease: lease };
-        let (server, other) = leg_to_server(worker, &plan, key.transport(), connection, party);
+    let (leg, mut task) = LegTask::new(&worker, &plan, make, Party::Client(Box::new(card)));
+    if let Some(own) = own {
+        let (server, other) = own.run(&worker, &plan, leg);
         task.set_own_server(server);
         spawn_local(unconstrained(other));
     }

@@ -11,10 +11,8 @@ use std::time::Instant;
 use sip_proto::edge::{Hop, Source, Transport};
 use sip_proto::token::Flow;
 use slab::Slab;
-use tokio::sync::mpsc;
 
 use crate::clock;
-use crate::runtime::Command;
 use crate::sip::leg::{Leg, Unsent};
 use crate::sip::link::Links;
 use crate::sip::plan::Plan;
@@ -41,8 +39,11 @@ pub(crate) struct Hub {
     frame: RefCell<Vec<u8>>,
 }
 
-/// The mailboxes of all workers, once they run.
-pub(crate) type Colleagues = Arc<OnceLock<Vec<mpsc::WeakSender<Command>>>>;
+/// Puts a parcel into a worker's mailbox, if there is room; there once all workers run.
+pub(crate) type Colleagues = Arc<OnceLock<Box<Mail>>>;
+
+/// See [`Colleagues`].
+pub(crate) type Mail = dyn Fn(u16, Parcel) -> bool + Send + Sync;
 
 /// How a message gets to its receiver.
 #[derive(Clone)]
@@ -222,9 +223,7 @@ impl Hub {
 
     /// Puts a parcel into a colleague's mailbox, if that has room.
     pub(super) fn mail(&self, worker: u16, parcel: Parcel) -> bool {
-        let colleagues = self.colleagues.get().map(Vec::as_slice).unwrap_or_default();
-        let mailbox = colleagues.get(usize::from(worker)).and_then(mpsc::WeakSender::upgrade);
-        mailbox.is_some_and(|mailbox| mailbox.try_send(Command::Sip(Box::new(parcel))).is_ok())
+        self.colleagues.get().is_some_and(|mail| mail(worker, parcel))
     }
 }
 

@@ -168,6 +168,19 @@ impl Leg {
         Ok(())
     }
 
+    /// A ping of the peer's, which came as a message of WebSocket, is answered by one of its kind.
+    pub(super) fn answer_keepalive(&mut self, kind: Kind, worker: &Worker, now: Instant) {
+        let Framing::WebSocket { endpoint, .. } = &mut self.framing else { return };
+        if self.pipe.waiting() > WAITING_MAX {
+            return;
+        }
+        let mut frame = worker.sip.frame();
+        let pong = Message::new(kind, Keepalive::PONG);
+        if endpoint.send_message(&pong, now, &mut mask, &mut frame).is_ok() {
+            self.write(&frame, worker, now);
+        }
+    }
+
     /// Writes bytes of the connection's own order.
     pub(super) fn write(&mut self, bytes: &[u8], worker: &Worker, now: Instant) {
         let waker = self.waker.as_ref().unwrap_or(Waker::noop());

@@ -32,7 +32,7 @@ use crate::trace::Opener;
 use crate::upstream::dial::{Dialled, dial};
 use crate::upstream::error::OpenError;
 use crate::upstream::lease::Lease;
-use crate::upstream::probe::{handshake, host_of};
+use crate::upstream::probe::{handshake, host_of, whole};
 use crate::upstream::request;
 use crate::upstream::target::{Failure, Whereabouts};
 use crate::upstream::upgrade::{Switched, Upgraded, upgrade};
@@ -125,14 +125,14 @@ impl Plan {
     ///
     /// # Errors
     /// There is no server, or it cannot be reached.
-    pub(crate) async fn connect_own(&self) -> Result<(LinkKey, Connection, Lease), LinkError> {
+    pub(crate) async fn connect_own(&self) -> Result<OwnConnection, LinkError> {
         let lease = self.upstream.as_ref().and_then(|cluster| cluster.choose_by(rand::random()));
         let lease = lease.ok_or_else(|| OpenError::NoTarget(Arc::clone(&self.name)))?;
         let key = LinkKey::of(&lease);
         match connect(&lease, &key).await {
             Ok(connection) => {
                 lease.succeeded();
-                Ok((key, connection, lease))
+                Ok(OwnConnection { transport: key.transport, connection, lease })
             }
             Err(error) => {
                 if let Some(failure) = error.failure() {
@@ -275,10 +275,6 @@ fn named_by(worker: &Worker, plan: &Plan, leg: &Leg) -> Named {
 }
 
 impl LinkKey {
-    pub(crate) fn transport(&self) -> Transport {
-        self.transport
-    }
-
     fn of(lease: &Lease) -> Self {
         let (upstream, target) = (lease.cluster().upstream(), lease.target());
         let transport = match (target.sip(), target.uses_tls()) {
@@ -345,7 +341,7 @@ async fn make(worker: Rc<Worker>, plan: Arc<Plan>, key: LinkKey, lease: Lease) {
                 lease.failed(failure);
             }
             drop(lease);
-            let detail = crate::front::refusal::chain(&error);
+            let detail = whole(&error);
             worker.records.error("sip_upstream_failed", Level::Warn, |line| {
                 line.text("upstream", &key.to_string());
                 line.text("detail", &detail);
@@ -370,12 +366,37 @@ async fn make(worker: Rc<Worker>, plan: Arc<Plan>, key: LinkKey, lease: Lease) {
 }
 
 /// A connection that can carry SIP.
-pub(crate) struct Connection {
+struct Connection {
     stream: Stream,
     /// What came with the server's 101.
     early: Bytes,
-    pub(crate) peer: SocketAddr,
+    peer: SocketAddr,
     local: SocketAddr,
+}
+
+/// A connection to a server that is one client's alone.
+pub(crate) struct OwnConnection {
+    transport: Transport,
+    connection: Connection,
+    lease: Lease,
+}
+
+impl OwnConnection {
+    /// Where the server was reached.
+    pub(crate) fn peer(&self) -> SocketAddr {
+        self.connection.peer
+    }
+
+    /// Its leg and the task that runs it, for the client with that leg.
+    pub(super) fn run(
+        self,
+        worker: &Rc<Worker>,
+        plan: &Arc<Plan>,
+        client: Rc<RefCell<Leg>>,
+    ) -> (Rc<RefCell<Leg>>, LegTask) {
+        let Self { transport, connection, lease } = self;
+        leg_to_server(worker, plan, transport, connection, Party::OwnServer { client, _lease: lease })
+    }
 }
 
 /// Connects to a lease's target.
@@ -435,7 +456,7 @@ fn open(
 }
 
 /// A leg to a server and its task, which is for the caller to run.
-pub(super) fn leg_to_server(
+fn leg_to_server(
     worker: &Rc<Worker>,
     plan: &Arc<Plan>,
     transport: Transport,

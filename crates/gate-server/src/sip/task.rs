@@ -174,8 +174,12 @@ impl LegTask {
                 if *mirrors {
                     *kind = message.kind;
                 }
-                drop(leg);
-                self.hand_over(&message.payload, now);
+                if Keepalive::of(&message.payload) == Some(Keepalive::Ping) {
+                    leg.answer_keepalive(message.kind, &self.worker, now);
+                } else {
+                    drop(leg);
+                    self.hand_over(&message.payload, now);
+                }
             }
             bytes = bytes.get_mut(consumed..).unwrap_or_default();
         }
@@ -247,13 +251,8 @@ impl LegTask {
 
     /// A whole message has come.
     fn hand_over(&self, message: &[u8], now: Instant) {
-        match Keepalive::of(message) {
-            Some(Keepalive::Ping) => {
-                let _gone = self.leg.borrow_mut().send(Keepalive::PONG, &self.worker, now);
-                return;
-            }
-            Some(Keepalive::Pong) => return,
-            None => {}
+        if Keepalive::of(message).is_some() {
+            return;
         }
         self.leg.borrow().has_come(message);
         let origin = self.leg.borrow().origin();

@@ -224,7 +224,7 @@ fn digit(value: u8) -> char {
 }
 
 /// An error with all that caused it.
-fn whole(error: &dyn Error) -> String {
+pub(crate) fn whole(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(error) = source {

@@ -117,6 +117,21 @@ fn a_vias_parameter_is_added_filled_in_or_replaced() {
 }
 
 #[test]
+fn a_parameter_without_a_value_gets_it_before_what_is_added_at_the_end() {
+    for (via, expected) in [
+        ("a;branch=b;rport", "a;branch=b;rport=5060;received=192.0.2.1"),
+        ("a;rport;received", "a;rport=5060;received=192.0.2.1"),
+        ("a", "a;received=192.0.2.1;rport=5060"),
+    ] {
+        let copy = edited(&format!("Via: SIP/2.0/UDP {via}\r\n"), |message, edits| {
+            edits.set_via_parameter(&message.top_via().unwrap(), "received", "192.0.2.1");
+            edits.set_via_parameter(&message.top_via().unwrap(), "rport", "5060");
+        });
+        assert_eq!(copy, format!("Via: SIP/2.0/UDP {expected}\r\n"), "{via}");
+    }
+}
+
+#[test]
 fn content_length_is_set_or_added() {
     for (headers, length, expected) in [
         ("A: 1\r\n", 4, "A: 1\r\nContent-Length: 4\r\n"),

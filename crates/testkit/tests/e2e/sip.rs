@@ -203,8 +203,7 @@ fn a_handshake_without_the_subprotocol_is_refused() {
 #[test]
 fn a_keepalive_is_answered_on_its_own_hop() {
     let registrar = Registrar::start();
-    let rig =
-        Rig::from_kdl([], &text(&format!("udp://{}", registrar.address()), "message-opcode \"mirror\"", ""));
+    let rig = Rig::from_kdl([], &text(&format!("udp://{}", registrar.address()), "", ""));
     let mut phone = phone(&rig);
     phone.send(&frame(Client, TEXT, b"\r\n\r\n"));
     assert_eq!(hear(&mut phone), "\r\n");
