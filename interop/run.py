@@ -110,6 +110,8 @@ async def main() -> int:
         return 130
     finally:
         await rig.end()
+    for name in tally.again:
+        print(f"PASSED ONLY WHEN MADE AGAIN: {name}")
     for name in tally.failed:
         print(f"FAILED: {name}")
     print(f"start, checks and end took {time.monotonic() - started:.0f} s")
