@@ -147,6 +147,7 @@ async fn configure(worker: &Rc<Worker>, accepting: &mut Vec<Accepting>, change: 
         }
     }
     // From here on nothing waits: a listener's number has its meaning in one configuration only.
+    worker.sip.leave_unused(&snapshot.sip);
     worker.set_snapshot(snapshot);
     for socket in &*accepting {
         if let Some(id) = kept.get(&socket.key()) {

@@ -7,7 +7,7 @@ pub(crate) mod registry;
 pub(crate) mod scratch;
 
 use std::cell::{Cell, RefCell};
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::sync::Arc;
 
 use gate_core::SessionId;
@@ -50,7 +50,7 @@ pub(crate) struct Worker {
     /// Who carries SIP.
     pub(crate) sip: Rc<Hub>,
     /// Where streams of SIP are accepted.
-    pub(crate) sip_doors: RefCell<Vec<Door>>,
+    sip_doors: RefCell<Vec<Door>>,
     /// Connections to upstreams that wait for the next plain request.
     pub(crate) http: HttpPool,
     pub(crate) registry: Rc<Registry>,
@@ -65,8 +65,9 @@ pub(crate) struct Worker {
     serial: Cell<u64>,
 }
 
-/// A socket that streams are accepted from: the listener of the moment, and its address.
-pub(crate) type Door = (Rc<Cell<ListenerId>>, Arc<str>);
+/// A socket that streams are accepted from: the listener of the moment, for as long as it is there, and
+/// its address.
+pub(crate) type Door = (Weak<Cell<ListenerId>>, Arc<str>);
 
 impl Worker {
     pub(crate) fn new(
@@ -114,12 +115,20 @@ impl Worker {
     /// Where a listener of SIP over streams is reached, by its name.
     pub(crate) fn sip_address(&self, listener: &str) -> Option<Arc<str>> {
         let snapshot = self.snapshot();
-        let plan_of = |id: &Cell<ListenerId>| snapshot.sip.of_listener(id.get());
         let doors = self.sip_doors.borrow();
-        let (id, address) =
-            doors.iter().find(|(id, _)| plan_of(id).is_some_and(|plan| *plan.name == *listener))?;
-        let advertised = plan_of(id).and_then(|plan| plan.sent_by.clone());
+        let (plan, address) = doors.iter().find_map(|(id, address)| {
+            let plan = snapshot.sip.of_listener(id.upgrade()?.get())?;
+            (*plan.name == *listener).then_some((plan, address))
+        })?;
+        let advertised = plan.sent_by.clone();
         Some(advertised.unwrap_or_else(|| Arc::clone(address)))
+    }
+
+    /// A socket is accepted from at that address.
+    pub(crate) fn open_door(&self, id: &Rc<Cell<ListenerId>>, address: Arc<str>) {
+        let mut doors = self.sip_doors.borrow_mut();
+        doors.retain(|(id, _)| id.strong_count() > 0);
+        doors.push((Rc::downgrade(id), address));
     }
 
     pub(crate) fn next_session_id(&self) -> SessionId {

@@ -127,6 +127,17 @@ pub(super) fn judge(config: &Config, places: &Places, report: &mut Report) {
     for (listener, place) in config.listeners.iter().zip(&places.listeners) {
         let Some(sip) = &listener.sip else { continue };
         judge_name(listener, sip, report);
+        let is_of_connections = |rate: &SipRate| rate.per == SipRateKey::Connection;
+        if sip.transport == SipTransport::Udp && sip.settings.rates.iter().any(is_of_connections) {
+            report
+                .error(
+                    Code::Conflict,
+                    *place,
+                    format!("a `rate-limit` of the listener `{}` counts by connection", listener.id),
+                )
+                .label("datagrams have none")
+                .help("write per \"user\"");
+        }
         if sip.settings.mode == SipMode::Transparent {
             report
                 .error(

@@ -67,7 +67,7 @@ pub(crate) static SERVER: Block = Block {
         optional(
             "sip-token-secret-file",
             Text("path"),
-            "The key of the tokens by which SIP names connections, at least 16 bytes; a line end behind them is no part of it. Servers that ask for a client of another process are told 430 in any case.",
+            "The key of the tokens by which SIP names connections, at least 16 bytes; a line end behind them is no part of it. It holds from the start to the end of the process. Servers that ask for a client of another process are told 430 in any case.",
         )
         .or_else("random for each start"),
         later("daemon", "run it under a supervisor"),

@@ -122,7 +122,7 @@ listeners {
 }
 routes { route "a" { upstream "u"; @route@; matches { path "/" }; websocket { max-age "1h" { @max-age@ }; rate-limit { messages 1; @rate-limit@ }; inspect { pattern "p" "x" { @pattern@ }; json-schema "s" { @json-schema@ }; decode { @decode@ }; @inspect@ }; @websocket@ } } }
 listeners { listener "sip" {
-    address "127.0.0.1:5060"; protocol "sip-udp"; sip { @sip@; rate-limit { messages 1; @sip-rate-limit@ } }
+    address "127.0.0.1:5060"; protocol "sip-tcp"; sip { @sip@; rate-limit { messages 1; @sip-rate-limit@ } }
 } }
 routes { route "b" {
     header-config { trusted "::1"; hmac-key-file "a" { @hmac-key-file@ }; upstreams "ws://*"; @header-config@; ceilings { @ceilings@ }; hook { opcodes "text"; @hook@ } }

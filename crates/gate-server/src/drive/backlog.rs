@@ -31,6 +31,11 @@ impl Backlog {
         if self.buffer.capacity() == 0 {
             self.buffer = pool.take();
         }
+        // A peer that takes some now and then, and never all, must not make it grow for ever.
+        if self.written > 0 && self.written >= self.len() {
+            self.buffer.drain(..self.written);
+            self.written = 0;
+        }
         self.buffer.extend_from_slice(bytes);
     }
 
@@ -68,5 +73,18 @@ mod tests {
         assert_eq!(pool.spare(), 1);
         backlog.push(b"x", &pool);
         assert_eq!(pool.spare(), 0);
+    }
+
+    #[test]
+    fn what_has_been_written_is_let_go_of_while_more_comes() {
+        let pool = BufferPool::default();
+        let mut backlog = Backlog::default();
+        backlog.push(&[7; 1_000], &pool);
+        for _ in 0..1_000 {
+            assert!(!backlog.advance(900, &pool));
+            backlog.push(&[7; 900], &pool);
+            assert_eq!(backlog.len(), 1_000);
+        }
+        assert!(backlog.buffer.len() <= 4_000, "{}", backlog.buffer.len());
     }
 }

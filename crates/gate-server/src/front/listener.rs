@@ -116,7 +116,7 @@ impl Accepting {
             }
             Acceptable::Tcp(listener) => {
                 if let Ok(address) = listener.local_addr() {
-                    worker.sip_doors.borrow_mut().push((Rc::clone(&id), address.to_string().into()));
+                    worker.open_door(&id, address.to_string().into());
                 }
                 spawn_local(accept(Rc::clone(worker), Rc::clone(&id), Rc::clone(&socket)))
             }

@@ -148,11 +148,6 @@ impl Hub {
         frame
     }
 
-    /// Ways that there are: connections and sockets.
-    pub(crate) fn ways_count(&self) -> usize {
-        self.ways.borrow().len()
-    }
-
     /// An empty buffer for a message, which is to be given back.
     pub(super) fn edited(&self) -> Vec<u8> {
         let mut edited = self.edited.take();
@@ -229,13 +224,13 @@ impl Hub {
 
 impl Way {
     /// How the gateway is named towards its other end; `None`: it takes nothing any more.
-    pub(super) fn named(&self) -> Option<Named> {
+    pub(super) fn named(&self, worker: &Worker) -> Option<Named> {
         match self {
             Self::Leg(leg) => {
                 let leg = leg.try_borrow().ok()?;
                 (!leg.is_ending()).then(|| leg.named())
             }
-            Self::Socket(socket) => Some(socket.named()),
+            Self::Socket(socket) => Some(socket.named(worker)),
         }
     }
 }

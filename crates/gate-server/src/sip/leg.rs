@@ -6,7 +6,7 @@ mod crlf;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::task::{Context, Waker};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use gate_core::endpoint::{Endpoint, Kind, Message, Output};
 use gate_core::session::{Cause, Death, Party, Progress, Traffic};
@@ -19,6 +19,7 @@ use ws_proto::mask::MaskKey;
 
 use crate::drive::pipe::{Pipe, Written};
 use crate::sip::hub::{Named, Origin};
+use crate::sip::plan::Plan;
 use crate::sip::traced;
 use crate::trace::{Closing, ConnectionTrace, Direction, Way, is_orderly};
 use crate::worker::Worker;
@@ -40,6 +41,8 @@ pub(crate) struct Leg {
     pub(crate) trace: Option<ConnectionTrace>,
     /// Something has failed that the task has yet to find out.
     pub(super) is_broken: bool,
+    /// By whose rules a server's messages go: those of whoever has used the connection last.
+    plan: Option<Arc<Plan>>,
 }
 
 /// How messages are told apart on a connection.
@@ -57,6 +60,8 @@ pub(crate) enum Framing {
         partial: Vec<u8>,
         /// Nothing more is read or sent.
         is_over: bool,
+        /// The peer has not taken bytes since then.
+        blocked_since: Option<Instant>,
     },
 }
 
@@ -94,7 +99,13 @@ impl Framing {
     }
 
     pub(crate) fn stream(limits: Limits, crlf: Crlf) -> Self {
-        Self::Stream { framer: Framer::new(limits), crlf, partial: Vec::new(), is_over: false }
+        Self::Stream {
+            framer: Framer::new(limits),
+            crlf,
+            partial: Vec::new(),
+            is_over: false,
+            blocked_since: None,
+        }
     }
 
     pub(super) fn wants_read(&self) -> bool {
@@ -107,7 +118,10 @@ impl Framing {
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
         match self {
             Self::WebSocket { endpoint, .. } => endpoint.poll_timeout(),
-            Self::Stream { crlf, .. } => crlf.poll_timeout(),
+            Self::Stream { crlf, blocked_since, .. } => {
+                let send = blocked_since.map(|since| since + SEND_TIME);
+                [crlf.poll_timeout(), send].into_iter().flatten().min()
+            }
         }
     }
 }
@@ -127,7 +141,19 @@ impl Leg {
             peer,
             trace,
             is_broken: false,
+            plan: None,
         }
+    }
+
+    /// Somebody with these rules uses the connection.
+    pub(super) fn follow(&mut self, plan: &Arc<Plan>) {
+        if !self.plan.as_ref().is_some_and(|known| Arc::ptr_eq(known, plan)) {
+            self.plan = Some(Arc::clone(plan));
+        }
+    }
+
+    pub(super) fn plan(&self) -> Option<Arc<Plan>> {
+        self.plan.clone()
     }
 
     /// Bytes that have come already and are to be read first.
@@ -164,6 +190,9 @@ impl Leg {
             Framing::Stream { is_over: true, .. } => return Err(Unsent::Gone),
             Framing::Stream { .. } => self.write(message, worker, now),
         }
+        if self.is_broken {
+            return Err(Unsent::Gone);
+        }
         traced::copy(self.trace.as_ref(), Way::Sent, message);
         Ok(())
     }
@@ -183,13 +212,13 @@ impl Leg {
 
     /// Writes bytes of the connection's own order.
     pub(super) fn write(&mut self, bytes: &[u8], worker: &Worker, now: Instant) {
+        let was_blocked = self.pipe.is_blocked();
         let waker = self.waker.as_ref().unwrap_or(Waker::noop());
         let written = self.pipe.write(&mut Context::from_waker(waker), bytes, &worker.pool);
         self.tell(written, now);
-        if self.is_broken
-            && let Some(waker) = &self.waker
-        {
-            waker.wake_by_ref();
+        // Its task has a deadline to look after.
+        if self.is_broken || (!was_blocked && self.pipe.is_blocked()) {
+            self.wake();
         }
     }
 
@@ -204,9 +233,20 @@ impl Leg {
     }
 
     fn tell(&mut self, written: Written, now: Instant) {
-        let Framing::WebSocket { endpoint, .. } = &mut self.framing else {
-            self.is_broken |= written == Written::Broken;
-            return;
+        let endpoint = match &mut self.framing {
+            Framing::WebSocket { endpoint, .. } => endpoint,
+            Framing::Stream { blocked_since, .. } => {
+                *blocked_since = match written {
+                    Written::All => None,
+                    Written::Some => Some(now),
+                    Written::Nothing => blocked_since.or(Some(now)),
+                    Written::Broken => {
+                        self.is_broken = true;
+                        None
+                    }
+                };
+                return;
+            }
         };
         match written {
             Written::All => endpoint.handle_unblocked(now),
@@ -256,13 +296,17 @@ impl Leg {
     pub(super) fn handle_reset(&mut self, now: Instant) {
         match &mut self.framing {
             Framing::WebSocket { endpoint, .. } => endpoint.handle_reset(now),
-            Framing::Stream { is_over, .. } => *is_over = true,
+            Framing::Stream { is_over, .. } => {
+                *is_over = true;
+                self.is_broken = true;
+            }
         }
     }
 
     pub(super) fn handle_timeout(&mut self, worker: &Worker, now: Instant) {
         let due = match &mut self.framing {
             Framing::WebSocket { endpoint, .. } => return endpoint.handle_timeout(now),
+            Framing::Stream { blocked_since: Some(since), .. } if *since + SEND_TIME <= now => Due::Dead,
             Framing::Stream { crlf, .. } => crlf.handle_timeout(now),
         };
         match due {
@@ -360,7 +404,7 @@ impl Leg {
     pub(crate) fn is_ending(&self) -> bool {
         match &self.framing {
             Framing::WebSocket { endpoint, .. } => endpoint.is_ending(),
-            Framing::Stream { is_over, .. } => *is_over,
+            Framing::Stream { is_over, .. } => *is_over || self.is_broken,
         }
     }
 }
@@ -369,6 +413,9 @@ impl Leg {
 pub(super) fn mask() -> MaskKey {
     rand::random()
 }
+
+/// How long the peer of a stream may take no bytes.
+const SEND_TIME: Duration = Duration::from_secs(60);
 
 /// Bytes that may wait for a peer that does not read; more are refused.
 const WAITING_MAX: usize = 256 * 1024;

@@ -14,27 +14,30 @@ use bytes::Bytes;
 use gate_config::model::{Fingerprint, Level, SipTransport};
 use gate_core::balance::hash;
 use gate_core::endpoint::{Endpoint, Role};
+use gate_core::session::Cause;
 use gate_net::Stream;
 use http::{HeaderMap, StatusCode, Uri, header};
 use sip_proto::Message;
 use sip_proto::edge::Transport;
 use tokio::task::{spawn_local, unconstrained};
 use tokio::time::sleep;
+use ws_proto::CloseCode;
 
 use crate::clock;
 use crate::sip::hub::{Hub, Named, Origin, Way};
 use crate::sip::leg::{Crlf, Framing, Leg, Parts};
-use crate::sip::plan::Plan;
+use crate::sip::plan::{Plan, Plans};
 use crate::sip::socket::Socket;
 use crate::sip::task::{LegTask, Party};
 use crate::sip::traced;
 use crate::trace::Opener;
+use crate::upstream::cluster::Cluster;
 use crate::upstream::dial::{Dialled, dial};
 use crate::upstream::error::OpenError;
 use crate::upstream::lease::Lease;
 use crate::upstream::probe::{handshake, host_of, whole};
 use crate::upstream::request;
-use crate::upstream::target::{Failure, Whereabouts};
+use crate::upstream::target::{Failure, Target, Whereabouts};
 use crate::upstream::upgrade::{Switched, Upgraded, upgrade};
 use crate::worker::Worker;
 
@@ -158,17 +161,27 @@ impl Hub {
         let affinity = message.call_id().map_or(0, hash);
         let Some(lease) = cluster.choose_by(affinity) else { return Towards::Nobody("no_target") };
         match lease.target().sip() {
-            Some(SipTransport::Udp) => self.towards_socket(worker, plan, &lease),
+            Some(SipTransport::Udp) => self.towards_socket(worker, plan, &lease, affinity),
             Some(SipTransport::Tcp | SipTransport::Tls) | None => {
                 self.towards_link(worker, plan, origin, (lease, message.bytes()))
             }
         }
     }
 
-    fn towards_socket(self: &Rc<Self>, worker: &Rc<Worker>, plan: &Arc<Plan>, lease: &Lease) -> Towards {
+    fn towards_socket(
+        self: &Rc<Self>,
+        worker: &Rc<Worker>,
+        plan: &Arc<Plan>,
+        lease: &Lease,
+        affinity: u64,
+    ) -> Towards {
         let server = match lease.target().whereabouts() {
             Whereabouts::Fixed(address) => Some(*address),
-            Whereabouts::Named(named) => named.in_turn().first().copied(),
+            // Of a name's addresses, too, one has a whole call.
+            Whereabouts::Named(named) => {
+                let rank = |address: &SocketAddr| hash(format!("{address} {affinity}").as_bytes());
+                named.in_turn().into_iter().min_by_key(rank)
+            }
             Whereabouts::Unix(_) => None,
         };
         let Some(server) = server else {
@@ -188,7 +201,7 @@ impl Hub {
         };
         let named = match &plan.sent_by {
             Some(sent_by) => Named { transport: Transport::Udp, sent_by: Arc::clone(sent_by) },
-            None => socket.named(),
+            None => socket.named(worker),
         };
         Towards::Way(Way::Socket(socket), named, Some(server))
     }
@@ -209,8 +222,9 @@ impl Hub {
         let now = clock::now();
         let mut links = self.links.0.borrow_mut();
         let failures = match links.get_mut(&key) {
-            Some(Link::Up(leg)) => match leg.try_borrow() {
-                Ok(open) if !open.is_ending() => {
+            Some(Link::Up(leg)) => match leg.try_borrow_mut() {
+                Ok(mut open) if !open.is_ending() => {
+                    open.follow(plan);
                     let named = named_by(worker, plan, &open);
                     return Towards::Way(Way::Leg(Rc::clone(leg)), named, None);
                 }
@@ -231,11 +245,32 @@ impl Hub {
 
     /// A connection to a server is over. Where clients are there, the next is made at once: the server
     /// may have something for them.
-    pub(super) fn link_lost(self: &Rc<Self>, worker: &Rc<Worker>, plan: &Arc<Plan>, key: &LinkKey) {
+    pub(super) fn link_lost(
+        self: &Rc<Self>,
+        worker: &Rc<Worker>,
+        (plan, leg): (&Arc<Plan>, &Rc<RefCell<Leg>>),
+        key: &LinkKey,
+    ) {
+        // While it was ending another may have taken its place.
+        if !matches!(self.links.0.borrow().get(key), Some(Link::Up(up)) if Rc::ptr_eq(up, leg)) {
+            return;
+        }
         let now = clock::now();
         let until = now + backoff(0);
         self.links.0.borrow_mut().insert(key.clone(), Link::Down { until, failures: 0 });
         self.make_again(worker, plan, key, until);
+    }
+
+    /// Another configuration runs: connections that nobody goes by any more end.
+    pub(crate) fn leave_unused(&self, plans: &Plans) {
+        let now = clock::now();
+        for (key, link) in &*self.links.0.borrow() {
+            if let Link::Up(leg) = link
+                && !plans.clusters().any(|cluster| key.leads_to(cluster))
+            {
+                leg.borrow_mut().close(Cause::Shutdown, CloseCode::GOING_AWAY, "", now);
+            }
+        }
     }
 
     fn make_again(self: &Rc<Self>, worker: &Rc<Worker>, plan: &Arc<Plan>, key: &LinkKey, until: Instant) {
@@ -245,7 +280,11 @@ impl Hub {
         let (worker, plan, key) = (Rc::clone(worker), Arc::clone(plan), key.clone());
         spawn_local(async move {
             sleep(until.saturating_duration_since(clock::now())).await;
-            if worker.is_draining() || worker.sip.ways_count() == 0 {
+            if worker.is_draining() {
+                return;
+            }
+            if !worker.snapshot().sip.clusters().any(|cluster| key.leads_to(cluster)) {
+                worker.sip.links.0.borrow_mut().remove(&key);
                 return;
             }
             let failures = match worker.sip.links.0.borrow().get(&key) {
@@ -276,7 +315,16 @@ fn named_by(worker: &Worker, plan: &Plan, leg: &Leg) -> Named {
 
 impl LinkKey {
     fn of(lease: &Lease) -> Self {
-        let (upstream, target) = (lease.cluster().upstream(), lease.target());
+        Self::to(lease.cluster(), lease.target())
+    }
+
+    /// Whether a connection of this kind is one to a target of that upstream.
+    fn leads_to(&self, cluster: &Cluster) -> bool {
+        cluster.targets().iter().any(|target| Self::to(cluster, target) == *self)
+    }
+
+    fn to(cluster: &Cluster, target: &Target) -> Self {
+        let upstream = cluster.upstream();
         let transport = match (target.sip(), target.uses_tls()) {
             (Some(SipTransport::Tls), _) => Transport::Tls,
             (Some(SipTransport::Udp | SipTransport::Tcp), _) => Transport::Tcp,
@@ -288,7 +336,7 @@ impl LinkKey {
             transport,
             target: Arc::clone(target.text()),
             path: upstream.path.clone().unwrap_or_else(|| "/".into()),
-            trust: is_checked.then(|| lease.cluster().trust()),
+            trust: is_checked.then(|| cluster.trust()),
         }
     }
 }

@@ -99,7 +99,7 @@ impl Hub {
                 elsewhere_of.set(Some(flow.worker));
                 return None;
             }
-            self.way(flow).and_then(|way| way.named()).map(move |named| place.insert(named).hop())
+            self.way(flow).and_then(|way| way.named(worker)).map(move |named| place.insert(named).hop())
         };
         let ruling = plan.edge.from_upstream(message, &origin.source(), named, &mut out);
         let Some(colleague) = elsewhere.get() else {
@@ -124,7 +124,15 @@ impl Hub {
         origin: &Origin,
         message: &[u8],
     ) -> Option<Vec<u8>> {
-        if plan.upstream.is_none() || plan.edge.is_for_a_flow(message) {
+        let is_server = match &plan.upstream {
+            None => true,
+            // Who is none may answer, but ask only by way of the upstream.
+            Some(upstream) => {
+                message.starts_with(RESPONSE)
+                    || upstream.targets().iter().any(|target| target.is_at_ip(origin.address.ip()))
+            }
+        };
+        if is_server && (plan.upstream.is_none() || plan.edge.is_for_a_flow(message)) {
             self.from_upstream(worker, plan, origin, message)
         } else {
             self.from_downstream(worker, plan, origin, message)
@@ -263,6 +271,9 @@ impl Hub {
         self.give_back(out);
     }
 }
+
+/// What a response begins with.
+const RESPONSE: &[u8] = b"SIP/";
 
 /// A way, and the peer on it where it has many.
 type Exit = (Way, Option<SocketAddr>);

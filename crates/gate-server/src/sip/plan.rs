@@ -72,7 +72,11 @@ impl Plans {
         let known = before.and_then(|before| before.identity.as_ref());
         let identity = Identity {
             process: known.map_or_else(rand::random, |known| known.process),
-            key: key(config, known).map_err(|objection| vec![objection])?,
+            key: match known {
+                // What runs was signed by it.
+                Some(known) => known.key.clone(),
+                None => key(config).map_err(|objection| vec![objection])?,
+            },
         };
         let cluster = |id: UpstreamId| clusters.get(usize::try_from(id.0).unwrap_or(usize::MAX)).cloned();
         let routes = config.routes.iter().map(|route| {
@@ -111,17 +115,22 @@ impl Plans {
         self.listeners.get(id.0)?.as_ref()
     }
 
+    /// The upstreams that messages go to.
+    pub(crate) fn clusters(&self) -> impl Iterator<Item = &Arc<Cluster>> {
+        let plans = self.routes.iter().chain(&self.listeners).flatten();
+        plans.filter_map(|plan| plan.upstream.as_ref())
+    }
+
     /// What tokens of this process have; 0 where there are none.
     pub(crate) fn process(&self) -> u32 {
         self.identity.as_ref().map_or(0, |identity| identity.process)
     }
 }
 
-/// The key of the configuration's secret, or a random one, which then stays.
-fn key(config: &Config, known: Option<&Identity>) -> Result<TokenKey, Objection> {
+/// The key of the configuration's secret, or a random one. It holds until the process ends.
+fn key(config: &Config) -> Result<TokenKey, Objection> {
     let Some(file) = &config.server.sip_token_secret_file else {
-        let random = || TokenKey::new(&rand::random::<[u8; 32]>());
-        return Ok(known.map_or_else(random, |known| known.key.clone()));
+        return Ok(TokenKey::new(&rand::random::<[u8; 32]>()));
     };
     crate::signing::read_secret(file).map(|secret| TokenKey::new(&secret))
 }

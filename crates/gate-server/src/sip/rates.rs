@@ -1,10 +1,10 @@
 //! How fast clients may send: buckets of connections, and of users, which all connections of a worker
 //! share.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
-use std::sync::Arc;
-use std::time::Instant;
+use std::hash::{BuildHasher, RandomState};
+use std::time::{Duration, Instant};
 
 use gate_config::model::{SipOnExceed, SipRate, SipRateKey};
 use gate_core::rate::Bucket;
@@ -17,10 +17,13 @@ pub(crate) type Buckets = Box<[Option<Bucket>]>;
 
 /// The buckets of users.
 #[derive(Default)]
-pub(crate) struct Users(RefCell<HashMap<Key, Bucket>>);
-
-/// A plan's name, the place of the rate in it, and the user.
-type Key = (Arc<str>, usize, Box<[u8]>);
+pub(crate) struct Users {
+    buckets: RefCell<HashMap<u64, Bucket>>,
+    /// What makes a number of a plan's name, the place of the rate in it, and the user: such that nobody
+    /// can choose a user with the number of another.
+    keys: RandomState,
+    swept_at: Cell<Option<Instant>>,
+}
 
 /// Buckets of a connection that begins.
 pub(crate) fn buckets(rates: &[SipRate], now: Instant) -> Buckets {
@@ -64,17 +67,25 @@ impl Users {
         // What cannot be read is refused behind this.
         let Ok(parsed) = Message::parse(message, &plan.limits) else { return true };
         let (Some(_), Some(user)) = (parsed.method(), parsed.from_uri()) else { return true };
-        let mut users = self.0.borrow_mut();
+        let mut users = self.buckets.borrow_mut();
         if users.len() >= USERS_MAX {
-            users.retain(|_, bucket| !bucket.is_full(now));
+            let is_due =
+                self.swept_at.get().is_none_or(|at| now.saturating_duration_since(at) >= SWEEP_EVERY);
+            if is_due {
+                self.swept_at.set(Some(now));
+                users.retain(|_, bucket| !bucket.is_full(now));
+            }
             if users.len() >= USERS_MAX {
                 return false;
             }
         }
-        let key = (Arc::clone(&plan.name), place, user.into());
+        let key = self.keys.hash_one((&*plan.name, place, user));
         users.entry(key).or_insert_with(|| Bucket::new(rate.rate, now)).take(1, now).is_ok()
     }
 }
+
+/// Between two looks for users whose buckets are full again.
+const SWEEP_EVERY: Duration = Duration::from_secs(1);
 
 /// Users with less than a full bucket that are remembered by a worker; beyond, all wait.
 const USERS_MAX: usize = 65_536;

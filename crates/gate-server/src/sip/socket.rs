@@ -18,6 +18,7 @@ use tokio::task::{spawn_local, yield_now};
 use crate::clock;
 use crate::sip::hub::{Berth, Named, Origin, Way};
 use crate::sip::plan::Plan;
+use crate::sip::rates::Buckets;
 use crate::sip::traced;
 use crate::snapshot::ListenerId;
 use crate::trace::{Opener, Way as Traced};
@@ -92,8 +93,11 @@ impl Socket {
         }
     }
 
-    pub(crate) fn named(&self) -> Named {
-        Named { transport: Transport::Udp, sent_by: Arc::clone(&self.sent_by) }
+    /// How it is named: as is advertised, or by its address.
+    pub(crate) fn named(&self, worker: &Worker) -> Named {
+        let advertised = self.plan(worker).and_then(|plan| plan.sent_by.clone());
+        let sent_by = advertised.unwrap_or_else(|| Arc::clone(&self.sent_by));
+        Named { transport: Transport::Udp, sent_by }
     }
 
     fn plan(&self, worker: &Worker) -> Option<Arc<Plan>> {
@@ -146,6 +150,12 @@ impl Socket {
         (socket, berth)
     }
 
+    /// Datagrams have no connection: rates of users alone count them.
+    fn is_too_fast(&self, worker: &Worker, plan: &Plan, datagram: &[u8]) -> bool {
+        let nobodys: Buckets = plan.settings.rates.iter().map(|_| None).collect();
+        worker.sip.users.take(plan, &nobodys, datagram, clock::now()).is_some()
+    }
+
     fn copy(&self, worker: &Worker, way: Traced, message: &[u8], peer: SocketAddr) {
         let Some(plan) = self.plan(worker) else { return };
         let trace = match &self.of {
@@ -173,6 +183,9 @@ impl Socket {
             Some(Keepalive::Pong) => return,
             None if datagram.is_empty() => return,
             None => {}
+        }
+        if self.server.is_none() && self.is_too_fast(worker, &plan, datagram) {
+            return worker.counters.sip.dropped("rate_limit");
         }
         self.copy(worker, Traced::Received, datagram, peer);
         let origin = Origin {

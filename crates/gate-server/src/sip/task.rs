@@ -278,7 +278,10 @@ impl LegTask {
                 None => hub.from_downstream(worker, plan, origin, message),
             },
             Party::Caller => hub.arrived(worker, plan, origin, message),
-            Party::Server { .. } => hub.from_upstream(worker, plan, origin, message),
+            Party::Server { .. } => {
+                let followed = self.leg.borrow().plan();
+                hub.from_upstream(worker, followed.as_ref().unwrap_or(plan), origin, message)
+            }
             Party::OwnServer { client, .. } => {
                 hub.reframe(worker, (plan, origin, Side::Upstream), message, client)
             }
@@ -331,7 +334,7 @@ impl Drop for LegTask {
                 card.end(&leg.borrow(), now);
             }
             Party::Caller => {}
-            Party::Server { key, .. } => worker.sip.link_lost(worker, plan, key),
+            Party::Server { key, .. } => worker.sip.link_lost(worker, (plan, leg), key),
             Party::OwnServer { client, .. } => {
                 client.borrow_mut().close(
                     Cause::UpstreamLost,

@@ -197,6 +197,15 @@ impl Target {
         self.uses_tls
     }
 
+    /// Whether it is at that address.
+    pub(crate) fn is_at_ip(&self, address: IpAddr) -> bool {
+        match self.whereabouts() {
+            Whereabouts::Unix(_) => false,
+            Whereabouts::Fixed(own) => own.ip() == address.to_canonical(),
+            Whereabouts::Named(named) => named.has(address.to_canonical()),
+        }
+    }
+
     /// How it speaks SIP without WebSocket, if it does.
     pub(crate) fn sip(&self) -> Option<SipTransport> {
         self.sip

@@ -18,7 +18,8 @@ impl BufferPool {
 
     pub(crate) fn give_back(&self, mut buffer: Vec<u8>) {
         let mut spare = self.0.borrow_mut();
-        if buffer.capacity() > 0 && spare.len() < SPARE_BUFFERS {
+        let is_usual = (1..=2 * READ_SIZE).contains(&buffer.capacity());
+        if is_usual && spare.len() < SPARE_BUFFERS {
             buffer.clear();
             spare.push(buffer);
         }
