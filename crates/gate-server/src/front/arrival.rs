@@ -20,7 +20,6 @@ use crate::drive::connection::Established;
 use crate::drive::turn_away::{linger, turn_away};
 use crate::front::client::{Extras, Hop, Scheme};
 use crate::front::conversation::{Conversation, Ended};
-use crate::front::refusal::chain;
 use crate::front::sip::{self, SipOpening};
 use crate::front::traced;
 use crate::front::upgrade;
@@ -29,6 +28,7 @@ use crate::sip::caller;
 use crate::snapshot::{ListenerId, Snapshot};
 use crate::trace::switches::Wire;
 use crate::trace::{self, Failure};
+use crate::upstream::error::chain;
 use crate::worker::Worker;
 
 /// Who has connected, and how.

@@ -2,7 +2,6 @@
 //! who is told what. Clients learn what they did wrong; of the upstream they learn that it
 //! failed, the record has the reason.
 
-use std::error::Error;
 use std::sync::Arc;
 
 use gate_core::origin::OriginFault;
@@ -197,18 +196,6 @@ impl RequestError {
             | Self::Exchange(_) => false,
         }
     }
-}
-
-/// An error and all that caused it, in one line.
-pub(crate) fn chain(error: &dyn Error) -> String {
-    let mut detail = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        detail.push_str(": ");
-        detail.push_str(&error.to_string());
-        source = error.source();
-    }
-    detail
 }
 
 /// Seconds after which another process may be there.

@@ -24,13 +24,14 @@ use crate::front::conversation::Conversation;
 use crate::front::course::{self, Lead};
 use crate::front::fields;
 use crate::front::proxy;
-use crate::front::refusal::{RequestError, chain};
+use crate::front::refusal::RequestError;
 use crate::front::traced::Handshake;
 use crate::front::upgrade;
 use crate::inspect::agent::Changes;
 use crate::observe::record::{Refused, Requested};
 use crate::snapshot::Snapshot;
 use crate::trace::Failure;
+use crate::upstream::error::chain;
 use crate::upstream::wish::Ask;
 use crate::worker::registry::Place;
 

@@ -11,12 +11,12 @@ use http::{HeaderMap, StatusCode, Uri, Version};
 use crate::clock;
 use crate::front::arrival::Arrived;
 use crate::front::heads;
-use crate::front::refusal::chain;
 use crate::front::request::Asked;
 use crate::observe::record::Opened;
 use crate::trace::switches::Wire;
 use crate::trace::{ConnectionTrace, Failure, Leg, Opener, Opening, Secured, Shown, Speech, Tracer};
 use crate::upstream::cluster::Cluster;
+use crate::upstream::error::chain;
 use crate::upstream::open::OpenError;
 use crate::upstream::upgrade::Switched;
 

@@ -33,6 +33,7 @@ use crate::inspect::webhook::shelf::Shelf;
 use crate::observe::counters::WorkerCounters;
 use crate::observe::webhooks::{HookFigures, Outcome, direction};
 use crate::observe::writer::Records;
+use crate::upstream::error::chain;
 
 /// The webhooks of one worker: its connections to them.
 pub(crate) struct Webhooks {
@@ -157,7 +158,7 @@ impl Hook {
             self.records.error("webhook_failed", Level::Warn, |line| {
                 self.tell(line, speaker, message);
                 line.plain("result", error.outcome().name());
-                line.text("detail", &error.detail());
+                line.text("detail", &chain(error));
                 if untold > 0 {
                     line.number("untold", untold);
                 }

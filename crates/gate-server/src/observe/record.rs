@@ -231,18 +231,21 @@ fn milliseconds(line: &mut Line, key: &'static str, duration: Duration) {
     line.number(key, format_args!("{:.3}", duration.as_secs_f64() * 1e3));
 }
 
-/// A Close without a code is told as 1005, as RFC 6455 §7.4.1 wants it.
+/// RFC 6455 §7.1.5: a Close without a code is told as 1005.
+pub(crate) fn close_number(code: Option<CloseCode>) -> u16 {
+    code.map_or(1005, CloseCode::get)
+}
+
 fn codes(line: &mut Line, side: Side, closes: Closes) {
     let (received_key, sent_key) = match side {
         Side::Client => ("client_close_received", "client_close_sent"),
         Side::Upstream => ("upstream_close_received", "upstream_close_sent"),
     };
-    let number = |code: Option<CloseCode>| code.map_or(1005, CloseCode::get);
     if let Some(code) = closes.received {
-        line.number(received_key, number(code));
+        line.number(received_key, close_number(code));
     }
     if let Some(code) = closes.sent {
-        line.number(sent_key, number(code));
+        line.number(sent_key, close_number(code));
     }
 }
 

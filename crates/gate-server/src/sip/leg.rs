@@ -18,6 +18,7 @@ use ws_proto::CloseCode;
 use ws_proto::mask::MaskKey;
 
 use crate::drive::pipe::{Pipe, Written};
+use crate::observe::record::close_number;
 use crate::sip::hub::{Named, Origin};
 use crate::sip::plan::Plan;
 use crate::sip::traced;
@@ -386,15 +387,14 @@ impl Leg {
         };
         let death = endpoint.death().unwrap_or(Death { cause: Cause::Aborted, by: Party::Gateway });
         let closes = endpoint.closes();
-        let number = |code: Option<CloseCode>| code.map_or(1005, CloseCode::get);
         let passed = |traffic: Traffic| Direction { bytes: traffic.bytes, messages: traffic.messages };
         trace.closed(&Closing {
             reason: death.cause.reason(),
             by: death.by.name(),
             detail: "",
             is_orderly: is_orderly(death.cause),
-            close_received: closes.received.map(number),
-            close_sent: closes.sent.map(number),
+            close_received: closes.received.map(close_number),
+            close_sent: closes.sent.map(close_number),
             received: Some(passed(endpoint.received())),
             sent: Some(passed(endpoint.sent())),
         });

@@ -33,9 +33,9 @@ use crate::sip::traced;
 use crate::trace::Opener;
 use crate::upstream::cluster::Cluster;
 use crate::upstream::dial::{Dialled, dial};
-use crate::upstream::error::OpenError;
+use crate::upstream::error::{OpenError, chain};
 use crate::upstream::lease::Lease;
-use crate::upstream::probe::{handshake, host_of, whole};
+use crate::upstream::probe::{handshake, host_of};
 use crate::upstream::request;
 use crate::upstream::target::{Failure, Target, Whereabouts};
 use crate::upstream::upgrade::{Switched, Upgraded, upgrade};
@@ -132,18 +132,8 @@ impl Plan {
         let lease = self.upstream.as_ref().and_then(|cluster| cluster.choose_by(rand::random()));
         let lease = lease.ok_or_else(|| OpenError::NoTarget(Arc::clone(&self.name)))?;
         let key = LinkKey::of(&lease);
-        match connect(&lease, &key).await {
-            Ok(connection) => {
-                lease.succeeded();
-                Ok(OwnConnection { transport: key.transport, connection, lease })
-            }
-            Err(error) => {
-                if let Some(failure) = error.failure() {
-                    lease.failed(failure);
-                }
-                Err(error)
-            }
-        }
+        let connection = connect(&lease, &key).await?;
+        Ok(OwnConnection { transport: key.transport, connection, lease })
     }
 }
 
@@ -372,7 +362,6 @@ async fn make(worker: Rc<Worker>, plan: Arc<Plan>, key: LinkKey, lease: Lease) {
     let now = clock::now();
     match connected {
         Ok(connection) => {
-            lease.succeeded();
             let leg = open(&worker, &plan, &key, connection, lease);
             let Some(Link::Dialling(waiting)) =
                 hub.links.0.borrow_mut().insert(key, Link::Up(Rc::clone(&leg)))
@@ -385,11 +374,8 @@ async fn make(worker: Rc<Worker>, plan: Arc<Plan>, key: LinkKey, lease: Lease) {
             }
         }
         Err(error) => {
-            if let Some(failure) = error.failure() {
-                lease.failed(failure);
-            }
             drop(lease);
-            let detail = whole(&error);
+            let detail = chain(&error);
             worker.records.error("sip_upstream_failed", Level::Warn, |line| {
                 line.text("upstream", &key.to_string());
                 line.text("detail", &detail);
@@ -447,11 +433,24 @@ impl OwnConnection {
     }
 }
 
-/// Connects to a lease's target.
+/// Connects to a lease's target, and counts what comes of it for or against that.
 ///
 /// # Errors
 /// It cannot be reached, or does not want to speak SIP over WebSocket.
 async fn connect(lease: &Lease, key: &LinkKey) -> Result<Connection, LinkError> {
+    let connected = try_connect(lease, key).await;
+    match &connected {
+        Ok(_) => lease.succeeded(),
+        Err(error) => {
+            if let Some(failure) = error.failure() {
+                lease.failed(failure);
+            }
+        }
+    }
+    connected
+}
+
+async fn try_connect(lease: &Lease, key: &LinkKey) -> Result<Connection, LinkError> {
     let (cluster, target) = (lease.cluster(), lease.target());
     let timeouts = &cluster.upstream().timeouts;
     let Dialled { stream, .. } = dial(cluster, target, timeouts.connect).await.map_err(OpenError::from)?;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use gate_config::model::{Action, Config, ListenAddress, Objection, Peers, SipMode, SipSettings, WebSocket};
+use gate_config::model::{Action, Config, Objection, Peers, SipMode, SipSettings, WebSocket};
 use gate_core::Keepalive;
 use gate_core::endpoint::EndpointPolicy;
 use gate_core::ids::{RouteId, TraceId, UpstreamId};
@@ -86,18 +86,15 @@ impl Plans {
                 Action::ByHeader | Action::Builtin(_) => None,
             };
             let back_door = settings.listener.and_then(|index| config.listeners.get(index));
-            let address = back_door.map(|listener| &listener.address.value);
-            let peers = Peers::default();
             let plan = Plan {
                 back_door: back_door.map(|listener| Arc::clone(&listener.id)),
-                ..Plan::new(&route.id, settings, (address, upstream, peers), &route.websocket, &identity)
+                ..Plan::new(&route.id, settings, (upstream, Peers::default()), &route.websocket, &identity)
             };
             Some(Arc::new(plan))
         });
         let listeners = config.listeners.iter().map(|listener| {
             let sip = listener.sip.as_ref()?;
-            let address = Some(&listener.address.value);
-            let parts = (address, sip.upstream.and_then(cluster), sip.peers.clone());
+            let parts = (sip.upstream.and_then(cluster), sip.peers.clone());
             let defaults = WebSocket::default();
             let plan = Plan::new(&listener.id, &sip.settings, parts, &defaults, &identity);
             Some(Arc::new(Plan { trace: listener.trace, ..plan }))
@@ -139,15 +136,10 @@ impl Plan {
     fn new(
         name: &Arc<str>,
         settings: &Arc<SipSettings>,
-        (address, upstream, peers): (Option<&ListenAddress>, Option<Arc<Cluster>>, Peers),
+        (upstream, peers): (Option<Arc<Cluster>>, Peers),
         websocket: &WebSocket,
         identity: &Identity,
     ) -> Self {
-        let sent_by = match (&settings.advertise, address) {
-            (Some(advertised), _) => Some(Arc::clone(advertised)),
-            // The port may be the system's choice, and the address all of them: the socket knows.
-            (None, Some(_) | None) => None,
-        };
         let limits = limits(settings, websocket);
         let edge = EdgeSettings {
             process: identity.process,
@@ -168,7 +160,8 @@ impl Plan {
             link: Arc::new(link),
             upstream,
             back_door: None,
-            sent_by,
+            // Else the socket knows: its port may be the system's choice.
+            sent_by: settings.advertise.clone(),
             peers,
             trace: None,
         }

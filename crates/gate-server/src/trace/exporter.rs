@@ -2,7 +2,6 @@
 //! packets wait, and those that find the queue full are dropped; it is tried again ever more rarely.
 //! That it is gone, or there again, is told once.
 
-use std::error::Error;
 use std::future::pending;
 use std::io;
 use std::sync::Arc;
@@ -20,6 +19,7 @@ use super::tracer::Tracer;
 use crate::clock::{self, within};
 use crate::observe::traces::Loss;
 use crate::observe::writer::Records;
+use crate::upstream::error::chain;
 
 /// All that send.
 pub(crate) struct Exporters {
@@ -196,7 +196,7 @@ impl Exporter {
                 }
                 Err(error) => {
                     self.backoff.attempts = self.backoff.attempts.max(1);
-                    self.tell_lost(&told(&error));
+                    self.tell_lost(&chain(&error));
                 }
             }
             self.note_drops();
@@ -276,18 +276,6 @@ impl Exporter {
             None | Some(_) => {}
         }
     }
-}
-
-/// An error and all that caused it.
-fn told(error: &ConnectError) -> String {
-    let mut detail = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        detail.push_str(": ");
-        detail.push_str(&error.to_string());
-        cause = error.source();
-    }
-    detail
 }
 
 /// When a way that began then has proved itself.

@@ -2,10 +2,10 @@
 
 use gate_core::session::{Cause, Death};
 use gate_core::{Session, Side};
-use ws_proto::CloseCode;
 
 use super::connection::ConnectionTrace;
 use super::event::{Closing, Direction};
+use crate::observe::record::close_number;
 
 /// Both connections of a session.
 #[derive(Debug, Default)]
@@ -45,8 +45,8 @@ fn close(trace: &mut ConnectionTrace, session: &Session, side: Side, death: Deat
         by: death.by.name(),
         detail: &detail,
         is_orderly: is_orderly(death.cause),
-        close_received: closes.received.map(number),
-        close_sent: closes.sent.map(number),
+        close_received: closes.received.map(close_number),
+        close_sent: closes.sent.map(close_number),
         received: Some(passed(side)),
         sent: Some(passed(side.other())),
     });
@@ -76,9 +76,4 @@ pub(crate) const fn is_orderly(cause: Cause) -> bool {
         | Cause::UpstreamLost
         | Cause::Aborted => false,
     }
-}
-
-/// RFC 6455 §7.1.5: a Close without a code is told as 1005.
-fn number(code: Option<CloseCode>) -> u16 {
-    code.map_or(1005, CloseCode::get)
 }

@@ -12,6 +12,18 @@ use ws_proto::handshake::response::ResponseFault;
 use crate::upstream::dial::DialError;
 use crate::upstream::target::Failure;
 
+/// An error and all that caused it, in one line.
+pub(crate) fn chain(error: &dyn Error) -> String {
+    let mut detail = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        detail.push_str(": ");
+        detail.push_str(&error.to_string());
+        source = error.source();
+    }
+    detail
+}
+
 /// Why no WebSocket was opened.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum OpenError {

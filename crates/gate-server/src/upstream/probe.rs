@@ -1,7 +1,6 @@
 //! Health checks: each target is asked in its own time, and what it answers is reported to
 //! its cluster, which decides.
 
-use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,7 +20,7 @@ use ws_proto::{CloseCode, ControlFrame, FrameError, FrameHeader, Opcode, Sender}
 use crate::clock::within;
 use crate::upstream::cluster::Cluster;
 use crate::upstream::dial::{DialError, dial};
-use crate::upstream::error::UpgradeError;
+use crate::upstream::error::{UpgradeError, chain};
 use crate::upstream::target::Target;
 use crate::upstream::upgrade::{Switched, Upgraded, upgrade};
 use crate::upstream::{head, request};
@@ -59,7 +58,7 @@ pub(super) async fn watch(cluster: Arc<Cluster>, target: Arc<Target>, check: Hea
         ticks.tick().await;
         match probe(&cluster, &target, &check).await {
             Ok(()) => cluster.report_check(&target, Ok(())),
-            Err(error) => cluster.report_check(&target, Err(&whole(&error))),
+            Err(error) => cluster.report_check(&target, Err(&chain(&error))),
         }
     }
 }
@@ -221,18 +220,6 @@ fn digit(value: u8) -> char {
         62 => b'+',
         _ => b'/',
     })
-}
-
-/// An error with all that caused it.
-pub(crate) fn whole(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        source = error.source();
-    }
-    text
 }
 
 /// Checks of one target do not follow on each other faster.

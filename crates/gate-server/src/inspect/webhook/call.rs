@@ -57,18 +57,6 @@ impl CallError {
             Self::Malformed(_) | Self::Switched | Self::Unusable(_) => Outcome::Invalid,
         }
     }
-
-    /// The error and all that caused it, in one line.
-    pub(super) fn detail(&self) -> String {
-        let mut detail = self.to_string();
-        let mut source = std::error::Error::source(self);
-        while let Some(error) = source {
-            detail.push_str(": ");
-            detail.push_str(&error.to_string());
-            source = error.source();
-        }
-        detail
-    }
 }
 
 /// How far a call has come.

@@ -15,6 +15,7 @@ use ws_proto::{CloseCode, FrameHeader, Opcode};
 use super::FrameLog;
 use super::buffer::{Buffer, Buffers};
 use crate::clock;
+use crate::observe::record::close_number;
 
 /// See the module.
 pub(crate) struct SessionLog {
@@ -152,7 +153,7 @@ impl SessionLog {
             self.reason = Some(reason.into());
         }
         if let (true, Some(data)) = (self.wanted.frame, self.last) {
-            let close = Some(Close { code: number(code), reason: Some(reason) });
+            let close = Some(Close { code: close_number(code), reason: Some(reason) });
             self.write(Kind::Frame, Passed { from, data, of: Opcode::Close, close }, now);
         }
     }
@@ -179,7 +180,7 @@ impl SessionLog {
         });
         let initiator = initiator(death);
         let (code, reason) = match (initiator, death.cause) {
-            (_, Cause::Close(code)) => (number(code), self.reason.as_deref()),
+            (_, Cause::Close(code)) => (close_number(code), self.reason.as_deref()),
             (Party::Gateway, _) => match &self.own_close {
                 Some((code, reason)) => (code.get(), Some(&**reason)),
                 None => (ABNORMAL, None),
@@ -259,11 +260,6 @@ impl Passed<'_> {
 /// done by the gateway, whoever is to blame.
 fn initiator(death: Death) -> Party {
     if matches!(death.cause, Cause::Close(_) | Cause::Fin | Cause::Reset) { death.by } else { Party::Gateway }
-}
-
-/// RFC 6455 §7.1.5: a Close without a code is told as 1005.
-fn number(code: Option<CloseCode>) -> u16 {
-    code.map_or(1005, CloseCode::get)
 }
 
 /// RFC 6455 §7.1.5: there was no Close.

@@ -33,7 +33,7 @@ fn verdict(address: SocketAddr, check: &HealthCheck) -> String {
     let cluster = cluster(&upstream(&[address]));
     match run(probe(&cluster, &cluster.targets()[0], check)) {
         Ok(()) => String::new(),
-        Err(error) => whole(&error),
+        Err(error) => chain(&error),
     }
 }
 
