@@ -94,10 +94,10 @@ async def rate_later(rig) -> None:
     server.end()
 
 
-@check("SIP: a rate per user counts all connections of a worker together, other users on their own")
+@check("SIP: a rate per user counts all connections together, other users on their own")
 async def rate_of_user(rig) -> None:
     limit = 'rate-limit { messages "1/m"; burst 3; per "user" }'
-    port, server = await stage(rig, "user", sip=limit, workers=1)
+    port, server = await stage(rig, "user", sip=limit, workers=2)
     async with client(port) as first, client(port) as second:
         for end in (first, second, first):
             await passes(end, server, request(From=f"<sip:alice@sip.example.test>;tag={token()}"))

@@ -1,10 +1,17 @@
-"""Copies of SIP messages by HEP: what Kamailio's sipcapture and hep-js read of them."""
+"""SIP by HEP: copies of messages, as Kamailio's sipcapture and hep-js read them, and the events of
+connections to a Kamailio, as hep-js does."""
 
+import re
+
+from certificates import certificates
+from checks.trace import event_of, names
 from harness import check, equal, eventually, expect
+from sip.agent import DOMAIN
 from sip.capture import Capture
+from sip.kamailio import Kamailio
 from sip.raw import client, exact, request, sip
 from sip.server import Peer
-from sip.stage import front
+from sip.stage import front, kamailio
 from wire import TEXT
 
 TRACE = """
@@ -110,3 +117,91 @@ async def own(rig) -> None:
         starts = [one["payload"].split("\r\n")[0] for one in copies]
         equal(starts, [refused.first, "SIP/2.0 483 Too Many Hops"], "start lines")
     server.end()
+
+
+async def event(capture: Capture, **wanted: object) -> tuple[dict, dict]:
+    """The first packet that tells this of a connection to the upstream, and its event."""
+
+    def found() -> list[tuple[dict, dict]]:
+        packets = [one for one in capture.decoded() if one["rcinfo"]["payloadType"] == 100]
+        pairs = [(one["rcinfo"], event_of(one)) for one in packets]
+        return [pair for pair in pairs if wanted.items() <= pair[1].items()]
+
+    told = await eventually(lambda: f"{wanted} is told; there are {capture.decoded()}", found, 10)
+    return told[0]
+
+
+def ends(info: dict) -> tuple:
+    """Source and destination."""
+    return info["srcIp"], info["srcPort"], info["dstIp"], info["dstPort"]
+
+
+async def asks(gateway, status: int) -> None:
+    """A phone asks the server for its abilities."""
+    async with client(gateway.port_of("main")) as end:
+        await end.send(TEXT, exact(request("OPTIONS", target=f"sip:{DOMAIN}")))
+        equal((await sip(end)).status, status, "status")
+
+
+@check("SIP events by HEP: hep-js reads a shared wss connection to Kamailio, and its end")
+async def link(rig) -> None:
+    server = await Kamailio.start(rig, "kamailio-traced")
+    capture = await Capture.start(rig, "sip-trace-link")
+    folder = (await rig.shared(certificates)).folder
+    pair = f'client-cert "{folder}/alice.pem"; client-key "{folder}/alice.key"'
+    file = await front(
+        rig,
+        "trace-link",
+        f"wss://127.0.0.1:{server.tls_port}",
+        more=TRACE.replace("$port", str(capture.port)).replace("$more", "sip-messages false"),
+        upstream='trace "homer"; path "/traced?token=s3cret"; origin "https://gw.example.test"',
+        trusts=f'tls {{ ca-file "{folder}/ca.pem"; sni "localhost"; {pair} }}',
+        workers=1,
+    )
+    await asks(file.gateway, 200)
+    handshake = await server.sees("handshake", "/traced")
+    port = int(re.search(r"from tls:127\.0\.0\.1:(\d+)", handshake)[1])
+    info, told = await event(capture, Event="CONNECTED", Status="SUCCESS")
+    own = ("127.0.0.1", port, "127.0.0.1", server.tls_port)
+    equal(ends(info), own, "who and whom, as Kamailio saw it")
+    fields = told["Protocol"], told["Upstream"], told["Route"], told["TLS-Server-Name"]
+    equal(fields, ("WSS", "server", "sip", "localhost"), "fields")
+    for whose, name in (("server", "localhost"), ("client", "alice")):
+        shown = told[f"{whose}-subject"], told[f"{whose}-issuer"]
+        equal(shown, await names(rig, name), f"certificate of the {whose}")
+    lines = told["Ws-Request"].split("\r\n")
+    equal(lines[0], "GET /traced?token=*** HTTP/1.1", "request")
+    expect("Origin: https://gw.example.test" in lines, f"lines: {lines}")
+    expect(told["Ws-Reply"].startswith("HTTP/1.1 101 "), f"reply: {told['Ws-Reply']}")
+    await server.kill()
+    closed, end = await event(capture, Event="CLOSED")
+    same = info["correlation_id"], own
+    equal((closed["correlation_id"], ends(closed)), same, "correlation and ends")
+    expect(end["Reason"] in ("fin", "reset") and end["By"] == "upstream", f"end: {end}")
+    info, told = await event(capture, Event="CONNECTED", Status="FAILURE")
+    equal(told["Reason"], "upstream_unreachable", "reason")
+    equal(ends(info), ("0.0.0.0", 0, "127.0.0.1", server.tls_port), "who and whom")
+    expect(all("s3cret" not in one["payload"] for one in capture.decoded()), "a token is told")
+
+
+@check("SIP events by HEP: a certificate of Kamailio's that is not trusted is told")
+async def untrusted(rig) -> None:
+    server = await rig.shared(kamailio)
+    capture = await Capture.start(rig, "sip-trace-untrusted")
+    file = await front(
+        rig,
+        "trace-untrusted",
+        f"wss://127.0.0.1:{server.tls_port}",
+        more=TRACE.replace("$port", str(capture.port)).replace("$more", "sip-messages false"),
+        upstream='trace "homer"',
+        trusts="",
+        workers=1,
+    )
+    await asks(file.gateway, 503)
+    info, told = await event(capture, Event="CONNECTED", Status="FAILURE")
+    equal((told["Protocol"], told["Reason"]), ("WSS", "upstream_tls"), "event")
+    shown = told["server-subject"], told["server-issuer"]
+    equal(shown, await names(rig, "localhost"), "certificate of the server")
+    expect("UnknownIssuer" in told["Message"], f"message: {told['Message']}")
+    expect(info["srcPort"] != 0 and info["dstPort"] == server.tls_port, f"addresses: {info}")
+    expect("Ws-Request" not in told, f"nobody was asked: {told}")

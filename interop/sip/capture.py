@@ -82,8 +82,7 @@ class Capture:
 
     def of_sipcapture(self) -> list[dict]:
         """What sipcapture read."""
-        lines = [line for line in self._kamailio.output().splitlines() if ": hep 3 " in line]
-        return [dict(re.findall(r"(\w+)=(\S+)", line)) for line in lines]
+        return read(self._kamailio.output())
 
     def decoded(self) -> list[dict]:
         """What hep-js read, in its own words."""
@@ -99,6 +98,51 @@ class Capture:
             return found if len(found) >= count else []
 
         return await eventually(lambda: f"{count} copies; there are {self.decoded()}", enough, 10)
+
+
+class Collector:
+    """Kamailio's sipcapture alone, as the gateway reaches it over one transport."""
+
+    def __init__(self, child, address: str) -> None:
+        self._child = child
+        self.address = address
+
+    @classmethod
+    async def start(
+        cls, rig, name: str, transport: str, host: str, pair: tuple[str, str]
+    ) -> "Collector":
+        """Starts one at a host, as that stands in URIs, with this certificate chain and key."""
+        port = free_sip_port()
+        folder = rig.folder / f"{name}-{port}"
+        folder.mkdir()
+        chain, key = pair
+        child = await rig.child(
+            [PROGRAM, "-DD", "-E", "-f", str(CONFIG), "-w", str(folder), "-Y", str(folder)]
+            + ["-A", f'DB_URL="text://{folder}"', "-l", f"{transport}:{host}:{port}"]
+            + (["-A", "WITH_TLS"] if transport == "tls" else [])
+            + ["-A", f'CERT_FILE="{chain}"', "-A", f'KEY_FILE="{key}"'],
+            rig.logs / f"{name}-sipcapture.log",
+        )
+        await eventually(
+            lambda: f"sipcapture listens; it printed {child.output()}",
+            lambda: child.died() or listens(port, "udp" if transport == "udp" else "tcp", host),
+            10,
+        )
+        return cls(child, f"{host}:{port}")
+
+    def output(self) -> str:
+        """What it has printed."""
+        return self._child.output()
+
+    def copies(self) -> list[dict]:
+        """The copies of SIP messages that it has read."""
+        return [one for one in read(self._child.output()) if one["type"] == "1"]
+
+
+def read(output: str) -> list[dict]:
+    """What sipcapture says that it has read."""
+    lines = [line for line in output.splitlines() if ": hep 3 " in line]
+    return [dict(re.findall(r"(\w+)=(\S+)", line)) for line in lines]
 
 
 class _Receiver(asyncio.DatagramProtocol):

@@ -19,18 +19,20 @@ PROGRAM = "/usr/sbin/kamailio"
 class Kamailio:
     """One server; its ports stay the same when it is started again."""
 
-    def __init__(self, rig, name: str) -> None:
+    def __init__(self, rig, name: str, host: str) -> None:
         self.rig = rig
         self.name = name
+        self.host = host
         self.port = 0
         self.tls_port = 0
         self._options: list[str] = []
         self._child: Child | None = None
 
     @classmethod
-    async def start(cls, rig, name: str) -> "Kamailio":
-        """Starts one and returns when all of its sockets are open."""
-        server = cls(rig, name)
+    async def start(cls, rig, name: str, host: str = "127.0.0.1") -> "Kamailio":
+        """Starts one at an address of loopback, as it stands in URIs, and returns when all of its
+        sockets are open."""
+        server = cls(rig, name, host)
         made = await rig.shared(certificates)
         chain, key = made.pair("localhost")
         server._options = ["-A", "WITH_TLS"]
@@ -76,7 +78,7 @@ class Kamailio:
 
     async def _run(self) -> bool:
         """Whether it came up; it does not where a port is taken."""
-        plain, secure = f"127.0.0.1:{self.port}", f"127.0.0.1:{self.tls_port}"
+        plain, secure = f"{self.host}:{self.port}", f"{self.host}:{self.tls_port}"
         folder = self.rig.folder / f"{self.name}-{self.port}"
         folder.mkdir(exist_ok=True)
         self._child = await self.rig.child(
@@ -93,34 +95,37 @@ class Kamailio:
         return not self._child.died()
 
     async def _answers(self) -> bool:
-        return await answers(self.port) and await accepts_soon(self.tls_port)
+        bare = self.host.strip("[]")
+        return await answers(self.port, bare) and await accepts_soon(self.tls_port, bare)
 
 
 OPTIONS = (
-    "OPTIONS sip:127.0.0.1:{port} SIP/2.0\r\n"
-    "Via: SIP/2.0/UDP 127.0.0.1:{own};branch=z9hG4bKprobe\r\n"
-    "Max-Forwards: 1\r\nFrom: <sip:probe@127.0.0.1>;tag=1\r\nTo: <sip:127.0.0.1>\r\n"
+    "OPTIONS sip:{host}:{port} SIP/2.0\r\n"
+    "Via: SIP/2.0/UDP {host}:{own};branch=z9hG4bKprobe\r\n"
+    "Max-Forwards: 1\r\nFrom: <sip:probe@{host}>;tag=1\r\nTo: <sip:{host}>\r\n"
     "Call-ID: probe\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n"
 )
 
 
-async def answers(port: int) -> bool:
+async def answers(port: int, host: str = "127.0.0.1") -> bool:
     """Whether a server answers OPTIONS over UDP."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as probe:
+        probe.bind((host, 0))
         probe.setblocking(False)
-        text = OPTIONS.format(port=port, own=probe.getsockname()[1])
-        probe.sendto(text.encode(), ("127.0.0.1", port))
+        named = f"[{host}]" if ":" in host else host
+        text = OPTIONS.format(host=named, port=port, own=probe.getsockname()[1])
+        probe.sendto(text.encode(), (host, port))
         loop = asyncio.get_running_loop()
         with suppress(OSError, TimeoutError):
             return bool(await asyncio.wait_for(loop.sock_recv(probe, 4096), 0.3))
     return False
 
 
-async def accepts_soon(port: int) -> bool:
+async def accepts_soon(port: int, host: str = "127.0.0.1") -> bool:
     """Whether something on the loopback port takes connections."""
     with suppress(OSError):
-        _, writer = await asyncio.open_connection("127.0.0.1", port)
+        _, writer = await asyncio.open_connection(host, port)
         writer.close()
         return True
     return False
@@ -137,10 +142,12 @@ def free_sip_port() -> int:
                 return port
 
 
-def listens(port: int, transport: str) -> bool:
+def listens(port: int, transport: str, host: str = "127.0.0.1") -> bool:
     """Whether somebody has the loopback port, by the system's table of sockets."""
-    table = Path(f"/proc/net/{transport}").read_text().splitlines()[1:]
-    return any(line.split()[1] == f"0100007F:{port:04X}" for line in table)
+    six = ":" in host
+    table = Path(f"/proc/net/{transport}{6 if six else ''}").read_text().splitlines()[1:]
+    address = f"{1 << 24:032X}" if six else "0100007F"
+    return any(line.split()[1] == f"{address}:{port:04X}" for line in table)
 
 
 def stop(pid: int, how: int) -> None:

@@ -22,17 +22,25 @@ class Sipp:
 
     @classmethod
     async def start(
-        cls, rig, scenario: str, *options: str, remote: int = 0, port: int = 0, transport="udp"
+        cls,
+        rig,
+        scenario: str,
+        *options: str,
+        remote: int = 0,
+        port: int = 0,
+        transport="udp",
+        host: str = "127.0.0.1",
     ) -> "Sipp":
-        """Starts a scenario towards a loopback port, or one that waits to be called."""
+        """Starts a scenario towards a loopback port, or one that waits to be called; `host` is as
+        it stands in URIs."""
         port = port or free_sip_port()
         base = rig.logs / f"sipp-{next(_numbers)}-{scenario}"
         errors = base.with_suffix(".errors")
         errors.unlink(missing_ok=True)
         argv = ["sipp", "-sf", str(SCENARIOS / f"{scenario}.xml"), "-nostdin"]
-        argv += ["-i", "127.0.0.1", "-p", str(port), "-t", TRANSPORTS[transport]]
+        argv += ["-i", host.strip("[]"), "-p", str(port), "-t", TRANSPORTS[transport]]
         argv += ["-cp", str(free_sip_port()), "-trace_err", "-error_file", str(errors), *options]
-        argv += [f"127.0.0.1:{remote}"] if remote else []
+        argv += [f"{host}:{remote}"] if remote else []
         return cls(await rig.child(argv, base.with_suffix(".log")), port, errors)
 
     async def succeeds(self, within: float = 20) -> None:
@@ -47,10 +55,12 @@ class Sipp:
         return f"errors: {errors[-1500:]}\nscreen: {self.child.output()[-1500:]}"
 
 
-async def callee(rig, scenario: str, *options: str, port: int = 0, transport="udp") -> Sipp:
+async def callee(
+    rig, scenario: str, *options: str, port: int = 0, transport="udp", host: str = "127.0.0.1"
+) -> Sipp:
     """A callee that is there when this returns."""
-    started = await Sipp.start(rig, scenario, *options, port=port, transport=transport)
+    started = await Sipp.start(rig, scenario, *options, port=port, transport=transport, host=host)
     await eventually(
-        lambda: f"sipp listens; {started.said()}", lambda: listens(started.port, transport)
+        lambda: f"sipp listens; {started.said()}", lambda: listens(started.port, transport, host)
     )
     return started

@@ -62,10 +62,16 @@ async def trust(rig) -> ssl.SSLContext:
 
 
 async def front(
-    rig, name: str, target: str, mode: str = "edge", back: int | None = None, **values: object
+    rig,
+    name: str,
+    target: str,
+    mode: str = "edge",
+    back: int | None = None,
+    host: str = "127.0.0.1",
+    **values: object,
 ) -> File:
     """A gateway before a SIP server; `back` is the port of the listener for what the server asks
-    for by itself, 0 one of the system's choice, and without it there is none."""
+    for by itself, at this host, 0 one of the system's choice, and without it there is none."""
     folder = (await rig.shared(certificates)).folder
     transport = target.partition(":")[0]
     fixed = {"port": 0, "secure": 0, "workers": 2, "folder": folder}
@@ -76,7 +82,7 @@ async def front(
     if back is not None:
         pair = f'tls {{ cert-file "{folder}/localhost.pem"; key-file "{folder}/localhost.key" }}'
         values["listeners"] += (
-            f'listener "back" {{ address "127.0.0.1:{back}"\n'
+            f'listener "back" {{ address "{host}:{back}"\n'
             f'protocol "sip-{transport}"; {pair if transport == "tls" else ""} }}'
         )
         values["sip"] += '; listener "back"'

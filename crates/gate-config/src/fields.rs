@@ -2,9 +2,9 @@
 //! or is missing, is reported here; what the values are is read by [`get`].
 
 pub(crate) mod get;
+mod unknown;
 
 use crate::model::{At, Place};
-use crate::nearest::nearest;
 use crate::report::{Code, Report};
 use crate::schema::{Block, Fallback, Form, Key, Repeats, Status, TOP};
 use crate::syntax::{Name, Node, Property, Scalar, Value};
@@ -94,7 +94,7 @@ impl<'a> Fields<'a> {
         let position = self.block.position(name);
         let slot = position.and_then(|at| Some((self.block.keys.get(at)?, self.found.get_mut(at)?)));
         let Some((key, found)) = slot else {
-            refuse_unknown(self.block, field.name, report);
+            unknown::refuse(self.block, field.name, report);
             return;
         };
         match key.status {
@@ -231,46 +231,6 @@ fn id_of<'a>(node: &'a Node, report: &mut Report) -> At<&'a str> {
             At { value: "", place: node.name.place }
         }
     }
-}
-
-fn refuse_unknown(block: &'static Block, name: &Name, report: &mut Report) {
-    let text = &*name.text;
-    // Looking for what was meant takes time that a list of hundreds of mistakes is not worth.
-    let is_counted_only = report.is_full();
-    let finding =
-        report.error(Code::UnknownKey, name.place, format!("unknown key `{text}` {}", within(block)));
-    if is_counted_only {
-        return;
-    }
-    let known = || block.keys.iter().filter(|key| key.status != Status::Later).map(|key| key.name);
-    let homes = homes_of(text, &TOP);
-    let help = if !homes.is_empty() {
-        format!("it is a key of {}", homes.join(", "))
-    } else if let Some(near) = nearest(text, known()) {
-        format!("did you mean `{near}`?")
-    } else {
-        format!("there are: {}", known().collect::<Vec<_>>().join(", "))
-    };
-    finding.label("not known here").help(help);
-}
-
-/// The blocks in and below `block` that know a key.
-fn homes_of(name: &str, block: &'static Block) -> Vec<String> {
-    let mut homes = Vec::new();
-    for key in block.keys {
-        if key.name == name && key.status != Status::Later {
-            homes.push(if block.name.is_empty() {
-                "the top level".to_owned()
-            } else {
-                format!("`{}`", block.name)
-            });
-        }
-        if let Form::Block(below) | Form::Named(below) | Form::Other(_, Some(below)) = key.form {
-            homes.extend(homes_of(name, below));
-        }
-    }
-    homes.dedup();
-    homes
 }
 
 /// Refuses something whose feature does not exist.

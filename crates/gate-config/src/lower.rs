@@ -12,9 +12,11 @@ mod limits;
 mod listeners;
 mod matches;
 mod observability;
+mod policies;
 mod routes;
 mod server;
 mod sip;
+mod spare;
 mod targets;
 mod tls;
 mod traces;
@@ -48,16 +50,16 @@ pub(crate) fn lower(nodes: &[Node], sources: &Sources, report: &mut Report) -> C
         upstreams: names_of(&upstreams, "upstream", cx.report),
         agents: names_of(&agents, "agent", cx.report),
     };
-    let agents: Vec<_> = agents.iter().map(|entry| Arc::new(agents::agent(entry, cx))).collect();
+    let asked: Vec<_> = agents.iter().map(|entry| Arc::new(agents::agent(entry, cx))).collect();
     let routes = routes::read(&top, cx);
     let by_name = traces::routes(&routes);
     let mut config = Config {
         server: server::server(&top, cx),
         limits: server::limits(&top, cx),
         listeners: listeners.iter().filter_map(|entry| listeners::listener(entry, &names, cx)).collect(),
-        routes: routes.iter().filter_map(|entry| routes::route(entry, &names, &agents, cx)).collect(),
+        routes: routes.iter().filter_map(|entry| routes::route(entry, &names, &asked, cx)).collect(),
         upstreams: upstreams.iter().map(|entry| upstreams::upstream(entry, &names, cx)).collect(),
-        agents,
+        agents: asked,
         frame_logs: frame_logs.iter().map(|entry| frame_logs::frame_log(entry, cx)).collect(),
         traces: traces.iter().map(|entry| traces::trace(entry, &by_name, cx)).collect(),
         observability: observability::read(&top, cx),
@@ -73,6 +75,14 @@ pub(crate) fn lower(nodes: &[Node], sources: &Sources, report: &mut Report) -> C
             listeners: listeners.iter().map(place).collect(),
         };
         sip::judge(&config, &places, cx.report);
+        let blocks = spare::Blocks {
+            routes: &routes,
+            upstreams: &upstreams,
+            agents: &agents,
+            frame_logs: &frame_logs,
+            traces: &traces,
+        };
+        spare::judge(&config, &blocks, cx.report);
     }
     frame_logs::judge_rotations(&config, cx.report);
     config
@@ -158,7 +168,9 @@ fn judge_whole(config: &Config, report: &mut Report) {
             .error(Code::Empty, Place::NOWHERE, "there is no listener, so nobody can connect")
             .help("add listeners { listener \"http\" { address \"127.0.0.1:8080\" } }");
     }
-    if config.routes.is_empty() && is_complete {
+    let has_sip_alone =
+        !config.listeners.is_empty() && config.listeners.iter().all(|listener| listener.sip.is_some());
+    if config.routes.is_empty() && !has_sip_alone && is_complete {
         report
             .warn(Code::Empty, Place::NOWHERE, "there is no route, so every request is answered 404")
             .help("add routes { route \"all\" { upstream \"…\" } }");

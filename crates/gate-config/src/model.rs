@@ -12,6 +12,7 @@ mod inspect;
 mod listener;
 mod observability;
 mod place;
+mod policies;
 mod rate_limit;
 mod route;
 mod server;
@@ -37,6 +38,7 @@ pub use listener::{
 };
 pub use observability::{Level, LogFormat, LogTarget, Logging, Metrics, Observability};
 pub use place::{At, Objection, Place};
+pub use policies::HeaderEdit;
 pub use rate_limit::{RateKey, RateLimit, Senders};
 pub use route::{Action, Compression, Handler, OnLimit, Route, WebSocket};
 pub use server::{ConnectionLimits, RequestLimits, Server, Shutdown};
@@ -109,7 +111,8 @@ impl Config {
     /// The table by which requests find their routes.
     #[must_use]
     pub fn table(&self) -> Table {
-        Table::new(self.routes.iter().map(|route| (route.conditions.clone(), route.priority)).collect())
+        let routes = self.routes.iter().map(|route| (route.conditions.clone(), route.priority));
+        Table::new(routes.collect()).spelled(self.server.spelling)
     }
 }
 

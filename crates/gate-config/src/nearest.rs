@@ -3,15 +3,51 @@
 /// Longer names are not compared; no known name is nearly so long.
 const LENGTH_MAX: usize = 48;
 
-/// The nearest of `known`, if it is near enough to be a slip: a third of the letters may differ.
+/// The nearest of `known`, if it is near enough to be a slip: a third of the letters may differ, or
+/// the last words are missing, or the unit is another.
 pub(crate) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    within(name, known, |letters| letters.max(3) / 3)
+}
+
+/// The same where no more than two letters may differ, whatever the length.
+pub(crate) fn very_near<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    within(name, known, |letters| (letters.max(3) / 3).min(2))
+}
+
+/// `allowed`: how many of so many letters may differ.
+fn within<'a>(
+    name: &str,
+    known: impl IntoIterator<Item = &'a str>,
+    allowed: impl Fn(usize) -> usize,
+) -> Option<&'a str> {
     let name: Vec<char> = name.chars().take(LENGTH_MAX + 1).map(fold).collect();
     if name.len() > LENGTH_MAX {
         return None;
     }
-    let near = known.into_iter().map(|candidate| (distance(&name, candidate), candidate));
+    let known: Vec<&str> = known.into_iter().collect();
+    let near = known.iter().map(|candidate| (distance(&name, candidate), *candidate));
     let (distance, candidate) = near.min_by_key(|(distance, _)| *distance)?;
-    (distance * 3 <= name.len().max(3)).then_some(candidate)
+    let text: String = name.iter().collect();
+    let other_unit = |candidate: &&str| without_unit(candidate) == without_unit(&text);
+    let is_slip = distance <= allowed(name.len());
+    let of_units = known.iter().copied().find(other_unit).filter(|_| !text.is_empty());
+    of_units.or(is_slip.then_some(candidate)).or_else(|| only_one_that_goes_on(&text, &known))
+}
+
+/// A name without the unit at its end.
+fn without_unit(name: &str) -> &str {
+    UNITS.iter().find_map(|unit| name.strip_suffix(unit)).unwrap_or(name)
+}
+
+const UNITS: [&str; 5] = ["-secs", "-ms", "-seconds", "-sec", "-bytes"];
+
+/// The only one that begins with all that was written and has more words.
+fn only_one_that_goes_on<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
+    let goes_on = |candidate: &&&str| {
+        candidate.strip_prefix(name).is_some_and(|rest| rest.starts_with(['-', '_'])) && name.len() > 2
+    };
+    let mut found = known.iter().filter(goes_on);
+    found.next().copied().filter(|_| found.next().is_none())
 }
 
 /// Case and the choice between `-` and `_` are no difference worth counting.
@@ -57,6 +93,9 @@ mod tests {
             ("enabeld", Some("enabled")),
             ("Ping_Timeout_Secs", Some("ping-timeout-secs")),
             ("tsl", Some("tls")),
+            ("ping-interval", Some("ping-interval-secs")),
+            ("ping-timeout-ms", Some("ping-timeout-secs")),
+            ("ping", None),
             ("rate-limit", None),
             ("x", None),
             ("", None),
@@ -64,5 +103,10 @@ mod tests {
             assert_eq!(nearest(name, known), expected, "{name}");
         }
         assert_eq!(nearest(&"enabled".repeat(1000), known), None);
+        assert_eq!(very_near("ping-intervall-sec", known), Some("ping-interval-secs"));
+        assert_eq!(
+            (nearest("pong-interim-secs", known), very_near("pong-interim-secs", known)),
+            (Some("ping-interval-secs"), None)
+        );
     }
 }

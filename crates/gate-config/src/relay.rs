@@ -2,6 +2,7 @@
 //! and the demo run, and most tests.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use gate_core::ids::UpstreamId;
 use gate_core::{Limits, Policy, Timeouts};
 
 use crate::model::{
-    Action, At, Config, ConnectionLimits, Level, ListenAddress, Listener, LogFormat, LogTarget, Logging,
+    Action, At, ClientTls, Config, ConnectionLimits, Level, ListenAddress, Listener, LogFormat, LogTarget, Logging,
     Metrics, Observability, Passive, RequestLimits, Route, Server, Shutdown, Target, Upstream,
     UpstreamTimeouts, WebSocket,
 };
@@ -21,6 +22,8 @@ pub struct Relay {
     pub listen: SocketAddr,
     /// The backend.
     pub upstream: Target,
+    /// Who signs its certificate, in place of the system's authorities.
+    pub ca_file: Option<PathBuf>,
     /// Worker threads; 0 is one per core.
     pub workers: u16,
     /// Sessions in the whole process at a time; more are closed with 1013.
@@ -69,6 +72,7 @@ impl Relay {
         Self {
             listen,
             upstream,
+            ca_file: None,
             workers: 0,
             max_connections: Server::default().connections.all,
             limits: Limits::default(),
@@ -94,6 +98,7 @@ impl From<Relay> for Config {
                 handshake: relay.handshake.upstream,
                 ..UpstreamTimeouts::default()
             },
+            tls: ClientTls { ca_file: relay.ca_file.map(At::nowhere), ..ClientTls::default() },
             // There is no other target to turn to.
             passive: Passive { max_fails: 0, ..Passive::default() },
             ..Upstream::new("relay", vec![relay.upstream])

@@ -10,7 +10,8 @@ mod syslog;
 mod url;
 
 pub(crate) use address::{
-    Speaks, capture_address, listen_address, metrics_address, network, port_range, target_address,
+    Speaks, capture_address, is_too_long, listen_address, metrics_address, network, port_range,
+    target_address,
 };
 pub(crate) use field::{
     header_name, host_header, is_header_value, method, path_pattern, regex, request_path, token,

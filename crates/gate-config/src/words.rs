@@ -360,10 +360,11 @@ pub(crate) enum ProbeType {
     Http,
     Tcp,
     WebSocket,
+    Sip,
 }
 
 impl Words for ProbeType {
     const WORDS: &'static [(&'static str, Self)] =
-        &[("http", Self::Http), ("tcp", Self::Tcp), ("websocket", Self::WebSocket)];
+        &[("http", Self::Http), ("tcp", Self::Tcp), ("websocket", Self::WebSocket), ("sip", Self::Sip)];
     const LATER: &'static [&'static str] = &["grpc", "inference"];
 }

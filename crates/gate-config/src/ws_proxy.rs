@@ -2,13 +2,14 @@
 //! webhooks and limits themselves, as WsProxy has it. No file.
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use ipnet::IpNet;
 
 use crate::model::{
-    Action, AllowedHost, AllowedOrigin, At, Config, HeaderConfig, HookSettings, ListenAddress, Listener,
+    Action, AllowedHost, AllowedOrigin, At, ClientTls, Config, HeaderConfig, HookSettings, ListenAddress, Listener,
     LogFormat, LogTarget, Logging, Metrics, Observability, Peers, Route, Server, Shutdown,
 };
 
@@ -17,8 +18,12 @@ use crate::model::{
 pub struct WsProxy {
     /// Where clients connect; port 0 takes a free one.
     pub listen: SocketAddr,
+    /// Where they connect as well: those that come by IPv6 where `listen` is all of IPv4.
+    pub listen_v6: Option<SocketAddr>,
     /// Peers that are believed.
     pub trusted: Peers,
+    /// Who signs the certificates of upstreams and webhooks, in place of the system's authorities.
+    pub ca_file: Option<PathBuf>,
     /// Connections to each webhook's scheme, host and port.
     pub pool_size: u32,
     /// Worker threads; 0 is one per core.
@@ -39,6 +44,8 @@ impl WsProxy {
     pub fn new(listen: SocketAddr) -> Self {
         Self {
             listen,
+            listen_v6: None,
+            ca_file: None,
             trusted: Peers { networks: loopback().to_vec(), unix: false },
             pool_size: 100,
             workers: 0,
@@ -68,8 +75,10 @@ fn anywhere() -> Vec<AllowedOrigin> {
 
 impl From<WsProxy> for Config {
     fn from(proxy: WsProxy) -> Self {
+        let tls = ClientTls { ca_file: proxy.ca_file.map(At::nowhere), ..ClientTls::default() };
         let hook = HookSettings {
             timeout: HOOK_TIMEOUT,
+            tls: tls.clone(),
             connections_max: proxy.pool_size,
             ..HookSettings::default()
         };
@@ -78,13 +87,17 @@ impl From<WsProxy> for Config {
             upstreams: anywhere(),
             hooks: anywhere(),
             hook,
+            tls,
             ..HeaderConfig::new()
         };
         let route =
             Route { header_config: Some(Arc::new(by_header)), ..Route::new("ws-proxy", Action::ByHeader) };
+        let listeners = [("ws-proxy", Some(proxy.listen)), ("ws-proxy-v6", proxy.listen_v6)].into_iter();
+        let listeners =
+            listeners.filter_map(|(id, address)| Some(Listener::new(id, ListenAddress::Tcp(address?))));
         Self {
             server: Server { worker_threads: proxy.workers, shutdown: proxy.shutdown, ..Server::default() },
-            listeners: vec![Listener::new("ws-proxy", ListenAddress::Tcp(proxy.listen))],
+            listeners: listeners.collect(),
             routes: vec![route],
             observability: Observability {
                 metrics: proxy

@@ -8,11 +8,12 @@
 //! After every `handle_*`, drain [`Endpoint::poll_output`], then look at
 //! [`Endpoint::poll_timeout`].
 //!
-//! Not here: how often messages may come, and what they say.
+//! Not here: what messages say.
 
 mod clocks;
 mod ending;
 mod intake;
+mod pace;
 mod policy;
 
 use std::borrow::Cow;
@@ -21,12 +22,14 @@ use std::time::Instant;
 
 use ws_proto::mask::MaskKey;
 use ws_proto::walk::{self, End};
-use ws_proto::{ControlFrame, FrameHeader, Opcode, Sender, message};
+use ws_proto::{CloseCode, ControlFrame, FrameHeader, Opcode, Sender, message};
 
-use crate::session::{Closes, Death, PingState, Pings, Progress, Traffic, age_at, draw};
+use crate::rate::Meter;
+use crate::session::{Cause, Closes, Death, PingState, Pings, Progress, Traffic, Withheld, age_at, draw};
 use crate::side::Side;
 use ending::{Ending, Receiving, Sending};
-use intake::{Intake, Took};
+use intake::{Intake, Tollgate, Took};
+use pace::Pace;
 pub use policy::EndpointPolicy;
 
 /// Which end the gateway is.
@@ -114,6 +117,8 @@ pub struct Step<'a> {
     pub frame: Option<Frame>,
     /// The message that has ended with it.
     pub message: Option<Message<'a>>,
+    /// A frame that goes nowhere, or not at once, by a rate.
+    pub withheld: Option<Withheld>,
 }
 
 /// What the driver does next.
@@ -147,6 +152,8 @@ pub struct Endpoint {
     role: Role,
     /// Nobody takes messages, so that the peer is not read.
     is_paused: bool,
+    /// `None`: the peer may send as fast as it likes.
+    pace: Option<Box<Pace>>,
     /// `None` while the connection lives. Boxed: it comes up once.
     ending: Option<Box<Ending>>,
     received: Traffic,
@@ -177,6 +184,7 @@ impl Endpoint {
             sending: Sending::Open,
             role,
             is_paused: false,
+            pace: None,
             ending: None,
             received: Traffic::default(),
             sent: Traffic::default(),
@@ -190,9 +198,25 @@ impl Endpoint {
         }
     }
 
+    /// Goes by other rules from here on. How old the connection may become, and whether it sends pings, was
+    /// decided when it began.
+    pub fn set_policy(&mut self, policy: &Arc<EndpointPolicy>) {
+        if !Arc::ptr_eq(&self.policy, policy) {
+            self.policy = Arc::clone(policy);
+        }
+    }
+
+    /// The same end, where the peer's frames are counted by these meters. What is above a rate ends the
+    /// connection with 1008, goes nowhere, or waits, as its meter says.
+    #[must_use]
+    pub fn metered(self, meters: Box<[Meter]>) -> Self {
+        Self { pace: Pace::new(meters, self.role.peer()), ..self }
+    }
+
     /// Takes bytes that came from the peer, following on those of the last call: one frame at the
     /// most, so that whoever takes messages can stop behind each. Hand in what [`Step::consumed`]
-    /// leaves over: at once, or after [`Endpoint::pause`] when messages are taken again. A payload
+    /// leaves over: at once, or after [`Endpoint::pause`] when messages are taken again, or once
+    /// [`Endpoint::is_delayed`] is over. A payload
     /// is unmasked where it lies.
     ///
     /// Messages still come while the connection closes, up to the peer's Close: the peer may have
@@ -204,11 +228,12 @@ impl Endpoint {
             pings.restart(now);
         }
         if self.receiving != Receiving::Open {
-            return Step { consumed: length, frame: None, message: None };
+            return Step { consumed: length, frame: None, message: None, withheld: None };
         }
-        let took = self.intake.take(bytes, &self.policy.limits);
+        let toll = Tollgate { pace: self.pace.as_deref_mut(), pings: self.pings.as_ref(), now };
+        let took = self.intake.take(bytes, &self.policy.limits, toll);
         self.count(&took, now);
-        let Took { consumed, frame, message, ping, end, .. } = took;
+        let Took { consumed, frame, message, ping, end, withheld, .. } = took;
         if let Some(payload) = ping.filter(|_| self.sending == Sending::Open) {
             self.pong_due = Some(payload);
         }
@@ -216,18 +241,18 @@ impl Endpoint {
             None => {}
             Some((End::Close(code), reason)) => self.close_came(code, reason, now),
             Some((End::Violation(error), _)) => self.fail(error, now),
-            // No frame is refused here by its header.
-            Some((End::Refused, _)) => {}
+            // By a rate: nothing else refuses frames here.
+            Some((End::Refused, _)) => self.refuse(Cause::RateLimit, CloseCode::POLICY_VIOLATION, now),
         }
         if self.receiving != Receiving::Open {
-            return Step { consumed: length, frame, message: None };
+            return Step { consumed: length, frame, message: None, withheld };
         }
         let ends_read = length > 0 && consumed == length;
         if ends_read && self.intake.is_cut_too_often(&self.policy) {
             self.exceed_chunks(now);
         }
         let message = message.map(|ended| self.intake.message(ended, bytes));
-        Step { consumed, frame, message }
+        Step { consumed, frame, message, withheld }
     }
 
     /// Nobody takes messages at the moment, and the peer is not read: what it does not say
@@ -251,7 +276,23 @@ impl Endpoint {
     /// Whether the peer is to be read.
     #[must_use]
     pub fn wants_read(&self) -> bool {
-        !self.is_paused && self.receiving != Receiving::Ended
+        !self.is_unread() && self.receiving != Receiving::Ended
+    }
+
+    /// Whether the next frame waits for its time, and with it whatever has come behind it: until
+    /// [`Endpoint::poll_timeout`] says.
+    #[must_use]
+    pub fn is_delayed(&self) -> bool {
+        self.receiving == Receiving::Open && self.delayed_until().is_some()
+    }
+
+    fn delayed_until(&self) -> Option<Instant> {
+        self.pace.as_ref()?.until()
+    }
+
+    /// Whether the peer is not read, so that what it does not say is not held against it.
+    fn is_unread(&self) -> bool {
+        self.is_paused || self.is_delayed()
     }
 
     /// Bytes for the peer wait because its connection takes no more. `progress`: it has taken some

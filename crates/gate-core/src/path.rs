@@ -73,6 +73,40 @@ pub fn normalise(path: &str) -> Result<Cow<'_, str>, PathFault> {
     remove_dot_segments(&rewrite_octets(path)?).map(Cow::Owned)
 }
 
+/// What a path in normal form is to a server that decodes escapes and takes several `/` for one,
+/// as nginx does where it looks for a `location`: `/a//b` and `/a%2Fb` are `/a/b`, `/a%3Bb` is
+/// `/a;b`. Of use for choosing a route only: to the upstream the normal form goes, since escapes
+/// may tell it one thing from another.
+///
+/// # Errors
+/// Behind the escapes there are dot segments that lead out of the root, or that have parameters.
+pub fn decoded(normal: &str) -> Result<Cow<'_, str>, PathFault> {
+    if !normal.contains('%') && !normal.contains("//") {
+        return Ok(Cow::Borrowed(normal));
+    }
+    let mut path = String::with_capacity(normal.len());
+    let mut left = normal.as_bytes();
+    while let Some((&octet, rest)) = left.split_first() {
+        let (octet, rest) = match (octet, rest) {
+            (b'%', [high, low, rest @ ..]) => match octet_of(*high, *low) {
+                Some(escaped) if is_path_octet(escaped) => (escaped, rest),
+                Some(escaped) => {
+                    push_escape(&mut path, escaped);
+                    left = rest;
+                    continue;
+                }
+                None => return Err(PathFault::Escape),
+            },
+            _ => (octet, rest),
+        };
+        left = rest;
+        if octet != b'/' || !path.ends_with('/') {
+            path.push(char::from(octet));
+        }
+    }
+    remove_dot_segments(&path).map(Cow::Owned)
+}
+
 /// Whether `normalise` has nothing to do.
 fn is_normal(path: &str) -> bool {
     let mut left = path.as_bytes();
@@ -308,6 +342,27 @@ mod tests {
         {
             check(path, Err(DotParameters));
         }
+    }
+
+    #[test]
+    fn a_decoded_path_has_one_slash_where_a_server_sees_one() {
+        for (normal, expected) in [
+            ("/a/b", Ok("/a/b")),
+            ("/", Ok("/")),
+            ("//", Ok("/")),
+            ("//admin", Ok("/admin")),
+            ("/%2Fadmin", Ok("/admin")),
+            ("/a%2F%2F/b/", Ok("/a/b/")),
+            ("/a%3Bb%40c", Ok("/a;b@c")),
+            ("/a%2F..%2Fb", Ok("/b")),
+            ("/a%2F.", Ok("/a/")),
+            ("/%C3%A4%25%3F", Ok("/%C3%A4%25%3F")),
+            ("/%2F..", Err(OutOfRoot)),
+            ("/a%2F..;b", Err(DotParameters)),
+        ] {
+            assert_eq!(decoded(normal).as_deref(), expected.as_ref().copied(), "{normal}");
+        }
+        assert!(matches!(decoded("/a/b"), Ok(Cow::Borrowed(_))), "copied only when it changes");
     }
 
     #[test]

@@ -21,7 +21,7 @@ use regex::Regex;
 
 pub use fits::Misfit;
 pub use query::query_values;
-pub use table::{Table, Tried};
+pub use table::{Spelling, Table, Tried};
 
 /// What of a request is looked at.
 #[derive(Clone, Copy, Debug)]

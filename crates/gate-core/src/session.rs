@@ -32,6 +32,7 @@ pub(crate) use clocks::{deadline, is_over};
 pub use death::{Cause, Death, Party};
 use leg::{CloseOrder, Leg, Receiving, Sending, Then};
 pub use leg::{Closes, Traffic};
+pub(crate) use meters::{Verdict as Toll, charge_rest, judge as charge};
 pub use pings::PingPayload;
 pub(crate) use pings::{Pings, State as PingState};
 use tally::{Dropped, Tally};
@@ -92,7 +93,7 @@ pub enum Withheld {
 
 impl Withheld {
     /// A frame that a meter does not let pass.
-    fn of(header: &FrameHeader) -> Self {
+    pub(crate) fn of(header: &FrameHeader) -> Self {
         if header.opcode.is_control() { Self::Control } else { Self::Message }
     }
 }

@@ -3,13 +3,14 @@
 //! Owns: how strings are quoted, how blocks are indented, that no comment can end early.
 //! Not here: what the nodes mean.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fmt::Write as _;
 
 /// A node: a name, its values, and perhaps a block.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Node {
-    name: &'static str,
+    name: Cow<'static, str>,
     /// Written before the node, each once in a document.
     comments: Vec<String>,
     /// The same, but each time.
@@ -25,7 +26,12 @@ pub(crate) struct Node {
 
 impl Node {
     pub(crate) fn new(name: &'static str) -> Self {
-        Self { name, ..Self::default() }
+        Self { name: Cow::Borrowed(name), ..Self::default() }
+    }
+
+    /// A node whose name is a text of its own, such as that of a field.
+    pub(crate) fn called(name: &str) -> Self {
+        Self { name: Cow::Owned(quoted(name)), ..Self::default() }
     }
 
     /// A comment that stands where a node could.
@@ -154,7 +160,7 @@ impl<'a> Writer<'a> {
         if node.is_off {
             self.text.push_str("/- ");
         }
-        self.text.push_str(node.name);
+        self.text.push_str(&node.name);
         for value in &node.values {
             // Writing to a string cannot fail.
             let _infallible = write!(self.text, " {value}");

@@ -12,6 +12,7 @@ mod balance;
 mod content;
 mod document;
 mod fate;
+mod fields;
 mod format;
 mod groups;
 mod hosts;
@@ -34,6 +35,7 @@ mod server;
 mod session;
 mod tls;
 mod unit;
+mod upgrades;
 mod upstreams;
 mod words;
 

@@ -15,6 +15,7 @@ mod lookalike;
 pub(crate) mod packet;
 mod place;
 mod repeats;
+mod sip;
 mod token;
 
 use std::ops::Range;
@@ -31,6 +32,7 @@ use repeats::Repeats;
 pub(crate) use binary::is_text;
 pub(crate) use json::is_like_json;
 pub(crate) use place::{Path, PathStep};
+pub(crate) use sip::body as sip_body;
 use token::Codec;
 
 /// The texts of a message.
@@ -88,6 +90,14 @@ enum Step {
     Head,
     /// Behind that.
     Body(Body),
+    /// The value of a header of SIP.
+    Header {
+        at: usize,
+    },
+    /// The display name in that.
+    Name {
+        at: usize,
+    },
     /// A string or a key of JSON.
     Quoted {
         at: usize,

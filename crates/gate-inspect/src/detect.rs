@@ -88,6 +88,17 @@ impl Hits {
     }
 }
 
+/// Builds the tables and expressions of all built-in detectors. One that a message had to wait for
+/// would take longer than a proxy waits for an agent.
+pub(crate) fn warm_up() {
+    sqli::warm_up();
+    command::warm_up();
+    traversal::warm_up();
+    nosql::warm_up();
+    template::warm_up();
+    xxe::warm_up();
+}
+
 /// All built-in detectors of the given categories on one text.
 pub(crate) fn detect(text: Text<'_>, categories: crate::category::Categories, hits: &mut Hits) {
     type Detect = fn(Text<'_>, &mut Hits);

@@ -140,6 +140,14 @@ static JWT: LazyLock<Regex> =
     LazyLock::new(|| compile(r"eyJ[A-Za-z0-9_-]{6,}\.[A-Za-z0-9_-]{6,}(?:\.[A-Za-z0-9_-]*)?"));
 static WORD: LazyLock<Regex> = LazyLock::new(|| compile(r"[A-Za-z0-9+/_-]{32,}={0,2}"));
 
+/// Builds what is built once, before a message needs it.
+pub(crate) fn warm_up() {
+    LazyLock::force(&NAMED);
+    LazyLock::force(&SCHEME);
+    LazyLock::force(&JWT);
+    LazyLock::force(&WORD);
+}
+
 fn compile(expression: &str) -> Regex {
     let built = RegexBuilder::new(expression).unicode(false).build();
     built.expect("a constant that the tests compile")

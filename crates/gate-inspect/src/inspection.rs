@@ -4,8 +4,8 @@ use gate_core::session::Verdict;
 
 use crate::category::{Categories, Category};
 use crate::decode::{self, Equals, Views};
-use crate::detect::{Detectors, Found, Room, SCHEMA};
-use crate::excerpt::{excerpt, shorten};
+use crate::detect::{self, Detectors, Found, Room, SCHEMA};
+use crate::excerpt::{self, excerpt, shorten};
 use crate::finding::{Finding, RuleId};
 use crate::redact::{Edits, Grain, Redactor, spot};
 use crate::schema::Schema;
@@ -39,7 +39,7 @@ pub struct Inspection {
 }
 
 impl Inspection {
-    /// Compiles settings.
+    /// Compiles settings, and all that is built once for all of them: no message waits for that.
     ///
     /// # Errors
     /// All that is wrong with them.
@@ -54,6 +54,8 @@ impl Inspection {
                 Err(fault) => faults.push(Fault::Schema { index, message: fault.message }),
             }
         }
+        detect::warm_up();
+        excerpt::warm_up();
         match detectors {
             Some(detectors) if faults.is_empty() => Ok(Self { settings, detectors, redactor, schemas }),
             Some(_) | None => Err(faults),
@@ -70,9 +72,14 @@ impl Inspection {
     #[must_use]
     pub fn judge(&self, subject: Subject<'_>, scratch: &mut Scratch) -> Judgement {
         self.search(&subject, scratch);
-        let found = scratch.room.found().iter().take(FINDINGS_MAX);
+        let found = scratch.room.found();
+        // What a part says the whole says, too, but where it stands is told better by the part.
+        let is_told_of_part = |whole: &&Found| {
+            found.iter().any(|part| part.rule == whole.rule && scratch.views.is_part(part.place, whole.place))
+        };
+        let told = found.iter().filter(|whole| !is_told_of_part(whole)).take(FINDINGS_MAX);
         let mut findings: Vec<_> =
-            found.map(|found| self.finding(found, &scratch.views, subject.payload)).collect();
+            told.map(|found| self.finding(found, &scratch.views, subject.payload)).collect();
         self.check_schemas(&subject, &mut findings);
         let edits = self.redactor.edits(&subject);
         let verdict = if findings.is_empty() || self.settings.mode == Mode::Detect {

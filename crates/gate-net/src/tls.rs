@@ -12,6 +12,7 @@ mod error;
 mod hello;
 mod identity;
 mod key_log;
+mod refused;
 mod scratch;
 mod sni;
 mod stream;

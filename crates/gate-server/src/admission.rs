@@ -12,6 +12,7 @@ mod meters;
 mod scope;
 mod seats;
 mod shards;
+mod users;
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -25,6 +26,7 @@ use gate_core::rate::Meter;
 use full::Area;
 pub(crate) use full::Full;
 pub(crate) use scope::Seated;
+pub(crate) use users::UserRate;
 
 use crate::upstream::wish::Ask;
 use meters::RouteMeters;
@@ -43,6 +45,8 @@ pub(crate) struct Admission {
 #[derive(Debug)]
 struct Route {
     id: Arc<str>,
+    /// Those with the same one count together.
+    group: Option<Arc<str>>,
     scope: Scope,
     meters: RouteMeters,
 }
@@ -54,23 +58,36 @@ impl Admission {
             previous.iter().flat_map(|previous| &previous.routes).map(|route| (&*route.id, route)).collect();
         let process = previous.map(|previous| &previous.process);
         let listener = |id: &Arc<str>| previous.and_then(|previous| previous.listeners.get(id));
-        let routes = config.routes.iter().map(|route| {
-            let before = before.get(&*route.id);
-            Route {
+        let mut routes: Vec<Route> = Vec::with_capacity(config.routes.len());
+        for route in &config.routes {
+            let before = before.get(&*route.id).copied();
+            let group = route.websocket.connections_group.clone();
+            let scope_before = match &group {
+                // All of a group share the counts of the first.
+                Some(_) => routes
+                    .iter()
+                    .find(|other| other.group == group)
+                    .or_else(|| previous?.routes.iter().find(|other| other.group == group))
+                    .or(before),
+                None => before.filter(|before| before.group.is_none()),
+            };
+            let scope = Scope::new(
+                Area::Route,
+                route.websocket.connections,
+                scope_before.map(|before| &before.scope),
+                now,
+            );
+            routes.push(Route {
                 id: Arc::clone(&route.id),
-                scope: Scope::new(
-                    Area::Route,
-                    route.websocket.connections,
-                    before.map(|before| &before.scope),
-                    now,
-                ),
+                group,
+                scope,
                 meters: RouteMeters::new(
                     &route.websocket.rate_limits,
                     before.map(|before| &before.meters),
                     now,
                 ),
-            }
-        });
+            });
+        }
         Self {
             process: Scope::new(Area::Process, config.server.connections, process, now),
             listeners: config
@@ -82,7 +99,7 @@ impl Admission {
                     (Arc::clone(&found.id), scope)
                 })
                 .collect(),
-            routes: routes.collect(),
+            routes,
         }
     }
 
@@ -101,6 +118,15 @@ impl Admission {
         let scopes = [Some(&self.process), self.listeners.get(listener), route];
         let client = client.map(key::network);
         scope::take_all(scopes, client, now)
+    }
+
+    /// Takes all that a connection without WebSocket needs that came to `listener`, or nothing.
+    ///
+    /// # Errors
+    /// The limit that is reached.
+    pub(crate) fn admit_caller(&self, listener: &str, client: IpAddr, now: Instant) -> Result<Seated, Full> {
+        let scopes = [Some(&self.process), self.listeners.get(listener), None];
+        scope::take_all(scopes, Some(key::network(client)), now)
     }
 
     /// What the frames of a session of `route` are counted by.

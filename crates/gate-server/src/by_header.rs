@@ -119,7 +119,7 @@ impl ByHeader {
         }
         if !self.believes(asking)? {
             return match self.config.on_untrusted {
-                OnUntrusted::Reject => Err(ByHeaderError::Untrusted),
+                OnUntrusted::Reject => Err(ByHeaderError::Untrusted(asking.peer)),
                 OnUntrusted::Ignore => Ok(None),
             };
         }

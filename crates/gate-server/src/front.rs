@@ -8,7 +8,6 @@ mod client;
 pub(crate) mod conversation;
 pub(crate) mod course;
 pub(crate) mod fields;
-mod heads;
 pub(crate) mod listener;
 mod logged;
 mod proxy;

@@ -9,6 +9,7 @@ use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use gate_config::model::{Config, Level, ListenAddress, Objection};
@@ -228,8 +229,10 @@ impl Gateway {
         self.posts.let_go_of_listeners();
         let begun = clock::now();
         let of = u32::try_from(self.workers.len()).unwrap_or(u32::MAX);
+        let has_begun = Arc::<AtomicBool>::default();
         for (worker, index) in self.workers.iter().zip(0..) {
-            let draining = Draining { begun, spread, turn: Turn { index, of } };
+            let turn = Turn { index, of };
+            let draining = Draining { begun, spread, turn, has_begun: Arc::clone(&has_begun) };
             let command = Command::Drain(draining, Arc::clone(&self.handed_over));
             // A worker that is gone needs no command.
             let _gone = worker.mailbox.blocking_send(command);

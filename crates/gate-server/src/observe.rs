@@ -16,6 +16,7 @@ mod sentinel;
 pub(crate) mod sink;
 pub(crate) mod sip;
 pub(crate) mod statistics;
+pub(crate) mod throttle;
 pub(crate) mod traces;
 pub(crate) mod webhooks;
 pub(crate) mod writer;

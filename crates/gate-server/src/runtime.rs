@@ -77,11 +77,11 @@ pub(crate) async fn run(
         spawn_local(tidy::tidy(Rc::clone(&worker), give_back));
     }
     let (draining, handed_over) = obey(&worker, &mut mailbox, &mut accepting).await;
-    for socket in accepting.drain(..) {
+    for socket in mem::take(&mut accepting) {
         if handed_over.contains(&socket.key()) {
             drop(socket.leave().await);
         } else {
-            socket.close(&worker).await;
+            accepting.extend(socket.drain(&worker).await);
         }
     }
     let obeying = async {

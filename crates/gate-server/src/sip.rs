@@ -7,12 +7,19 @@
 
 pub(crate) mod caller;
 pub(crate) mod client;
+pub(crate) mod connect;
 pub(crate) mod hub;
+mod large;
+mod lane;
 pub(crate) mod leg;
 pub(crate) mod link;
+mod malformed;
+mod own_sockets;
 pub(crate) mod passage;
 pub(crate) mod plan;
 pub(crate) mod rates;
+pub(crate) mod scrutiny;
 pub(crate) mod socket;
 pub(crate) mod task;
 mod traced;
+mod verdicts;

@@ -97,7 +97,7 @@ impl Snapshot {
             Vec::new()
         });
         let sip =
-            Plans::build(&config, &clusters, before.map(|before| &before.sip)).unwrap_or_else(|found| {
+            Plans::build(&config, (&clusters, &tracers), before.map(|before| &before.sip)).unwrap_or_else(|found| {
                 objections.extend(found);
                 Plans::default()
             });

@@ -8,14 +8,17 @@
 
 mod carrier;
 mod connection;
+mod dialling;
 mod event;
 mod exporter;
+pub(crate) mod heads;
 mod outlet;
 mod session;
 pub(crate) mod switches;
 mod tracer;
 
 pub(crate) use connection::{ConnectionTrace, Failure, Leg, Opener, Opening, Speech, Way};
+pub(crate) use dialling::{Behalf, Dialling};
 pub(crate) use event::{Closing, Direction, Secured, Shown};
 pub(crate) use exporter::Exporters;
 pub(crate) use session::{SessionTrace, is_orderly};

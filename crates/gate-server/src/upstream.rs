@@ -25,6 +25,7 @@ pub(crate) mod request;
 pub(crate) mod resolve;
 pub(crate) mod sticky;
 pub(crate) mod target;
+pub(crate) mod trail;
 pub(crate) mod upgrade;
 pub(crate) mod upload;
 pub(crate) mod wish;

@@ -124,6 +124,15 @@ impl Worker {
         Some(advertised.unwrap_or_else(|| Arc::clone(address)))
     }
 
+    /// Whether streams of SIP are accepted at that address.
+    pub(crate) fn has_sip_door(&self, address: &str) -> bool {
+        let snapshot = self.snapshot();
+        let is_sip = |id: &Weak<Cell<ListenerId>>| {
+            id.upgrade().is_some_and(|id| snapshot.sip.of_listener(id.get()).is_some())
+        };
+        self.sip_doors.borrow().iter().any(|(id, known)| **known == *address && is_sip(id))
+    }
+
     /// A socket is accepted from at that address.
     pub(crate) fn open_door(&self, id: &Rc<Cell<ListenerId>>, address: Arc<str>) {
         let mut doors = self.sip_doors.borrow_mut();

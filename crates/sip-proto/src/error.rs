@@ -152,7 +152,9 @@ impl Fault {
         }
     }
 
-    const fn text(self) -> &'static str {
+    /// The same in a sentence's words, without quotation marks or line ends.
+    #[must_use]
+    pub const fn text(self) -> &'static str {
         match self {
             Self::MessageTooLarge => "the message is larger than the limit",
             Self::HeadTooLarge => "the headers are larger than the limit",

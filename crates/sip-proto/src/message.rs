@@ -41,6 +41,8 @@ pub struct Message<'a> {
 enum Behind {
     Refuse,
     Discard,
+    /// It is of the body, whatever Content-Length says.
+    Take,
 }
 
 impl<'a> Message<'a> {
@@ -62,6 +64,16 @@ impl<'a> Message<'a> {
     /// As [`parse`](Self::parse), without that last one.
     pub fn parse_datagram(bytes: &'a [u8], limits: &Limits) -> Result<Self, MessageError> {
         Self::split(bytes, limits, Behind::Discard)
+    }
+
+    /// Splits a message whose body has been changed: it reaches to the end, whatever
+    /// [`content_length`](Self::content_length) says, which
+    /// [`Edits::set_content_length`](crate::Edits::set_content_length) can mend.
+    ///
+    /// # Errors
+    /// As [`parse`](Self::parse), without the last two.
+    pub fn parse_changed(bytes: &'a [u8], limits: &Limits) -> Result<Self, MessageError> {
+        Self::split(bytes, limits, Behind::Take)
     }
 
     fn split(bytes: &'a [u8], limits: &Limits, behind: Behind) -> Result<Self, MessageError> {
@@ -283,14 +295,16 @@ fn body(
     length: Option<usize>,
     behind: Behind,
 ) -> Result<Range<usize>, MessageError> {
-    let Some(length) = length else { return Ok(start..bytes.len()) };
+    let Some(length) = length.filter(|_| !matches!(behind, Behind::Take)) else {
+        return Ok(start..bytes.len());
+    };
     let rest = start.checked_add(length).and_then(|end| bytes.get(end..));
     let rest = rest.ok_or_else(|| MessageError::new(Fault::BodyTooShort, start))?;
     let end = bytes.len() - rest.len();
     let is_all_line_ends = rest.iter().all(|byte| matches!(byte, b'\r' | b'\n'));
     match behind {
         Behind::Refuse if !is_all_line_ends => Err(MessageError::new(Fault::TrailingBytes, end)),
-        Behind::Refuse | Behind::Discard => Ok(start..end),
+        Behind::Refuse | Behind::Discard | Behind::Take => Ok(start..end),
     }
 }
 

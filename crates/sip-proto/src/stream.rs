@@ -102,6 +102,11 @@ impl Framer {
         Self { limits, state: State::Between { is_half_ping: false } }
     }
 
+    /// Holds what comes from here on to other limits; a message whose length is known already is not held to them.
+    pub const fn set_limits(&mut self, limits: Limits) {
+        self.limits = limits;
+    }
+
     /// What stands at the front of `bytes`, which are all that have come and have not been taken as an item; None
     /// if more must come first.
     ///

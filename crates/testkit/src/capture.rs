@@ -58,7 +58,16 @@ impl Capture {
     /// When there is no free port.
     #[must_use]
     pub fn udp() -> Self {
-        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+        Self::udp_at(Ipv4Addr::LOCALHOST.into())
+    }
+
+    /// One for datagrams at an address of this machine.
+    ///
+    /// # Panics
+    /// When there is no free port.
+    #[must_use]
+    pub fn udp_at(address: IpAddr) -> Self {
+        let socket = UdpSocket::bind((address, 0)).expect("a free port");
         Self { by: By::Datagrams(socket) }
     }
 

@@ -132,6 +132,16 @@ impl Peer {
         own.as_socket().expect("a connection over TCP")
     }
 
+    /// The address of the other end.
+    ///
+    /// # Panics
+    /// When it has none, as over a unix socket.
+    #[must_use]
+    pub fn peer_address(&self) -> SocketAddr {
+        let other = self.wire.socket().peer_addr().expect("a connection");
+        other.as_socket().expect("a connection over TCP")
+    }
+
     /// A second hand on the same connection, for another thread: one writes, one reads.
     ///
     /// # Panics

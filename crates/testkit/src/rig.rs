@@ -81,7 +81,7 @@ impl Rig {
         let upstream = TargetAddress::Tcp { host: dialled.ip().to_string(), port: dialled.port() };
         let mut relay = Relay {
             workers: 1,
-            shutdown: Shutdown { spread: Duration::ZERO, ..Shutdown::default() },
+            shutdown: Shutdown { spread: Some(Duration::ZERO), ..Shutdown::default() },
             log: LogTarget::File(folder.file(LOG)),
             metrics: Some(anywhere),
             ..Relay::new(anywhere, Target::new(upstream))

@@ -99,7 +99,7 @@ const GATE_CORE: [(&str, &[&str]); 13] = [
     ("rate", &["side"]),
     ("session", &["policy", "rate", "side"]),
     ("template", &["route", "session", "side"]),
-    ("endpoint", &["policy", "session", "side"]),
+    ("endpoint", &["policy", "rate", "session", "side"]),
     ("fuzz", &["endpoint", "path", "policy", "rate", "session", "side"]),
 ];
 
@@ -144,7 +144,18 @@ const GATE_SERVER: [(&str, &[&str]); 24] = [
     ),
     (
         "sip",
-        &["admission", "clock", "drive", "observe", "signing", "snapshot", "trace", "upstream", "worker"],
+        &[
+            "admission",
+            "clock",
+            "drive",
+            "inspect",
+            "observe",
+            "signing",
+            "snapshot",
+            "trace",
+            "upstream",
+            "worker",
+        ],
     ),
     ("preparation", &["observe", "snapshot", "sockets", "upstream"]),
     ("worker", &["clock", "inspect", "observe", "sip", "snapshot", "upstream"]),

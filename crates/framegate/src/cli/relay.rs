@@ -2,13 +2,15 @@
 //! when it takes effect.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{ArgAction, Args, ValueEnum, value_parser};
-use gate_config::model::{LogTarget, Target};
+use gate_config::model::{LogTarget, Shutdown, Target};
 use gate_config::typed::{duration, size, target};
 use ws_proto::CloseCode;
 
+use crate::failure::Failure;
 use crate::value::close_code::close_code;
 use crate::value::listen::listen;
 use crate::value::log_target::log_target;
@@ -26,6 +28,13 @@ pub(crate) struct RelayArgs {
     /// given here. A name is resolved at the start and again when its time to live is over.
     #[arg(long, value_name = "URL", value_parser = target)]
     pub(crate) to: Target,
+
+    /// Who signs the backend's certificate, in PEM, in place of the system's authorities
+    ///
+    /// For wss. Without it the certificate is verified against the authorities of the system, which
+    /// SSL_CERT_FILE and SSL_CERT_DIR can name.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ca_file: Option<PathBuf>,
 
     /// Threads that carry connections; 0 = one per core
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = value_parser!(u16).range(..=1024))]
@@ -137,13 +146,39 @@ pub(crate) struct ShutdownArgs {
     #[arg(long, value_name = "TIME", default_value = "60s", value_parser = duration)]
     pub(crate) shutdown_grace: Duration,
 
-    /// Time over which the closes are spread, so that clients do not all return at once
-    #[arg(long, value_name = "TIME", default_value = "20s", value_parser = duration)]
-    pub(crate) shutdown_spread: Duration,
+    #[command(flatten)]
+    pub(crate) spread: SpreadArgs,
 
     /// Close code that both sides get, such as 1001 (going away) or 1012 (restart)
     #[arg(long, value_name = "CODE", default_value = "1001", value_parser = close_code)]
     pub(crate) close_code_on_shutdown: CloseCode,
+}
+
+/// How evenly sessions are told to end.
+#[derive(Debug, Args)]
+pub(crate) struct SpreadArgs {
+    /// Time over which the closes are spread, so that clients do not all return at once
+    ///
+    /// Without it 50 sessions are closed in a second, or more where that would take longer than a third of the
+    /// grace. Supervisors wait less than the default grace as a rule: `docker stop` ten seconds, then it kills.
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub(crate) shutdown_spread: Option<Duration>,
+}
+
+impl SpreadArgs {
+    /// How to end within `grace`.
+    ///
+    /// # Errors
+    /// When the spread does not fit in.
+    pub(crate) fn within(&self, grace: Duration) -> Result<Shutdown, Failure> {
+        match self.shutdown_spread {
+            Some(spread) if spread > grace && !grace.is_zero() => Err(Failure::Flag {
+                flag: "--shutdown-spread",
+                why: format!("it is longer than --shutdown-grace, which is {}s", grace.as_secs_f64()),
+            }),
+            spread => Ok(Shutdown { grace, spread, ..Shutdown::default() }),
+        }
+    }
 }
 
 /// What the gateway tells about itself.
@@ -230,7 +265,7 @@ mod tests {
     fn shutdown_takes_a_minute_and_says_1001() {
         let shutdown = right("").shutdown;
         assert_eq!(shutdown.shutdown_grace, Duration::from_secs(60));
-        assert_eq!(shutdown.shutdown_spread, Duration::from_secs(20));
+        assert_eq!(shutdown.spread.shutdown_spread, None);
         assert_eq!(shutdown.close_code_on_shutdown.get(), 1001);
     }
 

@@ -1,20 +1,21 @@
 //! The flags of `framegate ws-proxy`, and the environment variables of WsProxy.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, value_parser};
 use gate_config::model::LogTarget;
 use gate_config::typed::duration;
 
-use crate::cli::relay::LogFormat;
+use crate::cli::relay::{LogFormat, SpreadArgs};
 use crate::value::listen::listen;
 use crate::value::log_target::log_target;
 
 /// The flags of `framegate ws-proxy`.
 #[derive(Debug, Args)]
 pub(crate) struct WsProxyArgs {
-    /// Port to accept clients at, on all addresses; 0 lets the system choose
+    /// Port to accept clients at, on all addresses of IPv4 and IPv6; 0 lets the system choose, of IPv4
     #[arg(long, value_name = "PORT", env = "WSPROXY_PORT", default_value_t = 4000)]
     pub(crate) port: u16,
 
@@ -27,12 +28,20 @@ pub(crate) struct WsProxyArgs {
           value_parser = value_parser!(u32).range(1..=10_000))]
     pub(crate) webhook_pool_size: u32,
 
-    /// A peer whose x-wsproxy fields are believed, like 10.0.0.0/8; may be given several times
+    /// A peer whose x-wsproxy fields are believed, like 10.0.0.0/8; several with commas, or given often
     ///
     /// Peers are those at the other end of the connection; who stands in X-Forwarded-For is not asked. All
     /// others are answered 403.
-    #[arg(long, value_name = "NETWORK", default_values = ["127.0.0.0/8", "::1"])]
+    #[arg(long, value_name = "NETWORK", env = "WSPROXY_TRUSTED", value_delimiter = ',',
+          default_values = ["127.0.0.0/8", "::1"])]
     pub(crate) trusted: Vec<String>,
+
+    /// Who signs the certificates of upstreams and webhooks, in PEM, in place of the system's authorities
+    ///
+    /// For wss and https. Without it certificates are verified against the authorities of the system, which
+    /// SSL_CERT_FILE and SSL_CERT_DIR can name.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ca_file: Option<PathBuf>,
 
     /// Threads that carry connections; 0 = one per core
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = value_parser!(u16).range(..=1024))]
@@ -41,6 +50,10 @@ pub(crate) struct WsProxyArgs {
     /// Time for all connections to end at SIGTERM or Ctrl-C; then the rest are reset
     #[arg(long, value_name = "TIME", default_value = "60s", value_parser = duration)]
     pub(crate) shutdown_grace: Duration,
+
+    /// How evenly.
+    #[command(flatten)]
+    pub(crate) spread: SpreadArgs,
 
     /// Where records go: stderr, stdout, off, or a file
     #[arg(long, value_name = "TARGET", default_value = "stderr", value_parser = log_target)]
@@ -60,12 +73,20 @@ impl WsProxyArgs {
     pub(crate) fn address(&self) -> SocketAddr {
         self.listen.unwrap_or_else(|| SocketAddr::from((Ipv4Addr::UNSPECIFIED, self.port)))
     }
+
+    /// Where those connect that come by IPv6, if the port alone says where, and the machine has IPv6. Where
+    /// the system chooses the port there is none: it would choose another.
+    pub(crate) fn address_v6(&self) -> Option<SocketAddr> {
+        let at = |port| SocketAddr::from((Ipv6Addr::UNSPECIFIED, port));
+        let is_wanted = self.listen.is_none() && self.port != 0;
+        (is_wanted && TcpListener::bind(at(0)).is_ok()).then(|| at(self.port))
+    }
 }
 
 pub(crate) const EXAMPLES: &str = "\
 Examples:
   framegate ws-proxy
       accepts at port 4000; proxies on this machine tell by x-wsproxy-upstream where a connection goes
-  WSPROXY_PORT=4001 framegate ws-proxy --trusted 10.0.0.0/8
+  WSPROXY_PORT=4001 WSPROXY_TRUSTED=10.0.0.0/8 framegate ws-proxy
       as a container behind proxies in that network
   docs/ws-proxy.md lists the fields, and what differs from WsProxy";

@@ -56,7 +56,7 @@ fn settings(listen: SocketAddr, page: SocketAddr) -> Relay {
     let upstream = TargetAddress::Tcp { host: backend.ip().to_string(), port: backend.port() };
     let mut settings = Relay::new(listen, Target::new(upstream));
     settings.shutdown.grace = GRACE;
-    settings.shutdown.spread = Duration::ZERO;
+    settings.shutdown.spread = Some(Duration::ZERO);
     settings.log_format = LogFormat::Text;
     settings
 }

@@ -21,7 +21,7 @@ async fn relay(args: RelayArgs) -> Result<(), Failure> {
     let mut signals = Signals::new().map_err(Failure::Runtime)?;
     let to = address(&args.to);
     let stdout_is_free = args.records.log != LogTarget::Stdout;
-    let gateway = gateway::start_relay(settings(args))?;
+    let gateway = gateway::start_relay(settings(args)?)?;
     let mut announcement = String::new();
     if let Some(listen) = gateway.local_addr() {
         announcement.push_str(&format!("framegate: relaying ws://{listen} to {to}\n"));
@@ -37,11 +37,12 @@ async fn relay(args: RelayArgs) -> Result<(), Failure> {
     gateway::end(gateway, &mut signals).await
 }
 
-fn settings(args: RelayArgs) -> Relay {
-    let RelayArgs { listen, to, workers, limits, timeouts, shutdown, records } = args;
-    Relay {
+fn settings(args: RelayArgs) -> Result<Relay, Failure> {
+    let RelayArgs { listen, to, ca_file, workers, limits, timeouts, shutdown, records } = args;
+    Ok(Relay {
         listen,
         upstream: to,
+        ca_file,
         workers,
         max_connections: limits.max_connections,
         limits: Limits {
@@ -63,15 +64,13 @@ fn settings(args: RelayArgs) -> Relay {
             upstream: timeouts.upstream_handshake_timeout,
         },
         shutdown: Shutdown {
-            grace: shutdown.shutdown_grace,
-            spread: shutdown.shutdown_spread,
             close_code: shutdown.close_code_on_shutdown,
-            ..Shutdown::default()
+            ..shutdown.spread.within(shutdown.shutdown_grace)?
         },
         log: records.log,
         log_format: log_format(records.log_format),
         metrics: records.metrics,
-    }
+    })
 }
 
 /// The backend as it may be typed.
@@ -94,11 +93,12 @@ fn log_format(format: LogFormat) -> gate_config::model::LogFormat {
 mod tests {
     use super::settings;
     use crate::cli::{Cli, Command};
+    use crate::failure::Failure;
     use clap::Parser;
     use gate_config::model::{Target, TargetAddress};
     use gate_config::relay::Relay;
 
-    fn typed(line: &str) -> Relay {
+    fn typed(line: &str) -> Result<Relay, Failure> {
         match Cli::try_parse_from(line.split_whitespace()).map(|cli| cli.command) {
             Ok(Command::Relay(args)) => settings(*args),
             other => panic!("{other:?}"),
@@ -109,7 +109,19 @@ mod tests {
     fn the_flags_defaults_are_the_gateways_own() {
         let upstream = Target::new(TargetAddress::Tcp { host: String::from("::1"), port: 9001 });
         let expected = Relay::new(([127, 0, 0, 1], 8080).into(), upstream);
-        let typed = typed("framegate relay --listen 127.0.0.1:8080 --to ws://[::1]:9001");
+        let typed = typed("framegate relay --listen 127.0.0.1:8080 --to ws://[::1]:9001").expect("it is right");
         assert_eq!(format!("{typed:?}"), format!("{expected:?}"));
+    }
+
+    #[test]
+    fn a_spread_is_no_longer_than_the_grace() {
+        for (flags, expected) in [
+            ("--shutdown-spread 60s", Ok(())),
+            ("--shutdown-spread 90s --shutdown-grace 0", Ok(())),
+            ("--shutdown-spread 90s", Err("--shutdown-spread: it is longer than --shutdown-grace, which is 60s")),
+        ] {
+            let typed = typed(&format!("framegate relay --listen 127.0.0.1:80 --to ws://h {flags}"));
+            assert_eq!(typed.map(drop).map_err(|failure| failure.to_string()), expected.map_err(str::to_owned));
+        }
     }
 }

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use super::{Context, arc, free};
 use crate::fields::{Entry, Field, Fields, get};
-use crate::model::{Agent, AgentEvents, AgentProtocol, CircuitBreaker};
+use crate::model::{Agent, AgentEvents, AgentProtocol, At, CircuitBreaker};
 use crate::report::Code;
 use crate::schema::{AGENT, TRANSPORT};
 use crate::syntax::{Scalar, Value};
+use crate::value::is_too_long;
 use crate::words::{Event, UnixSocket};
 
 pub(super) fn read<'a>(top: &Fields<'a>, cx: &mut Context<'_>) -> Vec<Entry<'a>> {
@@ -141,7 +142,18 @@ fn socket(field: Field<'_>, behind: Option<&Value>, cx: &mut Context<'_>) -> Opt
             .help(HELP);
         return None;
     }
-    Some(cx.path(path).value)
+    let At { value, place } = cx.path(path);
+    if is_too_long(&value) {
+        cx.report
+            .error(
+                Code::OutOfRange,
+                place,
+                format!("the path of a unix socket has at most 107 bytes, not {}", value.as_os_str().len()),
+            )
+            .label("too long")
+            .help("choose a shorter one");
+    }
+    Some(value)
 }
 
 fn events(fields: &Fields<'_>, cx: &mut Context<'_>) -> Option<AgentEvents> {

@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use gate_core::route::HostPattern;
+
 use super::{Context, listeners, tls, webhook};
 use crate::fields::{Field, Fields, get};
-use crate::model::{AllowedOrigin, At, HeaderConfig, HeaderKey, OnUntrusted, WebSocket};
+use crate::model::{AllowedHost, AllowedOrigin, At, HeaderConfig, HeaderKey, OnUntrusted, WebSocket};
 use crate::report::Code;
 use crate::schema::HMAC_KEY_FILE;
 use crate::value::{Schemes, allowed_origin, token};
@@ -153,7 +155,12 @@ fn allowed(fields: &Fields<'_>, name: &str, schemes: Schemes, cx: &mut Context<'
     let mut entries = Vec::new();
     for text in fields.texts(name, cx.report) {
         match allowed_origin(text.value, schemes) {
-            Ok(entry) => entries.push(entry),
+            Ok(entry) => {
+                if is_of_machine(&entry.host) {
+                    warn_of_machine(name, text, cx);
+                }
+                entries.push(entry);
+            }
             Err(fault) => {
                 cx.report
                     .error(
@@ -167,6 +174,31 @@ fn allowed(fields: &Fields<'_>, name: &str, schemes: Schemes, cx: &mut Context<'
         }
     }
     entries
+}
+
+/// Names allow no addresses of this machine, and this one has no others.
+fn is_of_machine(host: &AllowedHost) -> bool {
+    match host {
+        AllowedHost::Name(HostPattern::Exact(name) | HostPattern::Below(name)) => {
+            name == "localhost" || name.ends_with(".localhost")
+        }
+        AllowedHost::Any | AllowedHost::Network(_) => false,
+    }
+}
+
+fn warn_of_machine(name: &str, text: At<&str>, cx: &mut Context<'_>) {
+    cx.report
+        .warn(
+            Code::Useless,
+            text.place,
+            format!("`{}` in `{name}` allows nothing", text.value.escape_debug()),
+        )
+        .label("a name allows no address of this machine")
+        .help(format!(
+            "write \"{}\" and \"{}\": whatever name stands for these addresses is allowed then",
+            text.value.replacen("localhost", "127.0.0.1", 1),
+            text.value.replacen("localhost", "[::1]", 1),
+        ));
 }
 
 fn required_hooks(fields: &Fields<'_>, cx: &mut Context<'_>) -> Vec<gate_core::Side> {

@@ -31,7 +31,8 @@ impl Reading<'_> {
         };
         let (client, upstream) = (has(Side::Client), has(Side::Upstream));
         let mut policy = Policy::clone(&websocket.policy);
-        if client || upstream {
+        // What carries SIP puts messages together in any case, within limits of its own.
+        if (client || upstream) && websocket.sip.is_none() {
             self.limit(&mut policy, cx);
         }
         let stream_above = websocket.inspect.as_ref().and_then(|inspect| Some(inspect.stream_above?.value));

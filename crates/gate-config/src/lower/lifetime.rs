@@ -9,7 +9,7 @@ use ws_proto::CloseCode;
 
 use crate::fields::{Fields, get};
 use crate::report::{Code, Report};
-use crate::schema::{Form, MAX_AGE};
+use crate::schema::{Form, Key, MAX_AGE};
 use crate::words::Pinged;
 
 /// Bytes of a Close frame that are left to the reason (RFC 6455 §5.5.1).
@@ -25,6 +25,7 @@ pub(super) fn age(websocket: &Fields<'_>, report: &mut Report) -> Age {
     if value.is_none() {
         get::missing_value(key, field, report);
     }
+    let key = &Key { form: Form::Duration, ..*key };
     let max = value.and_then(|value| get::duration(key, Form::Duration, value, report));
     let max = max.unwrap_or(defaults.max);
     let Some(node) = field.node else { return Age { max, ..defaults } };
@@ -56,8 +57,8 @@ pub(super) fn idle(fields: &Fields<'_>, defaults: &Timeouts, report: &mut Report
     (timeout, counts_control)
 }
 
-/// `ping-interval-secs` and how its pings go.
-pub(super) fn keepalive(fields: &Fields<'_>, report: &mut Report) -> Keepalive {
+/// `ping-interval-secs` and how its pings go, in sessions that are closed after so long a rest.
+pub(super) fn keepalive(fields: &Fields<'_>, idle: Duration, report: &mut Report) -> Keepalive {
     let defaults = Keepalive::default();
     let keepalive = Keepalive {
         interval: fields.duration("ping-interval-secs", report).unwrap_or(defaults.interval),
@@ -67,6 +68,20 @@ pub(super) fn keepalive(fields: &Fields<'_>, report: &mut Report) -> Keepalive {
             to
         }),
     };
+    if !idle.is_zero() && keepalive.interval >= idle {
+        let place = fields.one("ping-interval-secs").map_or(fields.place, |field| field.place());
+        let warning = report.warn(
+            Code::Useless,
+            place,
+            "where both peers are silent the session is closed as idle before the first ping",
+        );
+        warning.label("no less than `idle-timeout-secs`").help(
+            "pings never keep a session from being idle: to keep silent sessions open, remove `idle-timeout-secs`; to find peers that are gone, ping more often",
+        );
+        if let Some(field) = fields.one("idle-timeout-secs") {
+            warning.also(field.place(), "closes it");
+        }
+    }
     if keepalive.interval.is_zero() {
         for name in ["ping-timeout-secs", "ping-to"] {
             refuse_without(fields, name, "ping-interval-secs", report);

@@ -30,13 +30,19 @@ pub(super) fn listener(entry: &Entry<'_>, names: &Names<'_>, cx: &mut Context<'_
                 .label("no certificate to show")
                 .help("add tls { cert-file \"…\"; key-file \"…\" }");
         }
-        (None | Some(Protocol::Http | Protocol::Sip(SipTransport::Udp | SipTransport::Tcp)), Some(tls))
-            if protocol.is_some() || fields.one("protocol").is_none() =>
-        {
+        (
+            spoken @ (None | Some(Protocol::Http | Protocol::Sip(SipTransport::Udp | SipTransport::Tcp))),
+            Some(tls),
+        ) if protocol.is_some() || fields.one("protocol").is_none() => {
+            let secure = if matches!(spoken, Some(Protocol::Sip(_))) { "sip-tls" } else { "https" };
             cx.report
-                .error(Code::Conflict, tls.place, "`tls` stands in a listener that is not `https`")
+                .error(
+                    Code::Conflict,
+                    tls.place,
+                    format!("`tls` stands in a listener that is not `{secure}`"),
+                )
                 .label("would have no effect")
-                .help("write protocol \"https\", or remove the block");
+                .help(format!("write protocol \"{secure}\", or remove the block"));
         }
         _ => {}
     }
@@ -77,6 +83,15 @@ pub(super) fn listener(entry: &Entry<'_>, names: &Names<'_>, cx: &mut Context<'_
     Some(listener)
 }
 
+/// What can be said of connections only.
+const OF_CONNECTIONS: [&str; 5] = [
+    "idle-timeout-secs",
+    "max-connections",
+    "max-connections-per-ip",
+    "connection-rate",
+    "connection-rate-per-ip",
+];
+
 /// What a listener with one of the protocols of SIP has, and others have not.
 fn sip(
     fields: &Fields<'_>,
@@ -85,7 +100,9 @@ fn sip(
     cx: &mut Context<'_>,
 ) -> Option<SipListener> {
     let Some(Protocol::Sip(transport)) = protocol else {
-        for field in ["upstream", "peers", "sip"].iter().filter_map(|name| fields.one(name)) {
+        for field in
+            ["upstream", "peers", "sip", "idle-timeout-secs"].iter().filter_map(|name| fields.one(name))
+        {
             cx.report
                 .error(
                     Code::Conflict,
@@ -104,10 +121,26 @@ fn sip(
         }
         found
     });
+    let idle_timeout = fields.duration("idle-timeout-secs", cx.report);
+    if transport == SipTransport::Udp {
+        for field in OF_CONNECTIONS.iter().filter_map(|name| fields.one(name)) {
+            cx.report
+                .error(
+                    Code::Conflict,
+                    field.place(),
+                    format!("`{}` is for listeners that are connected to", field.name.text),
+                )
+                .label("datagrams have no connection")
+                .help(
+                    "remove it; sip { rate-limit { messages 50; per \"user\" } } limits who sends datagrams",
+                );
+        }
+    }
     Some(SipListener {
         transport,
         upstream,
         peers: peers(fields, "peers", cx),
+        idle_timeout: idle_timeout.unwrap_or(SipListener::IDLE_TIMEOUT),
         settings: sip::read(fields, names, cx).unwrap_or_default(),
     })
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use gate_core::ids::{AgentId, UpstreamId};
 
-use super::{Context, Names, arc, header_config, matches, names_of, refuse_unknown, websocket};
+use super::{Context, Names, arc, header_config, matches, names_of, policies, refuse_unknown, websocket};
 use crate::fields::{Entry, Fields, get};
 use crate::model::{Action, Agent, At, Handler, Route};
 use crate::report::Code;
@@ -42,6 +42,7 @@ pub(super) fn route(
         agents: asked,
         websocket,
         header_config,
+        request_headers: policies::request_headers(fields, cx),
         body_size_max: fields.size("max-body-size", cx.report),
         action: action?,
     };

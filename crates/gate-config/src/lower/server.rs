@@ -3,12 +3,14 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use gate_core::route::Spelling;
 use ws_proto::CloseCode;
 
 use super::{Context, limits};
 use crate::fields::Fields;
 use crate::model::{At, RequestLimits, Server, Shutdown};
 use crate::report::Code;
+use crate::value::is_too_long;
 
 pub(super) fn server(top: &Fields<'_>, cx: &mut Context<'_>) -> Server {
     let defaults = Server::default();
@@ -18,6 +20,10 @@ pub(super) fn server(top: &Fields<'_>, cx: &mut Context<'_>) -> Server {
         connections: limits::connections(&fields, defaults.connections, cx.report),
         shutdown: shutdown(&fields, cx),
         auto_reload: fields.flag("auto-reload", cx.report).unwrap_or(defaults.auto_reload),
+        spelling: match fields.flag("merge-slashes", cx.report) {
+            Some(true) => Spelling::Decoded,
+            Some(false) | None => defaults.spelling,
+        },
         take_over: take_over(&fields, cx),
         sip_token_secret_file: fields.text("sip-token-secret-file", cx.report).map(|path| cx.path(path)),
     }
@@ -26,10 +32,10 @@ pub(super) fn server(top: &Fields<'_>, cx: &mut Context<'_>) -> Server {
 fn shutdown(server: &Fields<'_>, cx: &mut Context<'_>) -> Shutdown {
     let defaults = Shutdown::default();
     let grace = server.duration("graceful-shutdown-timeout-secs", cx.report).unwrap_or(defaults.grace);
-    let mut shutdown = Shutdown { grace, spread: grace / 3, ..defaults };
+    let mut shutdown = Shutdown { grace, ..defaults };
     let Some(drain) = server.sub("drain", cx.report) else { return shutdown };
     if let Some(spread) = drain.duration("spread", cx.report) {
-        shutdown.spread = spread;
+        shutdown.spread = Some(spread);
         if spread > grace && grace > Duration::ZERO {
             let place = drain.one("spread").map_or(drain.place, |field| field.place());
             cx.report
@@ -76,7 +82,14 @@ fn take_over(server: &Fields<'_>, cx: &mut Context<'_>) -> Option<At<PathBuf>> {
             .help("write take-over \"/run/framegate/take-over.sock\"");
         return None;
     }
-    Some(cx.path(At { value: path, place: text.place }))
+    let path = cx.path(At { value: path, place: text.place });
+    if is_too_long(&path.value) {
+        cx.report
+            .error(Code::BadAddress, path.place, "the path of a unix socket has at most 107 bytes")
+            .label("too long")
+            .help("choose a shorter one");
+    }
+    Some(path)
 }
 
 pub(super) fn limits(top: &Fields<'_>, cx: &mut Context<'_>) -> RequestLimits {

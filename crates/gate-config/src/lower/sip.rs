@@ -8,8 +8,8 @@ use gate_core::ids::UpstreamId;
 use super::{Context, Names, limits, refuse_unknown};
 use crate::fields::{Fields, block_node};
 use crate::model::{
-    Action, Config, ListenAddress, Listener, Place, Route, SipListener, SipMode, SipOnExceed, SipRate,
-    SipRateKey, SipSettings, SipTransport,
+    Action, Config, ListenAddress, Listener, Place, Route, Senders, SipListener, SipMode, SipOnExceed,
+    SipRate, SipRateKey, SipSettings, SipTransport,
 };
 use crate::report::{Code, Report};
 use crate::schema::SIP_RATE_LIMIT;
@@ -39,6 +39,10 @@ pub(super) fn read(within: &Fields<'_>, names: &Names<'_>, cx: &mut Context<'_>)
         rates,
         answers_options: fields.flag("answer-options", report).unwrap_or(defaults.answers_options),
         keepalive: fields.duration("keepalive-interval-secs", report).unwrap_or(defaults.keepalive),
+        tcp_above: fields.number("tcp-above-bytes", report).unwrap_or(defaults.tcp_above),
+        udp_keepalive: fields
+            .duration("udp-keepalive-interval-secs", report)
+            .unwrap_or(defaults.udp_keepalive),
     }))
 }
 
@@ -218,21 +222,38 @@ fn judge_route(config: &Config, route: &Route, place: Place, report: &mut Report
             .label("servers would send SIP there")
             .help("name one with protocol \"sip-udp\", \"sip-tcp\" or \"sip-tls\"");
     }
+    judge_beside(route, place, report);
+}
+
+/// What looks at messages beside `sip`, and cannot.
+fn judge_beside(route: &Route, place: Place, report: &mut Report) {
     let websocket = &route.websocket;
-    let unseen = [
-        ("inspect", websocket.inspect.is_some()),
-        ("webhook", !websocket.webhooks.is_empty()),
-        ("rate-limit", !websocket.rate_limits.is_empty()),
-        ("frame-log", !websocket.frame_logs.is_empty()),
-    ];
-    for (name, _) in unseen.iter().filter(|(_, stands)| *stands) {
+    let mut refuse = |name: &str, label: &str, help: &str| {
         report
             .error(
                 Code::Conflict,
                 place,
-                format!("`{name}` cannot stand beside `sip`, in the route `{}`: not available yet", route.id),
+                format!("`{name}` cannot stand beside `sip`, in the route `{}`", route.id),
             )
-            .label("would not be looked at")
-            .help("remove it; `sip` has limits of its own");
+            .label(label.to_owned())
+            .help(help.to_owned());
+    };
+    if websocket.rate_limits.iter().any(|limit| limit.from != Senders::Client) {
+        refuse(
+            "rate-limit from",
+            "what goes to a client comes from servers that all share",
+            "write from \"client\", or nothing",
+        );
+    }
+    let Some(inspect) = &websocket.inspect else { return };
+    if !inspect.schemas.is_empty() {
+        refuse("json-schema", "no message of SIP is JSON", "remove it, or ask a `webhook`");
+    }
+    if inspect.stream_above.is_some() {
+        refuse(
+            "stream-above",
+            "messages of SIP go on whole",
+            "remove it; `max-message-size` says how large messages may be",
+        );
     }
 }

@@ -29,18 +29,43 @@ pub(super) fn targets(entry: &Entry<'_>, cx: &mut Context<'_>) -> Vec<Target> {
             .label("nothing to send requests to")
             .help("add target \"127.0.0.1:3000\"");
     }
-    let mut seen: HashMap<_, Place> = HashMap::new();
+    let mut seen: HashMap<_, (Place, _)> = HashMap::new();
     for target in &targets {
-        if let Some(first) = seen.insert(target.address.value.clone(), target.address.place) {
-            let message = format!("the target {} stands twice", target.address.value);
-            cx.report
-                .error(Code::DuplicateValue, target.address.place, message)
-                .label("for the second time")
-                .help("keep one of them, with `weight 2` if it is to get twice as much")
-                .also(first, "for the first time");
-        }
+        let how = (target.tls, target.sip);
+        let Some((first, other)) = seen.insert(target.address.value.clone(), (target.address.place, how))
+        else {
+            continue;
+        };
+        let message = format!("the target {} stands twice", target.address.value);
+        let help = if how == other {
+            "keep one of them, with `weight 2` if it is to get twice as much"
+        } else {
+            "keep one of them: of two ways to one server each needs an upstream of its own"
+        };
+        cx.report
+            .error(Code::DuplicateValue, target.address.place, message)
+            .label("for the second time")
+            .help(help)
+            .also(first, "for the first time");
     }
+    judge_ways(&targets, cx);
     targets
+}
+
+/// Some of SIP without WebSocket, and some not: no route could go to both.
+fn judge_ways(targets: &[Target], cx: &mut Context<'_>) {
+    let of_sip = targets.iter().find(|target| target.sip.is_some());
+    let of_http = targets.iter().find(|target| target.sip.is_none());
+    let (Some(of_sip), Some(of_http)) = (of_sip, of_http) else { return };
+    cx.report
+        .warn(
+            Code::Useless,
+            of_http.address.place,
+            "some targets of this upstream speak SIP by WebSocket, others without it",
+        )
+        .label("this one by WebSocket, should a route with `sip` go there")
+        .help("write udp://, tcp:// or tls:// before the others too, or make it two upstreams")
+        .also(of_sip.address.place, "this one without");
 }
 
 /// `target "a:1" weight=2`, `target { address "a:1"; weight 2 }`, `target address="a:1"`.

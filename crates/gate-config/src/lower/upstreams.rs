@@ -10,7 +10,7 @@ use super::targets::targets;
 use super::{Context, Names, arc, tls, traces};
 use crate::fields::{Entry, Fields, get};
 use crate::model::{
-    Alpn, At, HashKey, HealthCheck, Passive, Pool, Probe, SameSite, Sticky, Target, Upstream,
+    Alpn, At, HashKey, HealthCheck, Passive, Pool, Probe, SameSite, SipTransport, Sticky, Target, Upstream,
     UpstreamTimeouts,
 };
 use crate::report::Code;
@@ -30,7 +30,7 @@ pub(super) fn upstream(entry: &Entry<'_>, names: &Names<'_>, cx: &mut Context<'_
     let targets = targets(entry, cx);
     let sticky = fields.sub("sticky", cx.report).map(|fields| sticky(&fields, cx));
     let algorithm = algorithm(fields, sticky.is_some(), cx);
-    let health_check = fields.sub("health-check", cx.report);
+    let health_check = fields.sub("health-check", cx.report).map(|fields| health(&fields, &targets, cx));
     let passive = fields.sub("passive-health", cx.report);
     let timeouts = fields.sub("timeouts", cx.report);
     let pool = fields.sub("connection-pool", cx.report);
@@ -46,7 +46,7 @@ pub(super) fn upstream(entry: &Entry<'_>, names: &Names<'_>, cx: &mut Context<'_
         algorithm,
         hash_key: hash_key(fields, algorithm, cx).unwrap_or(HashKey::ClientIp),
         sticky,
-        health_check: health_check.map(|fields| health(&fields, cx)),
+        health_check,
         passive: passive.map(|fields| passive_health(&fields, cx)).unwrap_or_default(),
         slow_start: fields.duration("slow-start", cx.report).unwrap_or(defaults.slow_start),
         on_unhealthy: fields.word("on-unhealthy", cx.report).map_or(defaults.on_unhealthy, |word| word.value),
@@ -163,9 +163,9 @@ fn refuse_cookie(text: &At<&str>, help: &str, cx: &mut Context<'_>) {
         .help(help);
 }
 
-fn health(fields: &Fields<'_>, cx: &mut Context<'_>) -> HealthCheck {
+fn health(fields: &Fields<'_>, targets: &[Target], cx: &mut Context<'_>) -> HealthCheck {
     HealthCheck {
-        probe: probe(fields, cx),
+        probe: probe(fields, targets, cx),
         interval: fields.duration("interval-secs", cx.report).unwrap_or(Duration::from_secs(10)),
         timeout: fields.duration("timeout-secs", cx.report).unwrap_or(Duration::from_secs(5)),
         healthy_threshold: fields.number("healthy-threshold", cx.report).unwrap_or(2),
@@ -174,13 +174,19 @@ fn health(fields: &Fields<'_>, cx: &mut Context<'_>) -> HealthCheck {
 }
 
 /// `type "http" { … }`.
-fn probe(check: &Fields<'_>, cx: &mut Context<'_>) -> Probe {
-    let Some((field, key)) = check.one("type").zip(HEALTH_CHECK.key("type")) else { return Probe::Tcp };
+fn probe(check: &Fields<'_>, targets: &[Target], cx: &mut Context<'_>) -> Probe {
+    let Some((field, key)) = check.one("type").zip(HEALTH_CHECK.key("type")) else {
+        let has_udp = targets.iter().any(|target| target.sip == Some(SipTransport::Udp));
+        return if has_udp { Probe::Sip } else { Probe::Tcp };
+    };
     let Some(value) = field.only_argument("write type \"http\" { path \"/health\" }", cx.report) else {
         get::missing_value(key, field, cx.report);
         return Probe::Tcp;
     };
     let kind = get::word::<ProbeType>(key, value, cx.report);
+    if let Some(kind) = &kind {
+        judge_probe(kind, targets, cx);
+    }
     let pieces: Vec<_> = field.node.into_iter().collect();
     let fields = Fields::of(&PROBE, &pieces, cx.report);
     let path = fields.text("path", cx.report);
@@ -193,7 +199,7 @@ fn probe(check: &Fields<'_>, cx: &mut Context<'_>) -> Probe {
     let path = path.map_or("/", |path| path.value).to_owned();
     let (host, expected_status) = (host(&fields, cx), expected_status(&fields, cx));
     let refused: &[&str] = match kind.as_ref().map(|kind| kind.value) {
-        Some(ProbeType::Tcp) => &["path", "host", "expected-status"],
+        Some(ProbeType::Tcp | ProbeType::Sip) => &["path", "host", "expected-status"],
         Some(ProbeType::WebSocket) => &["expected-status"],
         Some(ProbeType::Http) | None => &[],
     };
@@ -207,8 +213,26 @@ fn probe(check: &Fields<'_>, cx: &mut Context<'_>) -> Probe {
     match kind.map(|kind| kind.value) {
         Some(ProbeType::Http) => Probe::Http { path, host, expected_status },
         Some(ProbeType::WebSocket) => Probe::WebSocket { path, host },
+        Some(ProbeType::Sip) => Probe::Sip,
         Some(ProbeType::Tcp) | None => Probe::Tcp,
     }
+}
+
+/// What a target does not speak would find it unhealthy for ever.
+fn judge_probe(kind: &At<ProbeType>, targets: &[Target], cx: &mut Context<'_>) {
+    let cannot_answer = |transport: SipTransport| match kind.value {
+        ProbeType::Http | ProbeType::WebSocket => true,
+        ProbeType::Tcp => transport == SipTransport::Udp,
+        ProbeType::Sip => false,
+    };
+    let Some(target) = targets.iter().find(|target| target.sip.is_some_and(cannot_answer)) else { return };
+    let scheme = target.sip.map_or("", SipTransport::scheme);
+    let message = format!("a target with `{scheme}://` cannot be checked in this way");
+    cx.report
+        .error(Code::Conflict, kind.place, message)
+        .label("the target would be found unhealthy for ever")
+        .help("write type \"sip\": the target is asked with OPTIONS")
+        .also(target.address.place, "it speaks SIP");
 }
 
 /// A number, or as other gateways read it, a text of digits.

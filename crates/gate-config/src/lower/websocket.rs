@@ -63,6 +63,7 @@ fn settings<'a>(route: &Fields<'a>, names: &Names<'_>, cx: &mut Context<'_>) -> 
         enabled: enabled.or(flag).unwrap_or(true),
         policy: Arc::new(policy),
         connections: limits::connections(&fields, defaults.connections, report),
+        connections_group: fields.text("connections-group", report).map(|name| name.value.into()),
         rate_limits: limits::rate_limits(&fields, report),
         on_limit: fields.word("on-limit", report).map_or(defaults.on_limit, |word| word.value),
         token_subprotocol: token_subprotocol.unwrap_or(defaults.token_subprotocol),
@@ -76,8 +77,54 @@ fn settings<'a>(route: &Fields<'a>, names: &Names<'_>, cx: &mut Context<'_>) -> 
         sip,
         trace,
     };
+    judge(&websocket, &fields, cx);
     (websocket, fields)
 }
+
+/// What contradicts itself, or has no effect beside the rest.
+fn judge(websocket: &WebSocket, fields: &Fields<'_>, cx: &mut Context<'_>) {
+    let report = &mut *cx.report;
+    let Limits { frame_size_max, message_size_max, .. } = websocket.policy.limits;
+    if let Some(field) = fields.one("max-frame-size")
+        && message_size_max > 0
+        && frame_size_max > message_size_max
+    {
+        report
+            .warn(
+                Code::Useless,
+                field.place(),
+                format!("`max-frame-size` is above `max-message-size`, which is {message_size_max}"),
+            )
+            .label("is never reached: a message has all its frames")
+            .help("make it smaller, or remove it");
+    }
+    let without = ["frame-log", "inspect", "webhook", "sip"];
+    for field in without.into_iter().filter(|_| !websocket.enabled).filter_map(|name| fields.one(name)) {
+        report
+            .warn(
+                Code::Useless,
+                field.place(),
+                format!("`{}` has no effect where `enabled` is false", field.name.text),
+            )
+            .label("there are no sessions")
+            .help("remove it, or `enabled false`");
+    }
+    if let (Some(_), Some(field)) = (&websocket.sip, fields.one("subprotocols"))
+        && !websocket.subprotocols.iter().any(|name| name.eq_ignore_ascii_case(SIP))
+    {
+        report
+            .error(
+                Code::Conflict,
+                field.place(),
+                "`sip` wants the subprotocol \"sip\", which `subprotocols` leaves out",
+            )
+            .label("nobody could connect")
+            .help("remove it: beside `sip` no other is agreed on");
+    }
+}
+
+/// The subprotocol of SIP (RFC 7118 §4.1).
+const SIP: &str = "sip";
 
 /// A token, or nothing: then there is none.
 fn token_subprotocol(fields: &Fields<'_>, cx: &mut Context<'_>) -> Option<Option<Arc<str>>> {
@@ -107,7 +154,7 @@ fn policy(fields: &Fields<'_>, report: &mut crate::report::Report) -> Policy {
             idle_counts_control,
         },
         age: lifetime::age(fields, report),
-        keepalive: lifetime::keepalive(fields, report),
+        keepalive: lifetime::keepalive(fields, idle, report),
         inspection,
     }
 }

@@ -121,6 +121,14 @@ impl Peers {
     }
 }
 
+impl fmt::Display for Peers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let networks = self.networks.iter().map(ToString::to_string);
+        let all: Vec<String> = networks.chain(self.unix.then(|| "unix:".to_owned())).collect();
+        f.write_str(&all.join(", "))
+    }
+}
+
 /// `tls` of a listener.
 #[derive(Clone, Debug)]
 pub struct ServerTls {

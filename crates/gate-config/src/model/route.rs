@@ -10,6 +10,7 @@ use gate_core::route::Conditions;
 
 use super::header_config::HeaderConfig;
 use super::inspect::{INSPECTED_FRAGMENTS_MAX, INSPECTED_SIZE_MAX, Inspect};
+use super::policies::HeaderEdit;
 use super::rate_limit::RateLimit;
 use super::server::ConnectionLimits;
 use super::sip::SipSettings;
@@ -32,6 +33,9 @@ pub struct Route {
     pub agents: Vec<AgentId>,
     /// `websocket`.
     pub websocket: WebSocket,
+    /// `policies { request-headers }`: what is changed of requests before agents are asked and they
+    /// go on, in this order.
+    pub request_headers: Vec<HeaderEdit>,
     /// `max-body-size`: bytes of a request's body; more is 413. `None`: as in `limits`.
     pub body_size_max: Option<u64>,
 }
@@ -48,6 +52,7 @@ impl Route {
             header_config: None,
             agents: Vec::new(),
             websocket: WebSocket::default(),
+            request_headers: Vec::new(),
             body_size_max: None,
         }
     }
@@ -90,6 +95,8 @@ pub struct WebSocket {
     pub policy: Arc<Policy>,
     /// `max-connections` and the like, for the route.
     pub connections: ConnectionLimits,
+    /// `connections-group`: routes with the same one count their sessions together.
+    pub connections_group: Option<Arc<str>>,
     /// `rate-limit`: all of them hold.
     pub rate_limits: Vec<RateLimit>,
     /// `on-limit`.
@@ -123,6 +130,7 @@ impl Default for WebSocket {
             enabled: true,
             policy: Arc::default(),
             connections: ConnectionLimits::default(),
+            connections_group: None,
             rate_limits: Vec::new(),
             on_limit: OnLimit::Close,
             origins: Origins::default(),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gate_core::rate::Rate;
+use gate_core::route::Spelling;
 use ws_proto::CloseCode;
 
 use super::place::At;
@@ -20,6 +21,8 @@ pub struct Server {
     pub shutdown: Shutdown,
     /// `auto-reload`: whether the files are watched, and read again when they change. Default off.
     pub auto_reload: bool,
+    /// `merge-slashes`: which paths are one to the routes. Default: those with the same normal form.
+    pub spelling: Spelling,
     /// `take-over`: the unix socket through which a process that is started later takes the
     /// listening sockets of this one.
     pub take_over: Option<At<PathBuf>>,
@@ -34,6 +37,7 @@ impl Default for Server {
             connections: ConnectionLimits { all: 100_000, ..ConnectionLimits::default() },
             shutdown: Shutdown::default(),
             auto_reload: false,
+            spelling: Spelling::Normal,
             take_over: None,
             sip_token_secret_file: None,
         }
@@ -45,8 +49,9 @@ impl Default for Server {
 pub struct Shutdown {
     /// `graceful-shutdown-timeout-secs`: from the signal until what is left is cut off. Default 60 s.
     pub grace: Duration,
-    /// `drain { spread }`: the Close frames are spread evenly over this time. Default a third of `grace`.
-    pub spread: Duration,
+    /// `drain { spread }`: the Close frames are spread evenly over this time. `None`: over as long as it
+    /// takes at [`FEW_A_SECOND`](Self::FEW_A_SECOND), but over no more than [`spread_max`](Self::spread_max).
+    pub spread: Option<Duration>,
     /// `drain { close-code }`: the code of the Close frames. Default 1001.
     pub close_code: CloseCode,
     /// `drain { close-reason }`: the text behind the code, at most
@@ -57,13 +62,23 @@ pub struct Shutdown {
 impl Shutdown {
     /// Bytes of a Close frame that are left to the reason (RFC 6455 §5.5.1).
     pub const CLOSE_REASON_MAX: usize = 123;
+
+    /// Sessions that are told in a second, where nobody says how long it may take: clients that come
+    /// back so slowly are a burden to no backend, so that fewer need not wait for each other.
+    pub const FEW_A_SECOND: u32 = 50;
+
+    /// What is written, or a third of `grace`.
+    #[must_use]
+    pub fn spread_max(&self) -> Duration {
+        self.spread.unwrap_or(if self.grace.is_zero() { Self::default().grace / 3 } else { self.grace / 3 })
+    }
 }
 
 impl Default for Shutdown {
     fn default() -> Self {
         Self {
             grace: Duration::from_secs(60),
-            spread: Duration::from_secs(20),
+            spread: None,
             close_code: CloseCode::GOING_AWAY,
             close_reason: Arc::default(),
         }

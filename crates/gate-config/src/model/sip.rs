@@ -106,6 +106,10 @@ pub struct SipSettings {
     pub answers_options: bool,
     /// `keepalive-interval-secs`: CRLFCRLF towards servers over streams; 0: none. Default 90 s.
     pub keepalive: Duration,
+    /// `tcp-above-bytes`: requests of more bytes go to targets over UDP by TCP; 0: none. Default none.
+    pub tcp_above: u32,
+    /// `udp-keepalive-interval-secs`: CRLFCRLF towards servers over UDP; 0: none. Default none.
+    pub udp_keepalive: Duration,
 }
 
 impl Default for SipSettings {
@@ -122,8 +126,16 @@ impl Default for SipSettings {
             rates: Vec::new(),
             answers_options: true,
             keepalive: Duration::from_secs(90),
+            tcp_above: 0,
+            udp_keepalive: Duration::ZERO,
         }
     }
+}
+
+impl SipListener {
+    /// What [`Self::idle_timeout`] is where it is not written: more than the 120 s that RFC 5626 §4.4.1
+    /// lets clients be silent.
+    pub const IDLE_TIMEOUT: Duration = Duration::from_secs(180);
 }
 
 /// A listener whose `protocol` is `sip-udp`, `sip-tcp` or `sip-tls`.
@@ -136,6 +148,9 @@ pub struct SipListener {
     pub upstream: Option<UpstreamId>,
     /// `peers`: who may send. Empty: everybody.
     pub peers: Peers,
+    /// `idle-timeout-secs`: a connection on which its peer sends nothing for so long is closed; 0: never.
+    /// Default 180 s.
+    pub idle_timeout: Duration,
     /// `sip`.
     pub settings: Arc<SipSettings>,
 }

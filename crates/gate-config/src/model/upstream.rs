@@ -206,6 +206,9 @@ pub enum Probe {
         /// `host`, as for `http`.
         host: Option<HeaderValue>,
     },
+    /// `sip`: OPTIONS is answered, whatever with but 503. Where the target speaks SIP over WebSocket, an
+    /// opening handshake agrees on `sip`, and a ping gets its pong.
+    Sip,
 }
 
 /// `passive-health`: a target whose requests fail is left alone for a while.

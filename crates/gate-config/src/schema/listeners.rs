@@ -36,6 +36,12 @@ pub(crate) static LISTENER: Block = Block {
         optional("peers", Texts("network"), "For SIP: who may send. Messages of others go nowhere.")
             .or_else("everybody"),
         optional("sip", Sub(&SIP), "For SIP: what messages must keep to."),
+        optional(
+            "idle-timeout-secs",
+            Seconds(0),
+            "For SIP over TCP and TLS: a connection on which its peer sends nothing for so long, not even a keepalive, is closed. 0: never.",
+        )
+        .or_else("180"),
         optional("tls", Sub(&TLS), "Certificates, and which clients are let in."),
         optional(
             "trusted-proxies",
@@ -47,7 +53,7 @@ pub(crate) static LISTENER: Block = Block {
             "max-connections",
             Count,
             "0",
-            "Sessions of WebSocket of clients that came here, at a time. 0: no limit.",
+            "Sessions of WebSocket of clients that came here, or connections of SIP over TCP and TLS, at a time. 0: no limit.",
         ),
         CONNECTIONS_PER_ADDRESS,
         CONNECTION_RATE,
@@ -56,14 +62,14 @@ pub(crate) static LISTENER: Block = Block {
             "request-head-timeout",
             Form::Duration,
             "10s",
-            "For the head of a request, from its first byte, or from the connection.",
+            "For the head of a request, from its first byte, or from the connection. For SIP over TCP and TLS: for a whole message, from its first byte.",
         ),
         key("keepalive-timeout-secs", Seconds(0), "75", "Between two requests of one connection."),
         key(
             "send-timeout-ms",
             Millis(0),
             "60000",
-            "A client that takes nothing of an answer for so long is cut off. For sessions the route's `websocket` block has its own.",
+            "A client that takes nothing of an answer, or of SIP over TCP and TLS, for so long is cut off. For sessions the route's `websocket` block has its own.",
         ),
         key(
             "forwarded",

@@ -59,6 +59,12 @@ pub(crate) static SERVER: Block = Block {
             "false",
             "Watches all files that the configuration consists of or names (includes, certificates, keys) and reloads when their content changes. Without it a reload is asked for by SIGHUP or `framegate ctl reload`.",
         ),
+        key(
+            "merge-slashes",
+            Flag,
+            "false",
+            "Routes see paths decoded, with one `/` for several, as locations of nginx do: `//admin`, `/%2Fadmin` and `/x%2F..%2Fadmin` are `/admin` to them. What goes to the upstream stays as it is.",
+        ),
         optional(
             "take-over",
             Text("path"),
@@ -87,9 +93,9 @@ pub(crate) static DRAIN: Block = Block {
         optional(
             "spread",
             Duration,
-            "The Close frames are spread evenly over this time, so that not all clients come back at once.",
+            "The Close frames are spread evenly over this time, the first one at once, so that not all clients come back at once.",
         )
-        .or_else("a third of `graceful-shutdown-timeout-secs`"),
+        .or_else("50 a second, but no longer than a third of `graceful-shutdown-timeout-secs`"),
         key("close-code", Integer(1000, 4999), "1001", "The code of the Close frames."),
         optional(
             "close-reason",

@@ -52,6 +52,7 @@ pub(crate) static ROUTE: Block = Block {
             Sub(&HEADER_CONFIG),
             "Requests tell their upstream, webhooks and limits themselves, by fields whose names begin with `x-wsproxy-`. Requests without such fields go to the route's `upstream`; where there is none, they are answered 400.",
         ),
+        optional("policies", Sub(&POLICIES), "What is changed of requests before they go on."),
         optional("max-body-size", Size(0, u64::MAX), "Bytes of a request's body; more is 413.")
             .or_else("as in `limits`"),
         optional(
@@ -68,7 +69,6 @@ pub(crate) static ROUTE: Block = Block {
         later("shadow", ""),
         later("waf-enabled", ""),
         later("fallback", ""),
-        later("policies", ""),
         later("retry-policy", "`retries` of the upstream says how many other targets are tried"),
     ],
 };
@@ -88,6 +88,42 @@ pub(crate) static MATCHES: Block = Block {
     ],
 };
 
+pub(crate) static POLICIES: Block = Block {
+    name: "policies",
+    about: "What is changed of requests before they go on.",
+    keys: &[
+        optional(
+            "request-headers",
+            Sub(&REQUEST_HEADERS),
+            "Fields of requests, opening handshakes included.",
+        ),
+        later("response-headers", ""),
+        later("timeout-secs", "`timeouts` of the upstream"),
+        later("rate-limit", "`connection-rate` and `rate-limit` of `websocket`"),
+    ],
+};
+
+pub(crate) static REQUEST_HEADERS: Block = Block {
+    name: "request-headers",
+    about: "Fields of requests are removed, then set, then added, before agents are asked. Case does not count, nor whether a name is spelt with `_` or `-`: `remove \"X-User\"` removes `x_user` as well. Host, fields of one hop, lengths, X-Request-Id and `Sec-WebSocket-…` cannot be changed.",
+    keys: &[
+        optional("remove", Texts("name"), "Fields that no client may send.").often(),
+        optional(
+            "set",
+            Other("a block of names and values", None),
+            "Fields that have this value, whatever the client sent: `set { \"X-Team\" \"a\" }`.",
+        )
+        .often(),
+        optional(
+            "add",
+            Other("a block of names and values", None),
+            "Lines that are added to those of the client.",
+        )
+        .often(),
+        later("rename", ""),
+    ],
+};
+
 pub(crate) static WEBSOCKET: Block = Block {
     name: "websocket",
     about: "Sessions of WebSocket on the route. 0 means no limit.",
@@ -97,6 +133,12 @@ pub(crate) static WEBSOCKET: Block = Block {
         CONNECTIONS_PER_ADDRESS,
         CONNECTION_RATE,
         CONNECTION_RATE_PER_ADDRESS,
+        optional(
+            "connections-group",
+            Text("name"),
+            "Routes with the same name here count their sessions together: each holds its `max-connections` and the like against the sessions of all of them.",
+        )
+        .or_else("the route counts by itself"),
         key(
             "on-limit",
             Word(names::<OnLimit>),

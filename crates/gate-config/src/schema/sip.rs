@@ -55,6 +55,18 @@ pub(crate) static SIP: Block = Block {
             "90",
             "Streams towards servers that were silent for so long are sent CRLFCRLF, and must answer by CRLF within 10 s (RFC 5626 §4.4.1). 0: they are not asked.",
         ),
+        key(
+            "tcp-above-bytes",
+            Integer(0, 65_535),
+            "0",
+            "Requests of more bytes go to a target `udp://` over TCP, to the same address and port; over UDP where it cannot be had (RFC 3261 §18.1.1 has it so above 1,300 bytes). 0: all go over UDP, in fragments if need be.",
+        ),
+        key(
+            "udp-keepalive-interval-secs",
+            Seconds(0),
+            "0",
+            "Servers over UDP are sent CRLFCRLF so often by the worker's own sockets, so that a translator of addresses between them keeps the way open. They need not answer. 0: never.",
+        ),
     ],
 };
 
@@ -73,7 +85,7 @@ pub(crate) static SIP_RATE_LIMIT: Block = Block {
             "per",
             Word(names::<SipRateKey>),
             "connection",
-            "`user`: all requests on a worker with the same address-of-record in From count together.",
+            "`user`: all requests with the same address-of-record in From count together, on whatever connections they come.",
         ),
         key(
             "on-exceed",

@@ -113,7 +113,7 @@ pub(crate) static HEALTH_CHECK: Block = Block {
     name: "health-check",
     about: "Targets are asked now and then. They count as healthy until they were found not to be.",
     keys: &[
-        optional("type", Other("`http`, `tcp` or `websocket`, then perhaps a block", Some(&PROBE)), "What is asked: a GET; a connection, with TLS where the target has it; an opening handshake and a ping.").or_else("`tcp`"),
+        optional("type", Other("`http`, `tcp`, `websocket` or `sip`, then perhaps a block", Some(&PROBE)), "What is asked: a GET; a connection, with TLS where the target has it; an opening handshake and a ping; OPTIONS of SIP, which anything but 503 may answer (over WebSocket a handshake for `sip` and a ping).").or_else("`tcp`; `sip` where a target is `udp://`"),
         key("interval-secs", Seconds(1), "10", "Between two checks of a target."),
         key("timeout-secs", Seconds(1), "5", "For one check."),
         key("healthy-threshold", Integer(1, 1000), "2", "Successes in a row that make a target healthy."),
@@ -123,7 +123,7 @@ pub(crate) static HEALTH_CHECK: Block = Block {
 
 pub(crate) static PROBE: Block = Block {
     name: "type",
-    about: "What a check asks. `tcp` has no settings, `websocket` no `expected-status`.",
+    about: "What a check asks. `tcp` and `sip` have no settings, `websocket` no `expected-status`.",
     keys: &[
         key("path", Text("path"), "/", "The path that is asked for."),
         optional("host", Text("host"), "The Host that is sent.")

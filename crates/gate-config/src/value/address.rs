@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::ops::RangeInclusive;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use ipnet::IpNet;
 
@@ -170,14 +170,18 @@ fn split_port(authority: &str) -> Option<(&str, &str)> {
     authority.rsplit_once(':').filter(|(_, port)| !port.contains(']'))
 }
 
-/// The system's limit for the path of a unix socket is 107 bytes.
+/// Whether a path is beyond the system's limit for unix sockets.
+pub(crate) fn is_too_long(path: &Path) -> bool {
+    path.as_os_str().len() > 107
+}
+
 fn socket_path(path: &str, resolve: impl Fn(&str) -> PathBuf) -> Result<PathBuf, Fault> {
     let path = path.strip_prefix("//").unwrap_or(path);
     if path.is_empty() {
         return fault("the path of the socket is missing", "write \"unix:/run/name.sock\"");
     }
     let path = resolve(path);
-    if path.as_os_str().len() > 107 {
+    if is_too_long(&path) {
         return fault("the path of a unix socket has at most 107 bytes", "choose a shorter one");
     }
     Ok(path)

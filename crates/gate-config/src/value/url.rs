@@ -125,7 +125,15 @@ fn address(text: &str) -> Result<Option<AllowedHost>, Fault> {
         None => text.to_owned(),
     };
     if bare.parse::<IpAddr>().is_err() && bare.parse::<IpNet>().is_err() {
-        return Ok(None);
+        return match bare.split_once('/').and_then(|(address, _)| address.parse::<IpAddr>().ok()) {
+            Some(IpAddr::V4(_)) if !bare.contains(':') => {
+                fault("not a network", "prefixes of IPv4 are /0 to /32")
+            }
+            Some(IpAddr::V6(_)) if !bare.contains("]:") => {
+                fault("not a network", "prefixes of IPv6 are /0 to /128")
+            }
+            Some(_) | None => Ok(None),
+        };
     }
     Ok(network(&bare)?.map(AllowedHost::Network))
 }
@@ -199,6 +207,9 @@ mod tests {
             "http://h",
             "ws://h/path",
             "ws://10.0.0.1/8",
+            "ws://10.0.0.0/33",
+            "ws://10.0.0.0/33:80",
+            "ws://[fd00::]/129",
             "ws://h:0",
             "ws://a*b",
             "ws://",

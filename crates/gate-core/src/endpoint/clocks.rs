@@ -14,6 +14,15 @@ impl Endpoint {
         if is_over(deadline(self.blocked_since, self.policy.timeouts.send), now) {
             self.give_up(Cause::SendTimeout, now);
         }
+        if is_over(self.delayed_until(), now)
+            && let Some(pace) = &mut self.pace
+        {
+            pace.end_wait();
+            self.restart(now);
+            if self.frame_since.is_some() {
+                self.frame_since = Some(now);
+            }
+        }
         if is_over(self.frame_deadline(), now) {
             self.refuse(Cause::FrameTimeout, CloseCode::POLICY_VIOLATION, now);
         }
@@ -44,6 +53,7 @@ impl Endpoint {
     pub fn poll_timeout(&self) -> Option<Instant> {
         let deadlines = [
             deadline(self.blocked_since, self.policy.timeouts.send),
+            self.delayed_until().filter(|_| self.is_delayed()),
             self.frame_deadline(),
             self.ping_deadline(),
             self.age_deadline(),
@@ -66,14 +76,14 @@ impl Endpoint {
     /// When the unfinished frame of the peer has taken too long. The time stands still while the
     /// peer is not read.
     fn frame_deadline(&self) -> Option<Instant> {
-        deadline(self.frame_since.filter(|_| !self.is_paused), self.policy.timeouts.frame)
+        deadline(self.frame_since.filter(|_| !self.is_unread()), self.policy.timeouts.frame)
     }
 
     /// When the peer is to be asked whether it is there, or has not answered in time. What is not
     /// read of it cannot be an answer, and what it has not taken can be no question.
     fn ping_deadline(&self) -> Option<Instant> {
         let pings = self.pings.as_ref()?;
-        if self.ending.is_some() || self.blocked_since.is_some() || self.is_paused {
+        if self.ending.is_some() || self.blocked_since.is_some() || self.is_unread() {
             return None;
         }
         let keepalive = &self.policy.keepalive;
@@ -90,7 +100,7 @@ impl Endpoint {
 
     /// When nothing has gone either way for too long. Bytes that wait are not nothing.
     fn idle_deadline(&self) -> Option<Instant> {
-        let is_idle = self.ending.is_none() && self.blocked_since.is_none() && !self.is_paused;
+        let is_idle = self.ending.is_none() && self.blocked_since.is_none() && !self.is_unread();
         deadline(Some(self.used_at).filter(|_| is_idle), self.policy.timeouts.idle)
     }
 

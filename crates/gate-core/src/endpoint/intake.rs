@@ -4,11 +4,14 @@
 use std::borrow::Cow;
 use std::mem;
 use std::ops::Range;
+use std::time::Instant;
 
 use ws_proto::walk::{self, Admission, End, Extent, Limits, Observer, Walker};
 use ws_proto::{CloseCode, FrameHeader, Opcode, Sender, mask};
 
+use super::pace::Pace;
 use super::{EndpointPolicy, Frame, Kind, Message};
+use crate::session::{Pings, Withheld};
 
 /// See the module.
 #[derive(Debug)]
@@ -36,6 +39,8 @@ pub(super) struct Took {
     pub(super) message: Option<Ended>,
     /// What a ping says that has come.
     pub(super) ping: Option<Box<[u8]>>,
+    /// By a rate.
+    pub(super) withheld: Option<Withheld>,
     /// With the reason of a Close.
     pub(super) end: Option<(End, Box<str>)>,
 }
@@ -54,10 +59,10 @@ impl Intake {
     }
 
     /// Goes over the next frame, or what there is of it.
-    pub(super) fn take(&mut self, bytes: &mut [u8], limits: &Limits) -> Took {
-        let mut glance = Glance::default();
+    pub(super) fn take(&mut self, bytes: &mut [u8], limits: &Limits, toll: Tollgate<'_>) -> Took {
+        let mut glance = Glance::at(toll);
         let walked = self.walker.walk(bytes, Extent::Frame, limits, &mut glance);
-        let Glance { chunk, frame, message, ping, reason } = glance;
+        let Glance { chunk, frame, message, ping, reason, withheld, .. } = glance;
         let consumed = walked.consumed;
         let mut took = Took {
             consumed,
@@ -67,6 +72,7 @@ impl Intake {
             frame,
             message: None,
             ping,
+            withheld,
             end: walked.end.map(|end| (end, reason)),
         };
         if took.end.is_some() {
@@ -132,14 +138,43 @@ impl Intake {
     }
 }
 
+/// Who decides whether frames may pass.
+pub(super) struct Tollgate<'a> {
+    /// `None`: all may.
+    pub(super) pace: Option<&'a mut Pace>,
+    /// The gateway's own, whose answers are not counted.
+    pub(super) pings: Option<&'a Pings>,
+    pub(super) now: Instant,
+}
+
 /// What a walk over one frame has seen.
-#[derive(Default)]
-struct Glance {
+struct Glance<'a> {
+    toll: Tollgate<'a>,
     chunk: Option<Chunk>,
     frame: Option<Frame>,
     message: Option<walk::Message>,
     ping: Option<Box<[u8]>>,
     reason: Box<str>,
+    withheld: Option<Withheld>,
+}
+
+impl<'a> Glance<'a> {
+    fn at(toll: Tollgate<'a>) -> Self {
+        Self {
+            toll,
+            chunk: None,
+            frame: None,
+            message: None,
+            ping: None,
+            reason: Box::default(),
+            withheld: None,
+        }
+    }
+
+    fn may_be_own_pong(&self, header: &FrameHeader) -> bool {
+        header.opcode == Opcode::Pong
+            && self.toll.pings.is_some_and(|pings| pings.may_be_answered_by(header.payload_len))
+    }
 }
 
 /// Payload of a data frame.
@@ -150,7 +185,7 @@ struct Chunk {
     length: usize,
 }
 
-impl Observer for Glance {
+impl Observer for Glance<'_> {
     fn frame(&mut self, header: &FrameHeader, message: Option<&walk::Message>) {
         self.frame = Some(Frame { header: *header, message: message.copied() });
     }
@@ -160,6 +195,9 @@ impl Observer for Glance {
     }
 
     fn payload(&mut self, header: &FrameHeader, bytes: &[u8], passed: Range<u64>) {
+        if let Some(pace) = &self.toll.pace {
+            pace.charge_rest(&passed, self.toll.now);
+        }
         self.chunk = Some(Chunk { header: *header, at: passed.start, length: bytes.len() });
     }
 
@@ -168,12 +206,33 @@ impl Observer for Glance {
     }
 
     fn admit(&mut self, header: &FrameHeader, _message: Option<&walk::Message>) -> Admission {
-        if header.opcode == Opcode::Ping { Admission::Whole } else { Admission::Pass }
+        let is_free = header.opcode == Opcode::Close;
+        let may_be_own_pong = self.may_be_own_pong(header);
+        let admission = match &mut self.toll.pace {
+            None => Admission::Pass,
+            Some(_) if is_free => Admission::Pass,
+            Some(_) if may_be_own_pong => return Admission::Whole,
+            Some(pace) => {
+                let (admission, withheld) = pace.admit(header, self.toll.now);
+                self.withheld = withheld;
+                admission
+            }
+        };
+        let is_ping = header.opcode == Opcode::Ping;
+        if is_ping && admission == Admission::Pass { Admission::Whole } else { admission }
     }
 
     fn admit_whole(&mut self, header: &FrameHeader, payload: &[u8]) -> Admission {
+        let is_answer = || self.toll.pings.is_some_and(|pings| pings.are_answered_by(payload));
         if header.opcode == Opcode::Ping {
             self.ping = Some(payload.into());
+        } else if header.opcode == Opcode::Pong
+            && !is_answer()
+            && let Some(pace) = &self.toll.pace
+        {
+            let (admission, withheld) = pace.admit_whole(header, self.toll.now);
+            self.withheld = withheld;
+            return admission;
         }
         Admission::Pass
     }

@@ -3,12 +3,14 @@
 //! Order of preference: higher priority, then the more specific, then the earlier in the
 //! configuration. The first that fits answers.
 
+use std::borrow::Cow;
 use std::cmp::Reverse;
 
 use super::index::Index;
 use super::search::{Rank, Search};
 use super::{Conditions, Misfit, Request};
 use crate::ids::RouteId;
+use crate::path;
 
 /// All routes of a configuration; never changed.
 #[derive(Debug)]
@@ -18,6 +20,17 @@ pub struct Table {
     /// By rank.
     conditions: Vec<Conditions>,
     index: Index,
+    spelling: Spelling,
+}
+
+/// Which paths are one to the routes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Spelling {
+    /// Only those with the same normal form.
+    #[default]
+    Normal,
+    /// Those that are one when they are decoded, with one `/` for several ([`path::decoded`]).
+    Decoded,
 }
 
 /// One route that was tried for a request.
@@ -41,13 +54,28 @@ impl Table {
         let (ids, conditions): (Vec<_>, Vec<_>) =
             routes.into_iter().map(|(id, (conditions, _))| (id, conditions)).unzip();
         let index = Index::new(&conditions);
-        Self { ids, conditions, index }
+        Self { ids, conditions, index, spelling: Spelling::Normal }
+    }
+
+    /// The same routes for other spellings.
+    #[must_use]
+    pub fn spelled(self, spelling: Spelling) -> Self {
+        Self { spelling, ..self }
+    }
+
+    /// The path that routes see; `None`: one that leads out of the root, which none answers.
+    fn path<'a>(&self, request: &Request<'a>) -> Option<Cow<'a, str>> {
+        match self.spelling {
+            Spelling::Normal => Some(Cow::Borrowed(request.path)),
+            Spelling::Decoded => path::decoded(request.path).ok(),
+        }
     }
 
     /// The route that answers.
     #[must_use]
     pub fn find(&self, request: &Request<'_>) -> Option<RouteId> {
-        let mut search = Search::new(*request, &self.conditions);
+        let path = self.path(request)?;
+        let mut search = Search::new(Request { path: &path, ..*request }, &self.conditions);
         self.index.search(&mut search);
         search.found().and_then(|rank: Rank| self.ids.get(rank)).copied()
     }
@@ -56,8 +84,10 @@ impl Table {
     #[must_use]
     pub fn explain(&self, request: &Request<'_>) -> Vec<Tried<'_>> {
         let mut tried = Vec::new();
+        let Some(path) = self.path(request) else { return tried };
+        let request = Request { path: &path, ..*request };
         for (route, conditions) in self.ids.iter().zip(&self.conditions) {
-            let misfit = conditions.misfit(request);
+            let misfit = conditions.misfit(&request);
             tried.push(Tried { route: *route, misfit });
             if misfit.is_none() {
                 break;
@@ -139,6 +169,29 @@ mod tests {
         check(vec![(most.clone(), 50), (Conditions::default(), 51)], Some(1));
         check(vec![(most.clone(), 50), (most, 50)], Some(0));
         check(Vec::new(), None);
+    }
+
+    #[test]
+    fn a_decoded_path_cannot_go_round_a_route() {
+        let admin = Conditions { paths: vec![PathPattern::Prefix("/admin".into())], ..Conditions::default() };
+        let routes = vec![(Conditions::default(), 50), (admin, 50)];
+        let headers = HeaderMap::new();
+        for (path, normal, decoded) in [
+            ("/admin", Some(1), Some(1)),
+            ("//admin", Some(0), Some(1)),
+            ("/%2Fadmin", Some(0), Some(1)),
+            ("/x%2F..%2Fadmin", Some(0), Some(1)),
+            ("/%2F..%2Fadmin", Some(0), None),
+            ("/x", Some(0), Some(0)),
+        ] {
+            let request = Request { host: None, path, query: None, method: &Method::GET, headers: &headers };
+            for (spelling, expected) in [(Spelling::Normal, normal), (Spelling::Decoded, decoded)] {
+                let table = Table::new(routes.clone()).spelled(spelling);
+                assert_eq!(table.find(&request), expected.map(RouteId), "{path} {spelling:?}");
+                let last = table.explain(&request).last().filter(|tried| tried.misfit.is_none()).copied();
+                assert_eq!(last.map(|tried| tried.route), expected.map(RouteId), "{path} {spelling:?}");
+            }
+        }
     }
 
     #[test]

@@ -19,7 +19,7 @@ use crate::side::Side;
 
 /// What becomes of a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(crate) enum Verdict {
     /// It goes on.
     Pass,
     /// It is paid for and goes on then.
@@ -31,7 +31,7 @@ pub(super) enum Verdict {
 }
 
 /// Judges a frame at its header, and charges it if it goes on.
-pub(super) fn judge(meters: &[Meter], from: Side, header: &FrameHeader, now: Instant) -> Verdict {
+pub(crate) fn judge(meters: &[Meter], from: Side, header: &FrameHeader, now: Instant) -> Verdict {
     let costs = || {
         let of_side = meters.iter().filter(move |meter| meter.from == from);
         of_side.filter_map(|meter| Some((meter, cost(meter, header)?)))
@@ -72,7 +72,7 @@ pub(super) fn delay(meters: &[Meter], from: Side, header: &FrameHeader, now: Ins
 
 /// Charges for payload that has passed, counted from the first byte of its frame, what its
 /// header was not charged for.
-pub(super) fn charge_rest(meters: &[Meter], from: Side, passed: &Range<u64>, now: Instant) {
+pub(crate) fn charge_rest(meters: &[Meter], from: Side, passed: &Range<u64>, now: Instant) {
     for meter in meters.iter().filter(|meter| meter.from == from && meter.of == Metered::Bytes) {
         let rest = passed.end.saturating_sub(passed.start.max(meter.bucket.rate().burst));
         if rest > 0 {

@@ -20,6 +20,7 @@ mod other_peers;
 mod pauses;
 mod pings;
 mod random;
+mod rates;
 mod sending;
 mod splits;
 mod violations;
@@ -31,8 +32,8 @@ const CLOSE: Duration = Duration::from_secs(5);
 const SEND: Duration = Duration::from_secs(60);
 
 #[test]
-fn an_endpoint_needs_less_than_three_hundred_bytes() {
-    assert!(size_of::<Endpoint>() < 300, "{}", size_of::<Endpoint>());
+fn an_endpoint_needs_little_more_than_three_hundred_bytes() {
+    assert!(size_of::<Endpoint>() <= 304, "{}", size_of::<Endpoint>());
 }
 
 fn open(role: Role) -> Lone {

@@ -106,6 +106,9 @@ fn tls(scope: &Scope<'_>, paths: &Paths, comments: &mut Vec<String>, notes: &mut
         nodes.push(Node::new("client-cert").text(&certificate));
         nodes.push(Node::new("client-key").text(&key));
     }
+    if let Some(directive) = scope.find("proxy_ssl_protocols") {
+        nodes.extend(super::tls::versions(directive, comments, notes));
+    }
     let verifies = scope.find("proxy_ssl_verify").is_some_and(|directive| directive.value() == "on");
     if !verifies {
         nodes.push(Node::new("insecure-skip-verify").flag(true).off(true).comment(
@@ -130,42 +133,4 @@ fn retries(scope: &Scope<'_>) -> Option<Node> {
     let tries =
         scope.find("proxy_next_upstream_tries")?.value().parse::<u64>().ok().filter(|tries| *tries > 0)?;
     Some(Node::new("retries").number((tries - 1).min(10)))
-}
-
-/// What Framegate does with fields of requests by itself, and what it does not.
-pub(super) fn fields(scope: &Scope<'_>, notes: &mut Notes<'_>) -> Vec<String> {
-    let mut by_itself: Vec<&Directive> = Vec::new();
-    let mut comments = Vec::new();
-    for directive in scope.all("proxy_set_header") {
-        let name = directive.value().to_ascii_lowercase();
-        let value = directive.arg(1).unwrap_or_default();
-        let is_usual = match (&*name, value) {
-            // Told where the upstream's host is.
-            ("host", _) => continue,
-            ("upgrade", "$http_upgrade" | "websocket") => true,
-            ("connection", "$connection_upgrade" | "upgrade" | "Upgrade" | "$http_connection" | "") => true,
-            ("x-forwarded-for", "$proxy_add_x_forwarded_for" | "$remote_addr") => true,
-            ("x-forwarded-proto", "$scheme" | "$http_x_forwarded_proto") => true,
-            ("x-forwarded-host", "$host" | "$http_host") => true,
-            ("x-request-id", "$request_id") => true,
-            (_, value) => value.strip_prefix("$http_").is_some_and(|field| field.replace('_', "-") == name),
-        };
-        if is_usual {
-            by_itself.push(directive);
-            continue;
-        }
-        let why = match &*name {
-            "x-real-ip" => "the client's address stands in X-Forwarded-For, at the end",
-            "x-forwarded-port" | "x-forwarded-server" => "X-Forwarded-For, -Proto and -Host are sent",
-            _ => "fields of requests go to the backend as they came",
-        };
-        comments.push(notes.none(directive, why));
-    }
-    if let Some(first) = by_itself.first() {
-        let names: Vec<_> = by_itself.iter().map(|directive| directive.value()).collect();
-        let line = notes.line(first);
-        let what = "Framegate does this by itself";
-        comments.insert(0, format!("nginx {line}: `proxy_set_header` {}: {what}", names.join(", ")));
-    }
-    comments
 }

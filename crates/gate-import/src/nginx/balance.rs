@@ -20,7 +20,10 @@ pub(super) fn nodes(block: &Directive, comments: &mut Vec<String>, notes: &mut N
             "random" if directive.args.iter().any(|arg| arg.text == "two") => by("power-of-two-choices"),
             "random" => by("random"),
             "hash" => hash(directive.value()),
-            "sticky" => sticky(directive),
+            "sticky" => {
+                comments.extend(sticky_left(directive, notes));
+                sticky(directive)
+            }
             "keepalive" => {
                 let idle = directive.value().parse::<u32>().unwrap_or_default();
                 pool.insert(0, Node::new("max-idle").number(u64::from(idle)));
@@ -77,6 +80,31 @@ fn hash(key: &str) -> Result<Vec<Node>, &'static str> {
         }
     };
     Ok(vec![Node::new("load-balancing").text("consistent-hash"), Node::new("hash-key").text(&word)])
+}
+
+/// The parameters of a sticky cookie that it cannot have.
+fn sticky_left(directive: &Directive, notes: &mut Notes<'_>) -> Option<String> {
+    let is_left = |text: &str| !["expires=", "path="].iter().any(|known| text.starts_with(known));
+    let is_cookie = directive.value() == "cookie";
+    let left = directive
+        .args
+        .iter()
+        .skip(2)
+        .map(|word| &*word.text)
+        .find(|text| is_left(text))
+        .filter(|_| is_cookie)?;
+    let why = match left.split_once('=') {
+        Some(("domain", _)) => {
+            "the cookie is for the host that gave it, so other hosts below the domain do not get it"
+        }
+        None if left == "secure" => {
+            "the cookie is for TLS only where the client came by TLS; else write cookie-secure true"
+        }
+        None if left == "httponly" => "the cookie is never shown to scripts",
+        Some(("samesite", _)) => "write cookie-same-site",
+        Some(_) | None => "it is left out",
+    };
+    Some(notes.differs(directive, &format!("`{}`: {why}", left.replace('`', " "))))
 }
 
 /// `sticky cookie NAME [expires=TIME] [path=PATH]`.

@@ -17,29 +17,66 @@ pub(super) enum Content<'a> {
     Nothing(Vec<String>),
 }
 
+/// What was found in a location.
+#[derive(Debug)]
+pub(super) struct Found<'n, 'a> {
+    pub(super) content: Content<'a>,
+    /// The named location that it is from: what holds there holds, too.
+    pub(super) named: Option<&'n Location<'a>>,
+    pub(super) comments: Vec<String>,
+}
+
 /// Reads a location. `named` are those that `try_files` can go on to.
-pub(super) fn content<'a>(
+pub(super) fn content<'n, 'a>(
     location: &Location<'a>,
-    named: &[Location<'a>],
+    named: &'n [Location<'a>],
     notes: &mut Notes<'_>,
-) -> Content<'a> {
+) -> Found<'n, 'a> {
+    let scope = &location.scope;
+    let is_answered =
+        || ["return"].iter().chain(&TAKERS).chain(&OTHERS).any(|name| scope.has_own(name).is_some());
+    if let Some(directive) = scope.find("try_files").filter(|_| !is_answered()) {
+        let fallback = directive.args.last().map(|word| &*word.text).filter(|name| name.starts_with('@'));
+        let named =
+            fallback.and_then(|name| named.iter().find(|other| other.kind == Kind::Named(name.to_owned())));
+        if let Some(named) = named {
+            let what = "files are not looked for; all requests go where the last word leads";
+            let comments = vec![notes.differs(directive, what)];
+            let there = Location { kind: location.kind.clone(), ..named.clone() };
+            return Found { content: of_location(&there, notes), named: Some(named), comments };
+        }
+    }
+    Found { content: of_location(location, notes), named: None, comments: Vec::new() }
+}
+
+/// Each of these takes a location; nginx lets the last one have it.
+const TAKERS: [&str; 3] = ["ws_stat", "stub_status", "proxy_pass"];
+
+fn is_taker(directive: &Directive) -> bool {
+    TAKERS.iter().any(|name| directive.is(name))
+}
+
+/// Backends that are not spoken to.
+const OTHERS: [&str; 5] = ["fastcgi_pass", "uwsgi_pass", "scgi_pass", "grpc_pass", "memcached_pass"];
+
+fn of_location<'a>(location: &Location<'a>, notes: &mut Notes<'_>) -> Content<'a> {
     let scope = &location.scope;
     if let Some(directive) = scope.has_own("return") {
         return returned(directive, location, notes);
     }
+    let taker = scope.own().iter().rfind(|directive| is_taker(directive));
     for (name, handler) in [("ws_stat", "ws-stat"), ("stub_status", "status")] {
-        if scope.has_own(name).is_some() {
+        if taker.is_some_and(|directive| directive.is(name)) {
             return Content::Builtin(handler);
         }
     }
-    if let Some(directive) = scope.has_own("proxy_pass") {
+    if let Some(directive) = taker {
         return match proxy::pass(directive) {
             Ok(pass) => Content::Proxy { directive, pass, scope: scope.clone() },
             Err(why) => Content::Nothing(vec![notes.none(directive, why)]),
         };
     }
-    let other = ["fastcgi_pass", "uwsgi_pass", "scgi_pass", "grpc_pass", "memcached_pass"];
-    if other.iter().any(|name| scope.has_own(name).is_some()) {
+    if OTHERS.iter().any(|name| scope.has_own(name).is_some()) {
         // Why is told with the directive.
         return Content::Nothing(Vec::new());
     }
@@ -49,20 +86,6 @@ pub(super) fn content<'a>(
         return Content::Nothing(vec![notes.explain(directive, "404 is answered in the place of 403")]);
     }
     if let Some(directive) = scope.find("try_files") {
-        let fallback = directive.args.last().map(|word| &*word.text).filter(|name| name.starts_with('@'));
-        let named =
-            fallback.and_then(|name| named.iter().find(|other| other.kind == Kind::Named(name.to_owned())));
-        if let Some(named) = named {
-            let comment = notes
-                .differs(directive, "files are not looked for; all requests go where the last word leads");
-            return match content(&Location { kind: location.kind.clone(), ..named.clone() }, &[], notes) {
-                Content::Nothing(mut comments) => {
-                    comments.insert(0, comment);
-                    Content::Nothing(comments)
-                }
-                other @ (Content::Proxy { .. } | Content::Builtin(_)) => other,
-            };
-        }
         return Content::Nothing(vec![notes.none(directive, "static files are not served")]);
     }
     if let Some(directive) = scope.find("alias").or_else(|| scope.find("root")) {
@@ -75,6 +98,14 @@ pub(super) fn content<'a>(
             .into_iter()
             .collect(),
     )
+}
+
+/// Comments for what would take the location as well, but for what stands below it.
+pub(super) fn overruled(scope: &Scope<'_>, notes: &mut Notes<'_>) -> Vec<String> {
+    let taking: Vec<&Directive> = scope.own().iter().filter(|directive| is_taker(directive)).collect();
+    let Some((last, others)) = taking.split_last() else { return Vec::new() };
+    let what = format!("it is left out: `{}` below it takes the location, in nginx as well", last.name.text);
+    others.iter().map(|directive| notes.differs(directive, &what)).collect()
 }
 
 /// The handler that answers 200 as long as the process lives.

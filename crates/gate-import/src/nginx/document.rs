@@ -12,10 +12,10 @@ use super::listen::is_at;
 use super::notes::Notes;
 use super::paths::Paths;
 use super::process::{left_out, process};
-use super::routes::Writer;
+use super::routes::{Limit, Writer};
 use super::server::{Reader, Server};
 use super::upstreams::Upstreams;
-use super::{Counts, Options, listeners};
+use super::{Counts, Options, listeners, tls};
 
 /// Writes the document.
 pub(super) fn document(
@@ -49,9 +49,13 @@ pub(super) fn document(
     comments.extend(spread(&servers, &places, notes));
     let limit = shared_limit(&servers, &places);
     process.server.extend(limit.map(max_connections));
+    process.server.extend(merge_slashes(layout, &servers, &mut comments, notes));
     let body_size = process.limits.first().cloned();
     let mut writer = Writer::new(body_size, &mut *notes);
-    writer.is_limit_shared = limit.is_some();
+    writer.limit = match limit {
+        Some(_) => Limit::OfProcess,
+        None => Limit::OfGroup,
+    };
     writer.has_several = servers.len() > 1;
     let groups = groups(&servers, &places);
     let placed = servers.iter().zip(&places).enumerate();
@@ -107,23 +111,57 @@ fn count(nodes: &[Node]) -> usize {
     nodes.iter().filter(|node| !node.is_off() && !node.is_remark()).count()
 }
 
-/// Whether clients show certificates is asked before anybody knows for which server, and
-/// Framegate asks all at a listener or nobody. A server that needs them must not be open.
+/// Whether clients show certificates is asked before anybody knows for which server, and routes
+/// answer at all listeners. A server that needs certificates must not be open where none is asked
+/// for.
 fn hold_unverified(servers: &mut [Server<'_>], points: &[Point], notes: &mut Notes<'_>) {
     let verifying = |server: &Server<'_>| {
         server.block.scope.find("ssl_verify_client").is_some_and(|directive| directive.value() == "on")
     };
     let verifies: Vec<bool> = servers.iter().map(verifying).collect();
-    let is_asked =
-        |point: &Point| point.servers.first().and_then(|first| verifies.get(*first)).copied() == Some(true);
+    let works: Vec<bool> = servers.iter().map(Server::works).collect();
+    let is_true = |list: &[bool], number: usize| list.get(number) == Some(&true);
     for (number, server) in servers.iter_mut().enumerate() {
-        let mut at = points.iter().filter(|point| point.is_tls && point.servers.contains(&number));
-        let is_open = verifies.get(number) == Some(&true) && at.any(|point| !is_asked(point));
+        if !is_true(&verifies, number) {
+            continue;
+        }
+        // Framegate's wildcards stand for one label, so deeper names would not be asked.
+        let hosts = &server.hosts;
+        let has_names = !hosts.patterns.is_empty() && !hosts.has_others;
+        let is_named = has_names && hosts.patterns.iter().all(|name| tls::is_whole_name(name));
+        let is_default = points.iter().any(|point| point.servers.first() == Some(&number));
+        let is_asked = |point: &Point| {
+            let first = point.servers.first().copied();
+            let asks_all = point.servers.contains(&number) && first.is_some_and(|it| is_true(&verifies, it));
+            let asks_by_name = point.servers.contains(&number) && is_named && !is_default;
+            point.is_tls && (asks_all || asks_by_name)
+        };
+        let is_used = |point: &&Point| point.servers.iter().any(|number| is_true(&works, *number));
+        let is_open = points.iter().filter(is_used).any(|point| !is_asked(point));
         if let Some(directive) = server.block.scope.find("ssl_verify_client").filter(|_| is_open) {
-            let why = "the first server at the address does not ask for certificates, and it decides for the listener";
+            let why =
+                "routes answer at all listeners, and not all of them ask for certificates for its names";
             server.hold(directive, why, notes);
         }
     }
+}
+
+/// nginx decodes paths before it looks for a location, and takes several `/` for one.
+fn merge_slashes(
+    layout: &Layout<'_>,
+    servers: &[Server<'_>],
+    comments: &mut Vec<String>,
+    notes: &mut Notes<'_>,
+) -> Option<Node> {
+    let mut drafts = servers.iter().flat_map(|server| &server.drafts);
+    drafts.find(|draft| !draft.conditions.is_empty())?;
+    let own = layout.servers.iter().filter_map(|server| server.scope.find("merge_slashes"));
+    if let Some(directive) = own.into_iter().find(|directive| directive.value() == "off") {
+        let what = "several `/` are one to all routes, and so is `%2F`, which nginx decodes in any case";
+        comments.push(notes.differs(directive, what));
+    }
+    let why = "nginx: locations see paths decoded, with one `/` for several, so `//admin` and `/%2fadmin` are `/admin`.";
+    Some(Node::new("merge-slashes").flag(true).comment(why))
 }
 
 /// Tells that servers at different addresses share the listeners.

@@ -42,7 +42,7 @@ fn reason(directive: &Directive, level: Level) -> Option<&'static str> {
     if name == "load_module" {
         return (!directive.value().contains("websocket_stat")).then_some("there are no modules to load");
     }
-    if stands(TRANSLATED) || stands(NEEDLESS) {
+    if stands(TRANSLATED) || stands(NEEDLESS) || super::access::is_gate(directive) {
         return None;
     }
     if name == "map" && directive.arg(0) == Some("$http_upgrade") {
@@ -65,7 +65,7 @@ const TRANSLATED: &str = "\
     ws_log_enabled log_enabled ws_log ws_log_format ws_max_connections ws_conn_age ssl_certificate \
     ssl_certificate_key ssl_protocols ssl_client_certificate ssl_verify_client ssl_crl ssl_session_tickets \
     ssl_reject_handshake proxy_read_timeout proxy_send_timeout send_timeout proxy_connect_timeout client_max_body_size \
-    proxy_set_header limit_conn limit_req allow deny auth_basic auth_request auth_jwt internal limit_except if \
+    proxy_set_header proxy_ssl_protocols proxy_pass_request_headers limit_conn limit_req allow deny auth_basic auth_request auth_jwt internal limit_except if \
     satisfy set_real_ip_from real_ip_header keepalive_timeout client_header_timeout large_client_header_buffers \
     proxy_ssl_name proxy_ssl_trusted_certificate proxy_ssl_certificate proxy_ssl_certificate_key proxy_ssl_verify \
     proxy_next_upstream proxy_next_upstream_tries try_files root alias \
@@ -123,10 +123,7 @@ const REASONS: &[(&str, &str)] = &[
         "answers have no rate; of sessions the messages can have one: websocket { rate-limit … }",
     ),
     ("proxy_bind", "the system chooses the address that backends are reached from"),
-    (
-        "proxy_method proxy_set_body proxy_pass_request_headers proxy_pass_request_body",
-        "requests go to the backend as they came",
-    ),
+    ("proxy_method proxy_set_body proxy_pass_request_body", "requests go to the backend as they came"),
     (
         "ssl_ciphers ssl_ecdh_curve ssl_dhparam ssl_conf_command",
         "the cipher suites are rustls's own: all good ones of TLS 1.2 and 1.3",
@@ -136,8 +133,8 @@ const REASONS: &[(&str, &str)] = &[
     ("ssl_early_data", "early data are not accepted, since they can be replayed"),
     ("ssl_session_ticket_key", "the keys of tickets are made at the start and renewed"),
     (
-        "proxy_ssl_protocols proxy_ssl_ciphers proxy_ssl_crl proxy_ssl_conf_command",
-        "the settings of TLS towards backends are rustls's own",
+        "proxy_ssl_ciphers proxy_ssl_crl proxy_ssl_conf_command",
+        "the cipher suites towards backends are rustls's own, and lists of revoked certificates are not read there",
     ),
     (
         "limit_conn_status limit_req_status",

@@ -31,6 +31,20 @@ pub(super) fn template(format: &str) -> String {
     text
 }
 
+/// The first word behind a dollar sign that is no variable.
+pub(super) fn unknown(format: &str) -> Option<String> {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let words = format.match_indices('$').filter_map(|(at, _)| format.get(at + 1..));
+    let mut unknown = words.filter(|behind| {
+        variable(behind).is_none()
+            && behind.trim_start_matches('{').starts_with(|c: char| c.is_ascii_alphabetic())
+    });
+    unknown.next().map(|behind| {
+        let name: String = behind.trim_start_matches('{').chars().take_while(|c| is_part(*c)).collect();
+        format!("${name}")
+    })
+}
+
 /// The variable behind a dollar sign, and its length there.
 fn variable(behind: &str) -> Option<(&str, usize)> {
     // The module knows no braces. Who writes them means the variable.
@@ -64,7 +78,7 @@ fn is_field(name: &str) -> bool {
 mod tests {
     use gate_core::template::{Escape, Template};
 
-    use super::{NAMES, template};
+    use super::{NAMES, template, unknown};
 
     #[test]
     fn names_are_found_as_the_module_finds_them() {
@@ -88,6 +102,18 @@ mod tests {
         ] {
             assert_eq!(template(format), expected, "{format}");
             assert!(Template::text(&template(format), Escape::Default).is_ok(), "{format}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_variable_is_found() {
+        for (format, expected) in [
+            ("$uri $request_time", Some("$request_time")),
+            ("${none}", Some("$none")),
+            ("$urix $5 $ $http_a", None),
+            ("$ws_opcode", None),
+        ] {
+            assert_eq!(unknown(format).as_deref(), expected, "{format}");
         }
     }
 

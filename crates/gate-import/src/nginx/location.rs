@@ -19,6 +19,10 @@ pub(super) struct Location<'a> {
     pub(super) kind: Kind,
     /// The path of the outermost location that it stands in.
     pub(super) within: Option<String>,
+    /// Why `kind` fits more paths than the location does in nginx; `None`: it does not.
+    pub(super) excess: Option<&'static str>,
+    /// A field that requests must have as well, from an `if`.
+    pub(super) field: Option<Node>,
 }
 
 /// Which paths.
@@ -116,24 +120,69 @@ impl Kind {
         }
     }
 
-    /// The same without look-around, which fits at least as much; `None` where there is none.
-    pub(super) fn wider(&self) -> Option<Self> {
+    /// Conditions for at least the same paths, where there are none for the same: of an expression
+    /// without its look-around, or of what it begins with.
+    pub(super) fn wider(&self) -> Option<Vec<Node>> {
         let Self::Regex(text) = self else { return None };
-        let mut wider = text.clone();
-        while let Some(start) = LOOK_AROUND.iter().find_map(|opening| wider.find(opening)) {
-            let mut depth = 0_i32;
-            let end = wider.get(start..)?.char_indices().find_map(|(at, c)| {
-                depth += match c {
-                    '(' => 1,
-                    ')' => -1,
-                    _ => 0,
-                };
-                (depth == 0).then_some(start + at)
-            })?;
-            wider.replace_range(start..=end, "");
-        }
-        (wider != *text).then_some(Self::Regex(wider))
+        let found = without_look_around(text).and_then(|text| Self::Regex(text).conditions().ok());
+        let beginning = || Some(vec![Node::new("path-regex").text(&beginning(text))]);
+        found.or_else(beginning)
     }
+
+    /// Whether requests are compared in a spelling that an expression cannot foresee: nginx
+    /// compares octets, Framegate escapes.
+    pub(super) fn is_spelled_otherwise(&self) -> bool {
+        let Self::Regex(text) = self else { return false };
+        let octets = |c: char| !c.is_ascii() || " \"<>`%".contains(c);
+        text.contains(octets) || ["\\s", "\\x", "\\p", "\\P"].iter().any(|class| text.contains(class))
+    }
+}
+
+/// An expression without look-around, which fits at least as much.
+fn without_look_around(text: &str) -> Option<String> {
+    let mut wider = text.to_owned();
+    while let Some(start) = LOOK_AROUND.iter().find_map(|opening| wider.find(opening)) {
+        let (mut depth, mut is_class, mut is_escaped) = (0_i32, false, false);
+        let end = wider.get(start..)?.char_indices().find_map(|(at, c)| {
+            match c {
+                _ if is_escaped => is_escaped = false,
+                '\\' => is_escaped = true,
+                '[' => is_class = true,
+                ']' => is_class = false,
+                '(' if !is_class => depth += 1,
+                ')' if !is_class => depth -= 1,
+                _ => {}
+            }
+            (depth == 0).then_some(start + at)
+        })?;
+        wider.replace_range(start..=end, "");
+    }
+    (wider != text).then_some(wider)
+}
+
+/// An expression for all that begins as what fits another one must; for every path, if that
+/// does not say how.
+fn beginning(text: &str) -> String {
+    let (flags, text) = text.strip_prefix("(?i)").map_or(("", text), |rest| ("(?i)", rest));
+    let anchored = text.strip_prefix('^').filter(|rest| !rest.contains('|')).unwrap_or_default();
+    let mut literal = String::new();
+    let mut chars = anchored.chars().peekable();
+    while let Some(c) = chars.next() {
+        let c = match c {
+            '\\' => match chars.next() {
+                Some(c) if c.is_ascii_punctuation() => c,
+                Some(_) | None => break,
+            },
+            c if c.is_ascii_alphanumeric() || "/-_~@:,;=&!%".contains(c) => c,
+            _ => break,
+        };
+        // A quantifier may take it away.
+        if matches!(chars.peek(), Some('*' | '?' | '{' | '+')) {
+            break;
+        }
+        literal.push(c);
+    }
+    format!("{flags}^{}", regex::escape(&literal))
 }
 
 /// The words in an expression, for a name.
@@ -185,9 +234,11 @@ pub(super) fn locations<'a>(
             scope: scope.inner(directive.children()),
             kind: Kind::of(directive),
             within: None,
+            excess: None,
+            field: None,
         };
         let mut inner = Vec::new();
-        nested(&location, &mut inner, comments, notes);
+        nested(&location, &mut inner);
         all.push((0, location));
         all.extend(inner.into_iter().map(|location| (1, location)));
     }
@@ -227,12 +278,7 @@ fn beyond(location: &Location<'_>, paths: &[String], notes: &mut Notes<'_>) -> O
     location.directive.map(|directive| notes.differs(directive, &what))
 }
 
-fn nested<'a>(
-    outer: &Location<'a>,
-    found: &mut Vec<Location<'a>>,
-    comments: &mut Vec<String>,
-    notes: &mut Notes<'_>,
-) {
+fn nested<'a>(outer: &Location<'a>, found: &mut Vec<Location<'a>>) {
     for directive in outer.scope.own().iter().filter(|directive| directive.is("location")) {
         let kind = match (&outer.kind, Kind::of(directive)) {
             (Kind::Prefix { path, .. }, Kind::Regex(text)) => within(path, &text).map(Kind::Regex),
@@ -241,19 +287,18 @@ fn nested<'a>(
                 None
             }
         };
-        let Some(kind) = kind else {
-            comments.push(
-                notes.none(directive, "a route has one condition for the path, and this would need two"),
-            );
-            continue;
-        };
+        let excess = kind.is_none().then_some(TWO_CONDITIONS);
+        let kind = kind.unwrap_or_else(|| Kind::of(directive));
         let within = outer.within.clone().or_else(|| outer.kind.prefix());
         let scope = outer.scope.inner(directive.children());
-        let location = Location { directive: Some(directive), scope, kind, within };
+        let location = Location { directive: Some(directive), scope, kind, within, excess, field: None };
         found.push(location.clone());
-        nested(&location, found, comments, notes);
+        nested(&location, found);
     }
 }
+
+/// What a location in another one would need, where their paths cannot be had in one expression.
+const TWO_CONDITIONS: &str = "a route has one condition for the path, and this would need two";
 
 /// An expression for the paths below a prefix that fit another expression.
 fn within(prefix: &str, text: &str) -> Option<String> {

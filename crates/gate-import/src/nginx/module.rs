@@ -2,7 +2,7 @@
 
 use crate::kdl::Node;
 
-use super::format::template;
+use super::format::{template, unknown};
 use super::notes::Notes;
 use super::parser::Directive;
 use super::paths::Paths;
@@ -17,12 +17,21 @@ pub(super) struct Module {
     pub(super) is_used: bool,
     /// What a frame log is made of, without its name.
     pub(super) log: Option<Vec<Node>>,
+    /// Whether its log is on, so that its sessions count for the limits of all servers.
+    pub(super) is_on: bool,
     /// `ws_max_connections`; 0 is no limit.
     pub(super) max_connections: Option<u64>,
     /// Settings of `websocket` of each route.
     pub(super) settings: Vec<Node>,
     /// About the server.
     pub(super) comments: Vec<String>,
+}
+
+impl Module {
+    /// Whether sessions of the server are counted together with those of others.
+    pub(super) fn is_counted(&self) -> bool {
+        self.is_on || self.max_connections.is_some_and(|limit| limit > 0)
+    }
 }
 
 /// Reads what stands in a server.
@@ -34,6 +43,7 @@ pub(super) fn module(scope: &Scope<'_>, files: &Paths, notes: &mut Notes<'_>) ->
     let switches: Vec<_> =
         scope.own().iter().filter(|d| d.is("ws_log_enabled") || d.is("log_enabled")).collect();
     let is_on = enabled(&switches, &mut module.comments, notes);
+    module.is_on = is_on;
     let (formats, paths) = (own("ws_log_format"), own("ws_log"));
     let [connections, ages] = [own("ws_max_connections"), own("ws_conn_age")];
     module.is_used = [&switches, &formats, &paths, &connections, &ages].iter().any(|found| !found.is_empty());
@@ -158,6 +168,10 @@ fn lines(formats: &[&Directive], comments: &mut Vec<String>, notes: &mut Notes<'
             let (_, earlier, _) = kinds.remove(at);
             comments.push(notes.differs(earlier, "it stands again below, and the last one holds"));
         }
+        if let Some(unknown) = unknown(format) {
+            let what = format!("`{unknown}` is no variable of the module, so it stays as it is in each line");
+            comments.push(notes.differs(directive, &what));
+        }
         kinds.push((kind, directive, template(format)));
     }
     let has_frame = kinds.iter().any(|(kind, _, _)| *kind == "frame");
@@ -166,8 +180,9 @@ fn lines(formats: &[&Directive], comments: &mut Vec<String>, notes: &mut Notes<'
         if kind != "message" || !has_frame {
             return node;
         }
-        let what = "the module writes no lines for messages beside those for frames; without the /- both are written";
-        node.off(true).comment(notes.explain(directive, what))
+        let what = "switched off (/-), as the module writes no lines for messages beside those for frames; without the \
+                    /- both are written";
+        node.off(true).comment(notes.differs(directive, what))
     };
     kinds.into_iter().map(node).collect()
 }

@@ -137,26 +137,60 @@ fn tell_others(
 ) {
     let same = |one: &Directive, other: &Directive| one.value() == other.value();
     for directive in all.iter().filter(|directive| chosen.is_none_or(|chosen| !same(chosen, directive))) {
-        let is_beyond = directive.value().starts_with("syslog:") || directive.value().contains('$');
-        let why = if is_beyond { "it is written to a file, stderr or stdout" } else { why };
+        let is_beyond = !is_log(directive.value()) && directive.value() != "off";
+        let why =
+            if is_beyond { "it is written to a file, stderr, stdout, or syslog:server=…" } else { why };
         process.comments.push(notes.none(directive, why));
     }
 }
 
 /// Whether Framegate can write there.
 fn is_log(path: &str) -> bool {
-    !path.is_empty()
-        && path != "off"
-        && !path.starts_with("syslog:")
-        && !path.starts_with("memory:")
-        && !path.contains('$')
+    let is_path = !path.is_empty() && path != "off" && !path.starts_with("memory:") && !path.contains('$');
+    is_path && path.strip_prefix("syslog:").is_none_or(is_syslog)
 }
+
+/// Whether a server of syslog is named as Framegate's files do it, which is nginx's way.
+fn is_syslog(parameters: &str) -> bool {
+    let is_word =
+        |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+    let is_one = |parameter: &str| match parameter.split_once('=') {
+        Some(("server", server)) => is_syslog_server(server),
+        Some(("facility", word)) => FACILITIES.split_ascii_whitespace().any(|known| known == word),
+        Some(("severity", word)) => SEVERITIES.split_ascii_whitespace().any(|known| known == word),
+        Some(("tag", word)) => is_word(word) && word.len() <= 32,
+        None => parameter == "nohostname",
+        Some(_) => false,
+    };
+    parameters.split(',').all(is_one) && parameters.split(',').any(|it| it.starts_with("server="))
+}
+
+/// `unix:PATH`, or a host and perhaps a port.
+fn is_syslog_server(server: &str) -> bool {
+    if let Some(path) = server.strip_prefix("unix:") {
+        return !path.is_empty();
+    }
+    let authority = server.parse::<http::uri::Authority>();
+    let is_named = |text: &str| text.bytes().all(|b| b.is_ascii_alphanumeric() || b".-_:[]".contains(&b));
+    authority.is_ok_and(|it| {
+        let port = server.strip_prefix(it.host()).unwrap_or_default();
+        let is_port = port.is_empty()
+            || port.strip_prefix(':').is_some_and(|it| it.parse().is_ok_and(|it: u16| it > 0));
+        !it.host().is_empty() && is_named(server) && is_port
+    })
+}
+
+const FACILITIES: &str = "\
+    kern user mail daemon auth intern lpr news uucp clock authpriv ftp ntp audit alert cron local0 local1 local2 local3 \
+    local4 local5 local6 local7";
+const SEVERITIES: &str = "emerg alert crit error warn notice info debug";
 
 fn log(path: &str, paths: &Paths) -> String {
     match path {
         "stderr" | "/dev/stderr" => "stderr".to_owned(),
         "stdout" | "/dev/stdout" => "stdout".to_owned(),
         "off" => "off".to_owned(),
+        path if path.starts_with("syslog:") => path.to_owned(),
         path => paths.log(path),
     }
 }

@@ -16,8 +16,7 @@ pub(super) struct Writer<'w, 's> {
     pub(super) taken: Taken,
     /// `max-body-size` of the whole gateway.
     pub(super) body_size: Option<Node>,
-    /// Whether each server's limit of connections holds for the whole gateway.
-    pub(super) is_limit_shared: bool,
+    pub(super) limit: Limit,
     /// Whether there are other servers to which requests could go on.
     pub(super) has_several: bool,
     pub(super) notes: &'w mut Notes<'s>,
@@ -29,6 +28,15 @@ pub(super) struct Writer<'w, 's> {
     pub(super) nodes: Vec<Node>,
     /// What the routes so far answer for what, for finding those that nothing could reach.
     seen: Vec<Seen>,
+}
+
+/// Where `ws_max_connections` stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Limit {
+    /// It is the same for all servers, and that of the process.
+    OfProcess,
+    /// In the routes, which count together.
+    OfGroup,
 }
 
 #[derive(Debug)]
@@ -45,7 +53,7 @@ impl<'w, 's> Writer<'w, 's> {
             frame_logs: FrameLogs::default(),
             taken: Taken::default(),
             body_size,
-            is_limit_shared: false,
+            limit: Limit::OfGroup,
             has_several: false,
             notes,
             shadowed: false,
@@ -227,11 +235,12 @@ impl<'w, 's> Writer<'w, 's> {
 
     fn websocket(&mut self, server: &Server<'_>, settings: &[Node]) -> Vec<Node> {
         let mut nodes = Vec::new();
-        let limit = server.module.max_connections.filter(|_| !self.is_limit_shared);
-        if let Some(limit) = limit {
-            let why = "nginx: ws_max_connections, which counts the sessions of all servers that have ws_log_enabled on; \
-                       this counts those of the route.";
-            nodes.push(Node::new("max-connections").number(limit).comment(why));
+        if self.limit == Limit::OfGroup && server.module.is_counted() {
+            let why = "nginx: ws_max_connections, which is held against the sessions of all servers that have \
+                       ws_log_enabled on together.";
+            let limit = server.module.max_connections.filter(|limit| *limit > 0);
+            nodes.extend(limit.map(|limit| Node::new("max-connections").number(limit).comment(why)));
+            nodes.push(Node::new("connections-group").text("ws_max_connections"));
         }
         nodes.extend(
             settings

@@ -50,6 +50,17 @@ impl<'a> Scope<'a> {
         self.levels.iter().flat_map(|level| level.iter()).filter(move |directive| directive.is(name))
     }
 
+    /// The names of all directives, each once.
+    pub(super) fn names(&self) -> Vec<&'a str> {
+        let mut names: Vec<&'a str> = Vec::new();
+        for directive in self.levels.iter().flat_map(|level| level.iter()) {
+            if !names.contains(&&*directive.name.text) {
+                names.push(&directive.name.text);
+            }
+        }
+        names
+    }
+
     /// Whether the innermost block has the directive itself.
     pub(super) fn has_own(&self, name: &str) -> Option<&'a Directive> {
         self.own().iter().rev().find(|directive| directive.is(name))

@@ -4,8 +4,9 @@ use crate::kdl::Node;
 
 use super::access;
 use super::backend;
-use super::content::{Content, HEALTH, content, path_comment};
+use super::content::{Content, Found, HEALTH, content, overruled, path_comment};
 use super::fate::{Level, left_out};
+use super::fields;
 use super::hosts::{Hosts, hosts};
 use super::layout::Block;
 use super::limits::Zones;
@@ -16,6 +17,7 @@ use super::notes::Notes;
 use super::parser::Directive;
 use super::paths::Paths;
 use super::session;
+use super::upgrades;
 use super::upstreams::Upstreams;
 use crate::slug::slug;
 
@@ -128,7 +130,7 @@ impl<'a> Reader<'_, 'a, '_> {
         let mut comments = Vec::new();
         if block.directive.is_some() {
             comments.extend(left_out(scope.own(), Level::Server, self.notes));
-            comments.extend(access::left_out(scope.own(), self.notes));
+            comments.extend(access::left_out(scope.own(), |_| false, self.notes));
         }
         let hosts = hosts(scope, &mut comments, self.notes);
         let listens = listens(scope, &mut comments, self.notes);
@@ -145,6 +147,8 @@ impl<'a> Reader<'_, 'a, '_> {
             scope: scope.clone(),
             kind: Kind::Prefix { path: "/".to_owned(), stops: false },
             within: None,
+            excess: None,
+            field: None,
         };
         let locations = locations(scope, comments, self.notes);
         let (named, mut locations): (Vec<_>, Vec<_>) =
@@ -162,8 +166,13 @@ impl<'a> Reader<'_, 'a, '_> {
         }
         let kinds = locations.iter().map(|location| (&location.kind, location.within.as_deref()));
         let ranks = ranks(&kinds.collect::<Vec<_>>());
-        let drafts = locations.iter().zip(ranks);
-        drafts.filter_map(|(location, rank)| self.draft(location, &named, rank, comments)).collect()
+        let mut drafts = Vec::new();
+        for (location, rank) in locations.iter().zip(ranks) {
+            let upgrading = upgrades::locations(location);
+            let all = upgrading.iter().chain(std::iter::once(location));
+            drafts.extend(all.filter_map(|location| self.draft(location, &named, rank, comments)));
+        }
+        drafts
     }
 
     /// `None`: no route can have its condition, which is told of the server.
@@ -175,12 +184,24 @@ impl<'a> Reader<'_, 'a, '_> {
         of_server: &mut Vec<String>,
     ) -> Option<Draft> {
         let mut comments = Vec::new();
-        if let Some(directive) = location.directive {
-            comments.extend(left_out(directive.children(), Level::Location, self.notes));
-            comments.extend(access::left_out(directive.children(), self.notes));
+        let Found { content, named, comments: found } = content(location, named, self.notes);
+        let mut restrictions = access::restrictions(&location.scope);
+        for from in std::iter::once(location).chain(named) {
+            if let Some(directive) = from.directive.filter(|directive| !directive.is("if")) {
+                comments.extend(left_out(directive.children(), Level::Location, self.notes));
+                let taken = |condition: &Directive| upgrades::is_one(condition);
+                comments.extend(access::left_out(directive.children(), taken, self.notes));
+            }
+            comments.extend(overruled(&from.scope, self.notes));
         }
-        let content = content(location, named, self.notes);
-        let conditions = match self.conditions(location, &content, &mut comments) {
+        comments.extend(found);
+        for restriction in named.iter().flat_map(|named| access::restrictions(&named.scope)) {
+            if !restrictions.iter().any(|(other, _)| std::ptr::eq(*other, restriction.0)) {
+                restrictions.push(restriction);
+            }
+        }
+        let is_closed = matches!(content, Content::Nothing(_)) || !restrictions.is_empty();
+        let mut conditions = match self.conditions(location, is_closed, &mut comments) {
             Ok(conditions) => conditions,
             Err(why) => {
                 let directive = location.directive?;
@@ -188,37 +209,47 @@ impl<'a> Reader<'_, 'a, '_> {
                 return None;
             }
         };
-        let answer = self.answer(content, location, &mut comments);
-        Some(Draft { slug: location.kind.slug(), conditions, rank, answer, comments })
+        let slug = match &location.field {
+            Some(_) => format!("{}-upgrade", location.kind.slug()).trim_start_matches('-').to_owned(),
+            None => location.kind.slug(),
+        };
+        conditions.extend(location.field.clone());
+        let answer = self.answer(content, location, &restrictions, &mut comments);
+        Some(Draft { slug, conditions, rank, answer, comments })
     }
 
-    /// Where nothing but 404 is answered, an expression may fit more than nginx's.
+    /// Where nothing but 404 is answered, more paths may fit than in nginx; elsewhere none may.
     fn conditions(
         &mut self,
         location: &Location<'a>,
-        content: &Content<'_>,
+        is_closed: bool,
         comments: &mut Vec<String>,
     ) -> Result<Vec<Node>, String> {
-        let first = location.kind.conditions();
-        let (Err(_), Content::Nothing(_), Some(directive)) = (&first, content, location.directive) else {
-            return first;
+        let (kind, directive) = (&location.kind, location.directive);
+        let exact = match location.excess {
+            Some(why) if !is_closed => return Err(why.to_owned()),
+            Some(_) => {
+                return kind.conditions().or_else(|why| kind.wider().ok_or(why)).inspect(|_| {
+                    comments.extend(directive.map(|directive| self.notes.differs(directive, FITS_MORE)));
+                });
+            }
+            None => kind.conditions(),
         };
-        let Some(wider) = location.kind.wider() else { return first };
-        let found = wider.conditions();
-        if found.is_ok() {
-            let what = "there is no look-around, so this fits more paths than in nginx; 404 is the answer to all of them";
-            comments.push(self.notes.differs(directive, what));
+        if !is_closed || (exact.is_ok() && !kind.is_spelled_otherwise()) {
+            return exact;
         }
-        found.or(first)
+        let Some(wider) = kind.wider() else { return exact };
+        comments.extend(directive.map(|directive| self.notes.differs(directive, FITS_MORE)));
+        Ok(wider)
     }
 
     fn answer(
         &mut self,
         content: Content<'a>,
         location: &Location<'a>,
+        restrictions: &[(&Directive, &'static str)],
         comments: &mut Vec<String>,
     ) -> Answer {
-        let restrictions = access::restrictions(&location.scope);
         let answer = match content {
             Content::Nothing(why) => {
                 comments.extend(why);
@@ -233,7 +264,8 @@ impl<'a> Reader<'_, 'a, '_> {
                 Answer::Builtin(vec![if handler == HEALTH { node.comment(why) } else { node }])
             }
             Content::Proxy { directive, pass, scope } => {
-                comments.extend(backend::fields(&scope, self.notes));
+                let fields = fields::fields(&scope, self.notes);
+                comments.extend(fields.comments);
                 comments.extend(path_comment(directive, &pass, &location.kind, self.notes));
                 let settings = backend::settings(&scope, &pass, self.paths, comments, self.notes);
                 let id = match self.upstreams.of(&pass, settings, self.notes) {
@@ -243,13 +275,20 @@ impl<'a> Reader<'_, 'a, '_> {
                         return Answer::Nothing;
                     }
                 };
+                let mut settings = fields.settings;
+                settings.extend(session::upgrades(&scope, directive, self.notes));
+                settings.extend(session::settings(&scope, &self.zones, comments, self.notes));
                 Answer::Proxy {
-                    nodes: vec![Node::new("upstream").text(&id)],
-                    settings: session::settings(&scope, &self.zones, comments, self.notes),
+                    nodes: std::iter::once(Node::new("upstream").text(&id)).chain(fields.policies).collect(),
+                    settings,
                     body_size: session::body_size(&scope),
                 }
             }
         };
-        if restrictions.is_empty() { answer } else { answer.held(&restrictions, self.notes) }
+        if restrictions.is_empty() { answer } else { answer.held(restrictions, self.notes) }
     }
 }
+
+/// What is told of a location whose paths no route can have.
+const FITS_MORE: &str = "its paths cannot be had exactly, so this fits more than in nginx; 404 is the answer to all of \
+                         them, lest the route below it takes them";

@@ -4,6 +4,7 @@ use crate::kdl::Node;
 
 use super::limits::{self, Zones};
 use super::notes::Notes;
+use super::parser::Directive;
 use super::scope::Scope;
 use super::unit;
 
@@ -19,6 +20,22 @@ pub(super) fn settings(
     nodes.extend(idle(scope));
     nodes.extend(send(scope, comments, notes));
     nodes
+}
+
+/// Without a field Upgrade of the request nginx sends none on, nor without a Connection that names
+/// it, so that no backend takes it for a WebSocket.
+pub(super) fn upgrades(scope: &Scope<'_>, pass: &Directive, notes: &mut Notes<'_>) -> Option<Node> {
+    let fields = scope.all("proxy_set_header");
+    let says = |name: &str| {
+        let mut values = fields.iter().filter(|field| field.value().eq_ignore_ascii_case(name));
+        values.next_back().and_then(|field| field.arg(1)).is_some_and(|value| !matches!(value, "" | "close"))
+    };
+    if says("upgrade") && says("connection") {
+        return None;
+    }
+    let what = "no WebSockets: it stands without `proxy_set_header Upgrade $http_upgrade` and `Connection \"upgrade\"`, so \
+                nginx asks the backend for none. An upgrade is answered 403";
+    Some(Node::new("enabled").flag(false).comment(notes.differs(pass, what)))
 }
 
 /// nginx's time for a silent upstream.

@@ -23,8 +23,8 @@ struct Identity {
     key: String,
 }
 
-/// The `tls` block of an address: the first server is its default, and has the settings that
-/// nginx has for each server and Framegate for each listener.
+/// The `tls` block of an address: what holds for the first server, its default, and an `sni` for
+/// each other one whose certificate or settings differ.
 pub(super) fn block(
     servers: &[Secured<'_, '_>],
     paths: &Paths,
@@ -42,27 +42,64 @@ pub(super) fn block(
             .collect(),
     };
     let default = identities.iter().flatten().next();
+    let all: Vec<Vec<Node>> =
+        servers.iter().map(|server| settings(server.scope, paths, comments, notes)).collect();
+    let own = all.first().cloned().unwrap_or_default();
+    let rejects = servers.first().is_some_and(|first| rejects(first.scope));
     let mut named: Vec<&str> = Vec::new();
-    for (server, identity) in servers.iter().zip(&identities) {
-        let Some(identity) = identity else { continue };
+    let mut sni: Vec<Node> = Vec::new();
+    for ((server, identity), settings) in servers.iter().zip(&identities).zip(&all) {
         let names: Vec<&str> =
             server.hosts.patterns.iter().map(|name| &**name).filter(|name| is_sni(name)).collect();
         let names: Vec<&str> = names.into_iter().filter(|name| !named.contains(name)).collect();
+        let others = differing(settings, &own);
         // A name with the default certificate is only needed where a wildcard would take it.
-        let is_default =
-            Some(identity) == default && !is_taken_by_another(&names, servers, &identities, identity);
-        if names.is_empty() || is_default {
+        let is_default = identity.as_ref().is_none_or(|identity| {
+            Some(identity) == default && !is_taken_by_another(&names, servers, &identities, identity)
+        });
+        if names.is_empty() || (is_default && others.is_empty() && !rejects) {
             continue;
         }
         named.extend(names.iter().copied());
         let node = names.iter().fold(Node::new("sni"), |node, name| node.text(name));
-        nodes.push(node.block(identity.nodes()));
+        let certificate = identity.as_ref().filter(|identity| Some(*identity) != default);
+        let certificate = certificate.map(Identity::nodes).unwrap_or_default();
+        let inner: Vec<Node> = certificate.into_iter().chain(others).collect();
+        sni.push(node.block(inner));
     }
-    if let Some(first) = servers.first() {
-        nodes.extend(settings(first.scope, paths, comments, notes));
-        differing(first, servers, comments, notes);
+    if let Some(first) = servers.first().filter(|_| rejects) {
+        let unknown = (!sni.is_empty()).then(|| Node::new("unknown-sni").text("reject"));
+        comments.extend(first.scope.find("ssl_reject_handshake").map(|directive| {
+            let what =
+                "whoever asks for no name at all is let in with the first certificate, and then answered 404";
+            notes.differs(directive, what)
+        }));
+        nodes.extend(unknown);
     }
+    nodes.extend(sni);
+    nodes.extend(own);
+    let tickets = servers.first().and_then(|first| first.scope.find("ssl_session_tickets"));
+    let is_without = tickets.is_some_and(|directive| directive.value() == "off");
+    nodes.extend(is_without.then(|| Node::new("session-tickets").flag(false)));
     Node::new("tls").block(nodes)
+}
+
+/// Whether a server refuses all that come to it.
+fn rejects(scope: &Scope<'_>) -> bool {
+    scope.find("ssl_reject_handshake").is_some_and(|directive| directive.value() == "on")
+}
+
+/// What must stand for a name, so that its settings hold and not those of the first server.
+fn differing(settings: &[Node], first: &[Node]) -> Vec<Node> {
+    let meanings = |nodes: &[Node]| nodes.iter().map(Node::meaning).collect::<Vec<_>>();
+    if meanings(settings) == meanings(first) {
+        return Vec::new();
+    }
+    let defaults = [("client-auth", "none"), ("min-version", "1.2"), ("max-version", "1.3")];
+    let defaults = defaults.map(|(name, value)| Node::new(name).text(value));
+    let stands = |nodes: &[Node], node: &Node| nodes.iter().any(|other| other.has_name_of(node));
+    let reset = defaults.into_iter().filter(|node| stands(first, node) && !stands(settings, node));
+    settings.iter().cloned().chain(reset).collect()
 }
 
 /// Whether a wildcard of a server with another certificate would fit one of the names.
@@ -86,6 +123,11 @@ fn is_sni(name: &str) -> bool {
     !name.starts_with('[') && !name.bytes().all(|b| b.is_ascii_digit() || b == b'.')
 }
 
+/// Whether clients can ask for the name, and an `sni` stands for all that it does in nginx.
+pub(super) fn is_whole_name(name: &str) -> bool {
+    is_sni(name) && !name.starts_with("*.")
+}
+
 impl Identity {
     fn nodes(&self) -> Vec<Node> {
         vec![Node::new("cert-file").text(&self.certificate), Node::new("key-file").text(&self.key)]
@@ -106,11 +148,6 @@ fn identity(
     for directive in certificates.iter().skip(1) {
         comments.push(notes.none(directive, "a name has one certificate, the first here"));
     }
-    if let Some(directive) = scope.find("ssl_reject_handshake").filter(|directive| directive.value() == "on")
-    {
-        let what = "whoever asks for no known name is shown the first certificate, and then answered 404";
-        comments.push(notes.differs(directive, what));
-    }
     let file = |directives: &[&Directive]| {
         directives
             .first()
@@ -127,7 +164,8 @@ fn settings(
     comments: &mut Vec<String>,
     notes: &mut Notes<'_>,
 ) -> Vec<Node> {
-    let mut nodes = versions(scope, comments, notes);
+    let protocols = scope.find("ssl_protocols");
+    let mut nodes = protocols.map(|it| versions(it, comments, notes)).unwrap_or_default();
     let ca = scope.find("ssl_client_certificate").filter(|directive| is_path(directive.value()));
     let verify = scope.find("ssl_verify_client");
     let auth = match verify.map(Directive::value) {
@@ -161,13 +199,15 @@ fn settings(
         }
         (None, None) => {}
     }
-    let tickets = scope.find("ssl_session_tickets").map(Directive::value);
-    nodes.extend((tickets == Some("off")).then(|| Node::new("session-tickets").flag(false)));
     nodes
 }
 
-fn versions(scope: &Scope<'_>, comments: &mut Vec<String>, notes: &mut Notes<'_>) -> Vec<Node> {
-    let Some(directive) = scope.find("ssl_protocols") else { return Vec::new() };
+/// The versions that `ssl_protocols` or `proxy_ssl_protocols` names.
+pub(super) fn versions(
+    directive: &Directive,
+    comments: &mut Vec<String>,
+    notes: &mut Notes<'_>,
+) -> Vec<Node> {
     let has = |name: &str| directive.args.iter().any(|word| word.text == name);
     if ["SSLv2", "SSLv3", "TLSv1", "TLSv1.1"].iter().any(|name| has(name)) {
         comments.push(notes.differs(directive, "TLS begins at 1.2 here"));
@@ -176,33 +216,5 @@ fn versions(scope: &Scope<'_>, comments: &mut Vec<String>, notes: &mut Notes<'_>
         (true, false) => vec![Node::new("max-version").text("1.2")],
         (false, true) => vec![Node::new("min-version").text("1.3")],
         (true, true) | (false, false) => Vec::new(),
-    }
-}
-
-/// Tells of settings that another server at the address has differently.
-fn differing(
-    first: &Secured<'_, '_>,
-    servers: &[Secured<'_, '_>],
-    comments: &mut Vec<String>,
-    notes: &mut Notes<'_>,
-) {
-    for name in ["ssl_verify_client", "ssl_client_certificate", "ssl_crl", "ssl_protocols"] {
-        let words = |scope: &Scope<'_>| {
-            let directive = scope.find(name)?;
-            Some(directive.args.iter().map(|word| word.text.clone()).collect::<Vec<_>>())
-        };
-        for server in servers.iter().skip(1) {
-            if let Some(directive) =
-                server.scope.find(name).filter(|_| words(server.scope) != words(first.scope))
-            {
-                let what =
-                    "it holds for a listener, not for a name: that of the first server at the address does";
-                comments.push(notes.differs(directive, what));
-            } else if name == "ssl_verify_client"
-                && let Some(directive) = first.scope.find(name).filter(|_| server.scope.find(name).is_none())
-            {
-                comments.push(notes.differs(directive, "it holds for all names of the listener"));
-            }
-        }
     }
 }

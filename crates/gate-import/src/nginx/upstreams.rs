@@ -139,7 +139,7 @@ fn servers(
     }
     let mut nodes: Vec<Node> = targets.iter().map(Target::node).collect();
     nodes.extend(balance::nodes(block, &mut comments, notes));
-    nodes.extend(passive_health(block));
+    nodes.extend(passive_health(block, &mut comments, notes));
     Ok((nodes, comments))
 }
 
@@ -180,6 +180,10 @@ fn read(directive: &Directive, is_tls: bool, notes: &mut Notes<'_>) -> Result<Ta
                     server.weight = weight;
                     continue;
                 }
+                Ok(0) => {
+                    server.role = Role::Down;
+                    "switched off (/-): a weight of 0 is none, and nginx refuses it"
+                }
                 Ok(_) | Err(_) => {
                     server.weight = WEIGHT_MAX;
                     "weights are 1 to 1000"
@@ -217,7 +221,7 @@ impl Target {
 }
 
 /// `max_fails` and `fail_timeout`, the largest of all servers.
-fn passive_health(block: &Directive) -> Option<Node> {
+fn passive_health(block: &Directive, comments: &mut Vec<String>, notes: &mut Notes<'_>) -> Option<Node> {
     let servers = || block.children().iter().filter(|directive| directive.is("server"));
     let values = |name: &'static str| {
         let words = servers().flat_map(|server| server.args.iter().skip(1));
@@ -227,6 +231,19 @@ fn passive_health(block: &Directive) -> Option<Node> {
     let seconds = values("fail_timeout").filter_map(unit::time).max().map(unit::whole_seconds);
     if fails.is_none() && seconds.is_none() {
         return None;
+    }
+    let of = |server: &Directive| {
+        let word = |name: &str| {
+            let words = server.args.iter().skip(1);
+            words.filter_map(|word| word.text.strip_prefix(name)).next_back().map(str::to_owned)
+        };
+        [word("max_fails=").unwrap_or_else(|| "1".to_owned()), word("fail_timeout=").unwrap_or_default()]
+    };
+    let first = servers().next().map(of);
+    if let Some(other) = servers().find(|server| Some(of(server)) != first) {
+        let what =
+            "`max_fails` and `fail_timeout` are the same for all targets of an upstream: the largest of them";
+        comments.push(notes.differs(other, what));
     }
     let mut nodes = vec![Node::new("max-fails").number(u64::from(fails.unwrap_or(1)))];
     if let Some(seconds) = seconds.filter(|seconds| *seconds > 0) {

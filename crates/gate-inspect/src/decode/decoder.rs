@@ -8,6 +8,7 @@ use super::json::{self, Grammar, Quoted, TokenKind, Tokens, is_like_json};
 use super::layer::{self, Kinds};
 use super::list::List;
 use super::packet::{self, Packet};
+use super::sip;
 use super::token::{self, Codec};
 use super::{Body, Opens, Overrun, Search, Span, Step, View, Views, form};
 use crate::bytes::ByteSet;
@@ -71,7 +72,8 @@ impl Decoder<'_> {
         let Packet { head, body, is_auth } =
             packet::read(self.payload.get(range.clone()).unwrap_or_default());
         if head.is_empty() {
-            return self.text(record, body);
+            self.text(record, body)?;
+            return self.sip(record, range);
         }
         let split = range.start + head.len();
         if head == b"b" && matches!(body.first(), Some(b'0'..=b'6')) {
@@ -85,6 +87,28 @@ impl Decoder<'_> {
         }
         let step = Step::Body(if is_auth { Body::Auth } else { Body::Data });
         let view = self.part(record, step, split..range.end)?;
+        self.text(view, body)
+    }
+
+    /// The parts of a message of SIP. The whole is looked at as well.
+    fn sip(&mut self, record: usize, range: Range<usize>) -> Result<(), Stop> {
+        let text = self.payload.get(range.clone()).unwrap_or_default();
+        let Some(parts) = sip::split(text) else { return Ok(()) };
+        for value in parts.values(text).filter(|value| !value.is_empty()) {
+            let within = |part: Range<usize>| range.start + part.start..range.start + part.end;
+            let view = self.part(record, Step::Header { at: value.start }, within(value.clone()))?;
+            self.set_leaf(view);
+            if let Some(name) = sip::display_name(text, &value) {
+                let name = self.part(view, Step::Name { at: name.start - value.start }, within(name))?;
+                self.set_leaf(name);
+            }
+        }
+        if parts.body.is_empty() {
+            return Ok(());
+        }
+        let body = text.get(parts.body.clone()).unwrap_or_default();
+        let within = range.start + parts.body.start..range.end;
+        let view = self.part(record, Step::Body(Body::Data), within)?;
         self.text(view, body)
     }
 

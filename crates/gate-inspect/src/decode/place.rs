@@ -6,8 +6,9 @@
 use std::fmt::Write;
 
 use super::json::{Container, Grammar, Role, Token, TokenKind, Tokens, unescape};
+use super::sip;
 use super::token::Codec;
-use super::{Body, Step, View, Views};
+use super::{Body, Search, Step, View, Views};
 
 impl Views {
     /// The place of a view as findings name it: `/data/url|percent|base64`.
@@ -38,6 +39,16 @@ impl Views {
         Some(parent.in_payload()?.start + at)
     }
 
+    /// Whether one place is a part of another that is looked at as a whole, too.
+    pub(crate) fn is_part(&self, part: usize, whole: usize) -> bool {
+        part != whole
+            && self.way_to(part).iter().any(|(parent, view)| {
+                let is_of_whole =
+                    parent.is_some_and(|parent| parent.place == whole && parent.search == Search::All);
+                is_of_whole && matches!(view.step, Step::Header { .. } | Step::Name { .. } | Step::Body(_))
+            })
+    }
+
     /// The views from the message down to one, each with the one that it was found in.
     pub(crate) fn way_to(&self, index: usize) -> Vec<(Option<&View>, &View)> {
         let mut way = Vec::new();
@@ -65,7 +76,12 @@ impl View {
     /// Where in its parent's text it begins, if it is a piece of it.
     pub(crate) const fn offset(&self) -> Option<usize> {
         match self.step {
-            Step::Quoted { at } | Step::Run { at } | Step::Word { at, .. } | Step::Field { at } => Some(at),
+            Step::Quoted { at }
+            | Step::Run { at }
+            | Step::Word { at, .. }
+            | Step::Field { at }
+            | Step::Header { at }
+            | Step::Name { at } => Some(at),
             Step::Message | Step::Record(_) | Step::Head | Step::Body(_) | Step::Layer(_) => None,
         }
     }
@@ -87,6 +103,12 @@ fn name(step: Step, parent_text: &[u8], place: &mut String) {
         Step::Message | Step::Body(_) => Ok(()),
         Step::Record(number) => write!(place, "|record:{number}"),
         Step::Head => write!(place, "|head"),
+        Step::Header { at } => {
+            place.push_str("|header:");
+            write_key(sip::name_before(parent_text, at), place);
+            Ok(())
+        }
+        Step::Name { .. } => write!(place, "|name"),
         Step::Quoted { at } => {
             let mut path = Path::default();
             path.lead_to(at, parent_text);

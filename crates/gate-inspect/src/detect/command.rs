@@ -4,16 +4,21 @@
 //! precedes it: `127.0.0.1; id` is no sentence, `fish; chips` no command. What needs no such weighing is
 //! a list of patterns ([`idioms`]).
 
+mod arguments;
 mod idioms;
+mod kinds;
 mod programs;
 mod shell;
 #[cfg(test)]
 mod tests;
+mod vocabulary;
 mod words;
 
 use std::ops::Range;
 
+use self::arguments::Arguments;
 use self::shell::{Before, Reader, Statement, may_run, statements};
+use self::vocabulary::is_cmdlet;
 use self::words::{Sure, is_known, is_neutral, is_tool, sure};
 use super::{ByteSet, Hits, Rule, Text};
 use crate::category::Category;
@@ -48,6 +53,9 @@ pub(super) static RULES: &[Rule] = &[
     rule("cmd-shell-variable", 5, "a path made of pieces of a shell's variables (${PATH:0:1})"),
     rule("cmd-decode-run", 5, "decoded or reversed text that is piped into a shell"),
     rule("cmd-glob-path", 5, "a program or secret file named by wildcards (/???/c?t)"),
+    rule("cmd-deserialized", 5, "an object that runs code once it is read (!!python/object, pickle)"),
+    rule("cmd-script-host", 5, "an object of a runtime by which code starts programs (WScript.Shell)"),
+    rule("cmd-pipe-shell", 5, "a shell between two connections or pipes"),
     rule("cmd-spreadsheet", 5, "a formula by which a spreadsheet runs a program (=cmd|'/c calc'!A0)"),
     rule(
         "cmd-escaped-argument",
@@ -57,8 +65,14 @@ pub(super) static RULES: &[Rule] = &[
 ];
 
 /// One of these is in every text that an idiom matches.
-const MARKS: ByteSet = ByteSet::of(b"$<>(/%|-=;");
+const MARKS: ByteSet = ByteSet::of(b"$<>(/%|-=;!");
 const LETTERS: ByteSet = ByteSet::of(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ?*");
+
+/// Builds what is built once, before a message needs it.
+pub(super) fn warm_up() {
+    idioms::warm_up();
+    vocabulary::warm_up();
+}
 
 pub(super) fn detect(text: Text<'_>, hits: &mut Hits) {
     if !text.bytes.has_any(LETTERS) {
@@ -83,6 +97,8 @@ enum Lead {
     Nothing,
     /// One word: a value.
     Value,
+    /// Two or three words that make no sentence.
+    Phrase,
     /// A command line, as developers show each other.
     Tool,
     /// A sentence.
@@ -99,24 +115,38 @@ fn weigh(text: &[u8], statements: &[Statement], mut lead: Lead, hits: &mut Hits)
     let sures: Vec<Sure> = statements.iter().map(sure).collect();
     // Whether all that follows a statement are commands, too.
     let goes_on = |(statement, sure): (&Statement, &Sure)| {
-        *sure == Sure::No && !statement.words.is_empty() && !is_end(statement) && !is_neutral(statement)
+        let filters = statement.before == Before::Pipe
+            && statement.words.first().is_some_and(|word| is_known(&word.text) && !is_tool(&word.text));
+        *sure == Sure::No
+            && !statement.words.is_empty()
+            && !is_end(statement)
+            && !is_neutral(statement)
+            && !filters
     };
-    if lead == Lead::Nothing
+    if lead <= Lead::Value
         && let Some(statement) = only_listing(statements)
     {
         meet("cmd-semicolon-chain", statement.at.clone(), hits);
     }
     let last_other = statements.iter().zip(&sures).rposition(goes_on);
+    // A command whose argument the substitution behind it is.
+    let mut takes = false;
     for (number, (statement, sure)) in statements.iter().zip(&sures).enumerate() {
         if *sure > Sure::No {
             let ends = last_other.is_none_or(|other| other <= number);
             let certain = match statement.before {
                 Before::Start => *sure == Sure::Alone,
+                Before::Tick if is_shown_code(statement) => false,
                 Before::Tick | Before::Dollar => {
+                    let reads = statement.words.first().is_some_and(|word| word.text.starts_with('<'));
                     is_glued(text, &statement.at)
-                        || (*sure == Sure::Alone && number > 1 && lead <= Lead::Value)
+                        || (*sure == Sure::Alone && (reads || (number > 1 && lead <= Lead::Value)))
+                        || (lead <= Lead::Value && (takes || stands_first(text, &statement.at)))
                 }
-                Before::Mark | Before::Pipe | Before::Line => is_certain(*sure, lead, statement.before, ends),
+                Before::Mark | Before::Pipe | Before::Line => {
+                    is_certain(*sure, lead, statement.before, ends)
+                        && (lead != Lead::Phrase || *sure == Sure::Alone || is_terse(statement))
+                }
             };
             if let Some(id) = rule_of(text, statement, certain, (*sure, lead)) {
                 meet(id, statement.at.clone(), hits);
@@ -125,21 +155,45 @@ fn weigh(text: &[u8], statements: &[Statement], mut lead: Lead, hits: &mut Hits)
             // A value is followed by commands at once.
             lead = Lead::Prose;
         }
+        let first = statement.words.first().map_or("", |word| word.text.trim_end_matches('('));
+        match statement.before {
+            Before::Start => {}
+            Before::Mark | Before::Pipe | Before::Line => takes = is_known(first) || first.starts_with('['),
+            Before::Tick | Before::Dollar => {
+                let is_open = statement.before == Before::Dollar && text.get(statement.at.end) != Some(&b')');
+                takes |= matches!(first, "echo" | "print" | "printf") || (is_open && is_known(first));
+            }
+        }
     }
     lead
 }
 
 /// What is all of the text behind a separator, if it is a program that tells of the system and an ordinary
-/// word otherwise: `;who`.
+/// word otherwise: `;who`. Before the separator is nothing, or what is no word: an address, a file, a number.
 fn only_listing(statements: &[Statement]) -> Option<&Statement> {
-    const PROGRAMS: [&str; 22] = [
+    const PROGRAMS: [&str; 28] = [
         "who", "last", "mount", "set", "users", "groups", "free", "w", "jobs", "top", "date", "history",
-        "lastlog", "findmnt", "lsmod", "vmstat", "tty", "finger", "ver", "vol", "sh", "bash",
+        "lastlog", "findmnt", "lsmod", "vmstat", "tty", "finger", "ver", "vol", "sh", "bash", "ls", "env",
+        "zsh", "arch", "calc", "notepad",
     ];
-    let mut named = statements.iter().filter(|statement| !statement.words.is_empty());
-    let only = named.next().filter(|only| matches!(only.before, Before::Mark | Before::Pipe))?;
+    let mut named = statements.iter().filter(|statement| !statement.words.is_empty() && !is_end(statement));
+    let mut only = named.next()?;
+    if only.before == Before::Start && matches!(only.words.as_slice(), [word] if is_datum(&word.text)) {
+        only = named.next()?;
+    }
     let [word] = only.words.as_slice() else { return None };
-    (named.next().is_none() && PROGRAMS.contains(&word.text.as_str())).then_some(only)
+    let name = word.text.trim_end_matches(['"', '\'', ')', '#']);
+    let is_only = named.next().is_none() && PROGRAMS.contains(&name);
+    (is_only && matches!(only.before, Before::Mark | Before::Pipe | Before::Line)).then_some(only)
+}
+
+/// Whether a value is an address or the name of a file, or ends a quote.
+fn is_datum(word: &str) -> bool {
+    let inner = word.trim_matches(['"', '\'']);
+    word.len() > inner.len()
+        || inner.split_once('.').is_some_and(|(first, rest)| {
+            !first.is_empty() && rest.starts_with(|byte: char| byte.is_ascii_alphanumeric())
+        })
 }
 
 fn is_certain(sure: Sure, lead: Lead, before: Before, ends: bool) -> bool {
@@ -147,7 +201,10 @@ fn is_certain(sure: Sure, lead: Lead, before: Before, ends: bool) -> bool {
         (Sure::Alone, Lead::Prose) => before != Before::Line,
         (Sure::Alone, _) | (Sure::Behind, Lead::Nothing | Lead::Value) => true,
         (Sure::Injected, Lead::Nothing | Lead::Value) => ends,
-        (Sure::Injected | Sure::Behind, Lead::Tool | Lead::Prose) | (Sure::No, _) => false,
+        (Sure::Behind, Lead::Phrase) => ends && before != Before::Line,
+        (Sure::Injected | Sure::Behind, Lead::Tool | Lead::Prose)
+        | (Sure::Injected, Lead::Phrase)
+        | (Sure::No, _) => false,
     }
 }
 
@@ -172,7 +229,7 @@ fn rule_of(text: &[u8], statement: &Statement, certain: bool, doubt: (Sure, Lead
 
 /// Whether it is neither empty nor begins with the name of a command.
 fn names_nothing(statement: &Statement) -> bool {
-    statement.words.first().is_some_and(|word| !is_known(&word.text))
+    statement.words.first().is_some_and(|word| !is_known(word.text.trim_end_matches('(')))
         && !is_end(statement)
         && !is_neutral(statement)
 }
@@ -194,11 +251,32 @@ fn is_glued(text: &[u8], at: &Range<usize>) -> bool {
     }
     let before = before.strip_suffix(b"$(").or_else(|| before.strip_suffix(b"`")).unwrap_or(before);
     let after = text.get(at.end..text.len().min(at.end + BESIDE_MAX)).unwrap_or_default();
+    // The substitution may go on with other commands.
+    let assigned = before.strip_suffix(b"\"").unwrap_or(before).ends_with(b"=");
+    let goes_on = !assigned && matches!(after.first(), Some(b'|' | b';' | b'&'));
+    let end = if goes_on { memchr::memchr2(b')', b'`', after).unwrap_or(0) } else { 0 };
+    let after = after.get(end..).unwrap_or_default();
     // A bullet of a list stands alone before a blank, too; the end of another command does not.
     let apart = before.ends_with(b" ") && !before.trim_ascii_end().ends_with(b";");
     let sentence = before.iter().any(u8::is_ascii_whitespace) && before.iter().any(u8::is_ascii_alphanumeric);
     let sentence = sentence || (apart && !before.trim_ascii().is_empty());
     !sentence && !after.trim_ascii_end().iter().any(u8::is_ascii_whitespace)
+}
+
+/// Whether this between backticks is what documents show: a command of developers, a script beside the text, or
+/// a command of PowerShell, which does not substitute with backticks.
+fn is_shown_code(statement: &Statement) -> bool {
+    statement
+        .words
+        .first()
+        .is_some_and(|word| is_tool(&word.text) || word.text.starts_with("./") || is_cmdlet(&word.text))
+}
+
+/// Whether a substitution stands where a command would, behind a separator.
+fn stands_first(text: &[u8], at: &Range<usize>) -> bool {
+    let before = text.get(..at.start).unwrap_or_default();
+    let before = before.strip_suffix(b"$(").or_else(|| before.strip_suffix(b"`")).unwrap_or(before);
+    matches!(before.trim_ascii_end().last(), Some(b';' | b'|' | b'&')) || before.ends_with(b"\n")
 }
 
 /// A sentence shows itself within so many bytes.
@@ -211,11 +289,39 @@ fn lead_of(statements: &[Statement]) -> Lead {
     match first.words.as_slice() {
         [] => Lead::Nothing,
         [word] if !word.text.bytes().any(|byte| byte.is_ascii_alphanumeric()) => Lead::Nothing,
+        // Names of tools that testers give as values, too.
+        [word]
+            if matches!(word.text.as_str(), "test" | "true" | "false" | "run" | "cmd" | "go" | "import") =>
+        {
+            Lead::Value
+        }
         [word, ..] if is_tool(&word.text) => Lead::Tool,
         _ if sure(first) > Sure::No => Lead::Tool,
         [_] => Lead::Value,
+        words
+            if words.len() <= PHRASE_MAX
+                && !words.first().is_some_and(|word| is_known(&word.text))
+                && words.iter().all(|word| is_of_phrase(&word.text)) =>
+        {
+            Lead::Phrase
+        }
         _ => Lead::Prose,
     }
+}
+
+/// A phrase has no more words.
+const PHRASE_MAX: usize = 3;
+
+/// Whether neither a sentence nor a part of it ends with the word.
+fn is_of_phrase(word: &str) -> bool {
+    !word.contains('=')
+        && !word.starts_with(['(', '-', '*', '>', '|'])
+        && !word.ends_with([')', ',', '.', ':', '!', '?', '>', '=', '-', '*'])
+}
+
+/// Whether what follows a program's name is no part of a sentence.
+fn is_terse(statement: &Statement) -> bool {
+    statement.words.len() > 1 && Arguments::of(statement.words.get(1..).unwrap_or_default()).are_terse()
 }
 
 fn meet(id: &str, at: Range<usize>, hits: &mut Hits) {

@@ -52,6 +52,11 @@ static PATTERNS: LazyLock<Vec<(&str, Regex)>> = LazyLock::new(|| {
     patterns.into_iter().filter_map(compile).collect()
 });
 
+/// Builds what is built once, before a message needs it.
+pub(super) fn warm_up() {
+    LazyLock::force(&PATTERNS);
+}
+
 const MARKS: ByteSet = ByteSet::of(b"$;|&*(");
 
 pub(super) fn detect(text: Text<'_>, hits: &mut Hits) {

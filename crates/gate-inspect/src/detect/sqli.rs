@@ -8,6 +8,7 @@
 //! Most texts never come that far: they have no sign and no word that any rule could meet.
 
 mod function;
+mod list;
 mod logic;
 mod piece;
 mod query;
@@ -21,8 +22,8 @@ use std::ops::Range;
 use memchr::memmem;
 
 use self::query::Query;
-use self::token::Comments;
-use super::{Hits, Rule, Text};
+use self::token::{Comments, Plus};
+use super::{ByteSet, Hits, Rule, Text};
 use crate::category::Category;
 
 pub(super) static RULES: &[Rule] = &[
@@ -53,23 +54,46 @@ const fn rule(id: &'static str, score: u16, what: &'static str) -> Rule {
     Rule { id, category: Category::Sqli, score, what }
 }
 
+/// Builds what is built once, before a message needs it.
+pub(super) fn warm_up() {
+    word::warm_up();
+}
+
 pub(super) fn detect(text: Text<'_>, hits: &mut Hits) {
     if !suspicion::is_suspect(text) {
         return;
     }
-    search(text, Comments::Skipped, hits);
-    if memmem::find(text.lower, b"/*").is_some() {
-        search(text, Comments::Read, hits);
+    search(text, Comments::Skipped, Plus::Space, hits);
+    if memmem::find(text.lower, b"/*").is_some() || has_line_comment(text) {
+        search(text, Comments::Read, Plus::Space, hits);
+    }
+    if text.bytes.has_any(PLUS) && !text.bytes.has_any(BLANK) {
+        search(text, Comments::Skipped, Plus::Sign, hits);
     }
 }
 
-fn search(text: Text<'_>, comments: Comments, hits: &mut Hits) {
-    let query = Query::new(text.lower, comments);
+/// Whether a line may be a comment to its end, or not, if it stands between quotes.
+fn has_line_comment(text: Text<'_>) -> bool {
+    let Some(newline) = memchr::memchr(b'\n', text.lower) else { return false };
+    text.lower.get(..newline).is_some_and(|line| {
+        line.len() <= LINE_MAX && (line.contains(&b'#') || memmem::find(line, b"--").is_some())
+    })
+}
+
+const PLUS: ByteSet = ByteSet::of(b"+");
+const BLANK: ByteSet = ByteSet::of(b" ");
+
+/// Values that end in a comment are short.
+const LINE_MAX: usize = 256;
+
+fn search(text: Text<'_>, comments: Comments, plus: Plus, hits: &mut Hits) {
+    let query = Query::new(text.lower, comments, plus);
     let mut met = |id: &'static str, at: Range<usize>| meet(id, at, hits);
     logic::search(&query, &mut met);
     statement::search(&query, &mut met);
     function::search(&query, &mut met);
     piece::search(&query, &mut met);
+    list::search(&query, &mut met);
 }
 
 fn meet(id: &'static str, at: Range<usize>, hits: &mut Hits) {

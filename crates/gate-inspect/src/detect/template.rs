@@ -59,6 +59,12 @@ const UNCLOSED_MAX: usize = 64;
 const OPEN_MAX: usize = 128;
 const MARKS: ByteSet = ByteSet::of(b"{<(#@_|[");
 
+/// Builds what is built once, before a message needs it.
+pub(super) fn warm_up() {
+    expression::warm_up();
+    words::warm_up();
+}
+
 pub(super) fn detect(text: Text<'_>, hits: &mut Hits) {
     if !text.bytes.has_any(MARKS) {
         return;

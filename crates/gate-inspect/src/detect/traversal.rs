@@ -2,13 +2,15 @@
 //!
 //! A text is brought into its plain form ([`mod@canonical`]), cut into paths, and each path is walked
 //! ([`run`]): what counts is how far it climbs, how much of it was disguised and where it leads
-//! ([`targets`]). A few steps up to a source file is how programs name their neighbours.
+//! ([`targets`], [`place`]). A few steps up to a source file is how programs name their neighbours.
 
 mod canonical;
+mod place;
 mod run;
 mod targets;
 #[cfg(test)]
 mod tests;
+mod value;
 
 use std::ops::Range;
 use std::sync::LazyLock;
@@ -16,9 +18,10 @@ use std::sync::LazyLock;
 use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use regex::bytes::Regex;
 
-use self::canonical::{Unit, canonical, is_slash};
+use self::canonical::{Unit, bare_slash, canonical, is_slash};
 use self::run::Climb;
 use self::targets::{TARGETS, ends_privately};
+use self::value::Of;
 use super::{ByteSet, Hits, Rule, Text};
 use crate::category::Category;
 
@@ -40,18 +43,36 @@ pub(super) static RULES: &[Rule] = &[
     rule("traversal-filter-dots", 5, "segments that become .. once a filter has cut .. out (....//)"),
     rule("traversal-self-chain", 5, "a long chain of ./, or one with both kinds of slashes"),
     rule("traversal-system-file", 5, "a value that is the path of a file of the system (/etc/passwd)"),
-    rule("traversal-wrapper", 5, "a URL that makes a runtime read a file (php://filter, file:///etc/passwd)"),
-    rule("traversal-admin-share", 5, "a UNC path to an administrative share (\\\\host\\c$)"),
+    rule(
+        "traversal-wrapper",
+        5,
+        "a URL that makes a runtime read a file or tell a secret (php://filter, file:///etc/passwd)",
+    ),
+    rule(
+        "traversal-admin-share",
+        5,
+        "a UNC path to an administrative share or a program (\\\\host\\c$, \\\\host\\x.dll)",
+    ),
+    rule("traversal-file-name", 5, "the name of a given file that climbs (filename=\"../x\")"),
+    rule(
+        "traversal-remote-file",
+        5,
+        "an address of a script with what hides the ending that is put behind it",
+    ),
+    rule("traversal-stream", 5, "a stream of Windows in place of a file (x.asp::$DATA)"),
     rule("traversal-nul", 3, "an escaped NUL behind a path, which ends it for C code"),
 ];
 
 const PATH_BYTES: ByteSet = ByteSet::of(b"\0/\\%\xc0\xc1\xe2\xef");
 const ZERO: ByteSet = ByteSet::of(b"0");
 const EX: ByteSet = ByteSet::of(b"xX");
+const COLON: ByteSet = ByteSet::of(b":");
+const DOLLAR: ByteSet = ByteSet::of(b"$");
+const BLANK: ByteSet = ByteSet::of(b" ");
 
 /// One of these is in every text that a rule meets.
 static HINTS: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
-    let hints: [&[u8]; 41] = [
+    let hints: [&[u8]; 48] = [
         b"\0",
         b"..",
         b"%2e",
@@ -66,6 +87,11 @@ static HINTS: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
         b"%00",
         b"%e0",
         b"%ef",
+        b"%e2",
+        b"%f0",
+        b"%f8",
+        b"%fc",
+        b"%bg%",
         b"\xc0",
         b"\xc1",
         b"\xef\xbc",
@@ -81,6 +107,8 @@ static HINTS: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
         b"etc\\",
         b".ini",
         b"proc/",
+        b"git/",
+        b"svn/",
         b"/.",
         b"\\.",
         b"://",
@@ -102,45 +130,96 @@ static WRAPPER: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(concat!(
         r"(?-u)\bphp://(?:filter\b[^\s]*(?:resource|convert|read|string|zlib)|input\b|fd/\d)",
         r"|\b(?:expect|ogg|ssh2\.\w+|rar|zip|phar|glob|compress\.\w+)://[^\s/]*[/\w]|\b(?:netdoc|jar):(?:file:|https?:)?/",
-        r"|\bdata:(?://)?(?:text/plain)?;base64,pd9wa|\bfile:(?:/{1,4}|\\+)(?:localhost|127\.0\.0\.1)?[/\\]*",
+        r"|\bdata:(?://)?(?:text/plain)?(?:;base64,pd9wa|,\s*<\?)|\bfile:(?:/{1,4}|\\+)(?:localhost|127\.0\.0\.1)?[/\\]*",
         r"(?:etc/(?:passwd|shadow|group|hosts|issue)|proc/|c:[/\\]+(?:boot|win)|c:[/\\]+windows|[a-z]:/winnt|var/log|dev/|root/|\w+/\.ssh)",
+        // What is named in manuals, too, but there not as a value of its own.
+        r"|(?:^|=)\W{0,4}(?:php://(?:stdin|temp|memory|output)(?:[&?/]|\s*$)|gopher://[^\s/]{1,255}/_|dict://[^\s/]{1,255}:\d",
+        r"|https?://(?:169\.254\.169\.254|100\.100\.100\.200|metadata\.google\.internal|\[fd00:ec2::254\])(?:[/:?]|$))",
     ))
     .ok()
 });
-static ADMIN_SHARE: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    Regex::new(r"(?-u)(?:^|[^\\/\w])(?:\\\\|//)[\w.-]{1,64}[\\/](?:[a-z]\$|admin\$|ipc\$)(?:[\\/]|$|\W)").ok()
+static SHARE: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(concat!(
+        r"(?-u)(?:^|[^\\/\w])[\\/]{2}[\w.:@-]{1,64}[\\/](?:[a-z]\$|admin\$|ipc\$)(?:[\\/]|$|\W)",
+        r"|^\s*\\\\[\w.:-]{1,255}(?:@(?:\d+|ssl)[\w@]*\\|(?:\\[^\\\s]{1,64}){1,8}\.(?:dll|exe|php\d?|aspx?|jsp|hta|ps1|bat|cmd|vbs|scr|xel|trc)\s*$)",
+    ))
+    .ok()
 });
 
 static NUL: LazyLock<Option<Regex>> =
     LazyLock::new(|| Regex::new(r"(?-u)[\w/\\]\.\w{1,8}(?:%(?:25)*00|\x00)\.?\w").ok());
+/// The name under which a form gives a file, as far up as it climbs.
+static FILE_NAME: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(r"(?-u)\bfilename\*?=[\x22']?[^\x22'\s]{0,64}\.\.[/\\](?:\.\.[/\\]|[^\x22'\s]{0,64}\.(?:php|phtml|jspx?|aspx?|sh|py|pl|cgi|exe|dll)\b)").ok()
+});
+/// A script of another host, in the place of a file: what is put behind it becomes its query, or is cut off.
+static REMOTE: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(r"(?-u)^[\w.?&=/-]{0,128}\b(?:https?|ftp)://[^\s?#]{1,255}\.(?:txt|php\d?|inc|jpe?g|gif)(?:\?{1,2}|%00|\x00)\s*$").ok()
+});
+static STREAM: LazyLock<Option<Regex>> =
+    LazyLock::new(|| Regex::new(r"(?-u)^\S{1,255}::\$(?:data|index_allocation)\b").ok());
+
+/// Builds what is built once, before a message needs it.
+pub(super) fn warm_up() {
+    LazyLock::force(&HINTS);
+    LazyLock::force(&WRAPPER);
+    LazyLock::force(&SHARE);
+    LazyLock::force(&NUL);
+    LazyLock::force(&STREAM);
+    LazyLock::force(&FILE_NAME);
+    LazyLock::force(&REMOTE);
+    targets::warm_up();
+}
 
 pub(super) fn detect(text: Text<'_>, hits: &mut Hits) {
     let hexadecimal = text.bytes.has_any(ZERO) && text.bytes.has_any(EX);
-    if !text.bytes.has_any(PATH_BYTES) && !hexadecimal {
+    let stream = text.bytes.has_any(COLON) && text.bytes.has_any(DOLLAR);
+    let bare = bare_slash(text.lower).is_some();
+    if !text.bytes.has_any(PATH_BYTES) && !hexadecimal && !stream && !bare {
         return;
     }
     let (Some(hints), Some(targets)) = (&*HINTS, &*TARGETS) else { return };
-    if !hints.is_match(text.lower) {
+    if !value::is_like_path(text.lower) && !hints.is_match(text.lower) {
         return;
     }
     let units = canonical(text.lower);
     let is_edge = |unit: &&Unit| is_boundary(unit.byte);
     let edges = units.iter().take_while(is_edge).count() + units.iter().rev().take_while(is_edge).count();
-    let mut paths = Paths { rest: &units, behind: None };
+    let is_parameter = !text.bytes.has_any(BLANK);
+    let mut paths = Paths { rest: &units, behind: None, has_blanks: value::has_blanks(text.lower) };
     while let Some((path, behind)) = paths.next() {
         look_at(path, targets, hits);
         let whole = path.len() + edges >= units.len();
         if (whole || behind == Some(b'=')) && targets.is_system(&rooted(path)) {
             meet("traversal-system-file", range(path), hits);
         }
+        let parameter = behind == Some(b'=') && is_parameter && !is_variable(text.raw, path);
+        let is_of = if parameter { Of::Parameter } else { Of::Text };
+        if (whole || parameter)
+            && let Some(rule) = value::look_at(path, is_of)
+        {
+            meet(rule, range(path), hits);
+        }
     }
-    for (id, regex) in
-        [("traversal-wrapper", &WRAPPER), ("traversal-admin-share", &ADMIN_SHARE), ("traversal-nul", &NUL)]
-    {
+    let patterns = [
+        ("traversal-wrapper", &WRAPPER),
+        ("traversal-admin-share", &SHARE),
+        ("traversal-nul", &NUL),
+        ("traversal-stream", &STREAM),
+        ("traversal-file-name", &FILE_NAME),
+        ("traversal-remote-file", &REMOTE),
+    ];
+    for (id, regex) in patterns {
         if let Some(found) = regex.as_ref().and_then(|regex| regex.find(text.lower)) {
             meet(id, found.range(), hits);
         }
     }
+}
+
+/// Whether the name before a path is that of a variable of the environment: `PATH=/usr/bin`.
+fn is_variable(raw: &[u8], path: &[Unit]) -> bool {
+    let name = path.first().and_then(|unit| unit.at.checked_sub(2)).and_then(|at| raw.get(at));
+    name.is_some_and(u8::is_ascii_uppercase)
 }
 
 fn look_at(path: &[Unit], targets: &targets::Targets, hits: &mut Hits) {
@@ -159,7 +238,10 @@ fn look_at(path: &[Unit], targets: &targets::Targets, hits: &mut Hits) {
         ("traversal-deep", climb.chain > 5),
         ("traversal-relative", climb.chain > 2),
         ("traversal-server-file", (climb.ups > 1 || hidden) && ends_privately(&climb.tail)),
-        ("traversal-filter-dots", climb.dots > 2 || climb.long_dots && climb.ups + climb.dots > 1),
+        (
+            "traversal-filter-dots",
+            climb.dots > 2 || climb.nested > 1 || climb.long_dots && climb.ups + climb.dots > 1,
+        ),
         ("traversal-self-chain", climb.selves > if climb.mixed { 1 } else { 5 }),
     ];
     for (id, _) in facts.into_iter().filter(|(_, met)| *met) {
@@ -172,6 +254,8 @@ struct Paths<'a> {
     rest: &'a [Unit],
     /// What stood before `rest`.
     behind: Option<u8>,
+    /// Whether names of the paths have blanks and parentheses.
+    has_blanks: bool,
 }
 
 impl<'a> Paths<'a> {
@@ -181,7 +265,10 @@ impl<'a> Paths<'a> {
                 return None;
             }
             let behind = self.behind;
-            let end = self.rest.iter().position(|unit| is_boundary(unit.byte)).unwrap_or(self.rest.len());
+            let is_end = |unit: &Unit| {
+                is_boundary(unit.byte) && !(self.has_blanks && matches!(unit.byte, b' ' | b'(' | b')'))
+            };
+            let end = self.rest.iter().position(is_end).unwrap_or(self.rest.len());
             let (path, after) = self.rest.split_at_checked(end)?;
             self.behind = after.first().map(|unit| unit.byte);
             self.rest = after.get(1..).unwrap_or_default();

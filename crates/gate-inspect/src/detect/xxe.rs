@@ -57,6 +57,12 @@ static PATTERNS: LazyLock<Vec<(&str, Regex)>> = LazyLock::new(|| {
 static HINTS: LazyLock<[Finder<'static>; 7]> = LazyLock::new(|| {
     ["<!entity", "<!doctype", "include", "<xsl:", "location", "<?xml", "+ad"].map(Finder::new)
 });
+
+/// Builds what is built once, before a message needs it.
+pub(super) fn warm_up() {
+    LazyLock::force(&PATTERNS);
+    LazyLock::force(&HINTS);
+}
 const MARKS: ByteSet = ByteSet::of(b"<+");
 
 pub(super) fn detect(text: Text<'_>, hits: &mut Hits) {

@@ -7,7 +7,7 @@ use regex::bytes::Regex;
 
 use super::{Edits, Ink, spot};
 use crate::decode::json::{Grammar, Quoted, Role, Token, TokenKind, Tokens, unescape};
-use crate::decode::{Path, PathStep, is_like_json, is_text, packet};
+use crate::decode::{Path, PathStep, is_like_json, is_text, packet, sip_body};
 use crate::detect::compile_pattern;
 use crate::settings::{Fault, Redaction};
 use crate::subject::{Kind, Subject};
@@ -53,6 +53,10 @@ impl Redactor {
             let packet = packet::read(text);
             self.in_text(packet.head, record.start, Ink::Text, &mut edits);
             self.in_body(packet.body, record.start + packet.head.len(), &mut edits);
+            if let Some(body) = sip_body(text).filter(|_| !self.pointers.is_empty()) {
+                let start = record.start + body.start;
+                self.in_body(text.get(body).unwrap_or_default(), start, &mut edits);
+            }
         }
         edits
     }
@@ -232,6 +236,7 @@ mod tests {
             ("/a", r#"{"a":""}"#, r#"{"a":""}"#),
             ("/a", r#"{"b":{"a":"x"}}"#, r#"{"b":{"a":"x"}}"#),
             ("/a", r#"not {"a":1}"#, r#"not {"a":1}"#),
+            ("/a", "SIP/2.0 200 OK\r\n\r\n{\"a\":1}", "SIP/2.0 200 OK\r\n\r\n{\"a\":\"***\"}"),
             ("/a", "{\"a\":1}\u{1e}{\"a\":2}\u{1e}", "{\"a\":\"***\"}\u{1e}{\"a\":\"***\"}\u{1e}"),
         ];
         for (pointer, message, expected) in cases {

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use rustls::SupportedCipherSuite;
 use rustls::crypto::aws_lc_rs::cipher_suite::TLS13_AES_128_GCM_SHA256;
 
-/// The certificate that a peer showed, and that was found good.
+/// The certificate that a peer showed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PeerCertificate {
     /// Whom it names, written as RFC 4514 says: `CN=device 7,O=Example`.

@@ -12,6 +12,7 @@ use rustls::{ClientConfig, RootCertStore};
 use crate::stream::Stream;
 use crate::tls::identity::{self, objection};
 use crate::tls::key_log::KeyLogFile;
+use crate::tls::refused::Remembering;
 use crate::tls::stream::Tls;
 use crate::tls::unverified::Unverified;
 use crate::tls::versions::versions;
@@ -70,6 +71,13 @@ impl Connector {
         self.shown.as_deref()
     }
 
+    /// The host that a target with that name is asked for (SNI); `None`: an address is asked for by none.
+    #[must_use]
+    pub fn server_name(&self, name: &str) -> Option<Box<str>> {
+        let name = self.sni.clone().or_else(|| server_name(name))?;
+        if let ServerName::DnsName(name) = name { Some(name.as_ref().into()) } else { None }
+    }
+
     /// Does the handshake with a target. `name` is its host: the name or IP address that its
     /// certificate must be for, unless `sni` is configured. The caller limits the time.
     ///
@@ -116,7 +124,7 @@ fn verifier(tls: &ClientTls, objections: &mut Vec<Objection>) -> Option<Arc<dyn 
     }
     let roots = roots.unwrap_or_else(system_roots);
     match WebPkiServerVerifier::builder_with_provider(roots, provider()).build() {
-        Ok(verifier) => Some(verifier),
+        Ok(verifier) => Some(Arc::new(Remembering(verifier))),
         Err(error) => {
             objections.push(unusable(tls, &error));
             None

@@ -4,6 +4,8 @@ use std::io;
 
 use rustls::{CertificateError, Error};
 
+use crate::tls::PeerCertificate;
+
 /// Why there is no TLS with a peer.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
@@ -17,6 +19,15 @@ pub enum TlsError {
     /// it, the alert has been sent.
     #[error("TLS failed")]
     Protocol(#[source] Error),
+    /// The peer's certificate was refused, and the peer was told so.
+    #[error("TLS failed")]
+    Refused {
+        /// Why.
+        #[source]
+        source: Error,
+        /// The certificate.
+        certificate: Box<PeerCertificate>,
+    },
     /// The client asked for a name that nobody here has, and was told so.
     #[error("the client asked for `{0}`, which no `sni` names")]
     UnknownName(Box<str>),
@@ -45,6 +56,15 @@ impl TlsError {
         "other",
     ];
 
+    /// The certificate that was refused, if it has failed by one that is known.
+    #[must_use]
+    pub fn refused(&self) -> Option<&PeerCertificate> {
+        match self {
+            Self::Refused { certificate, .. } => Some(certificate),
+            Self::Io(_) | Self::Closed | Self::Protocol(_) | Self::UnknownName(_) | Self::Name(_) => None,
+        }
+    }
+
     /// One of few words, for metrics and logs.
     #[must_use]
     pub fn reason(&self) -> &'static str {
@@ -53,7 +73,7 @@ impl TlsError {
             Self::Closed => "closed",
             Self::Name(_) => "bad_name",
             Self::UnknownName(_) => "unknown_name",
-            Self::Protocol(error) => protocol_reason(error),
+            Self::Protocol(error) | Self::Refused { source: error, .. } => protocol_reason(error),
         }
     }
 }

@@ -21,7 +21,7 @@ use rustls::server::UnbufferedServerConnection;
 use rustls::{Error, HandshakeKind, InvalidMessage, ProtocolVersion};
 
 use crate::tls::connection::{Connection, Delivery, Received, Stage};
-use crate::tls::{PeerCertificate, TlsError, scratch, sni};
+use crate::tls::{PeerCertificate, TlsError, refused, scratch, sni};
 use crate::transport::{Plain, Transport};
 
 /// See the module.
@@ -48,7 +48,24 @@ enum Reading {
     Open,
     Closed,
     Cut,
-    Failed(Box<Error>),
+    Failed(Box<Fault>),
+}
+
+/// What was wrong with what came.
+struct Fault {
+    error: Error,
+    /// The certificate that was refused.
+    refused: Option<Box<PeerCertificate>>,
+}
+
+impl Fault {
+    fn told(&self) -> TlsError {
+        let source = self.error.clone();
+        match &self.refused {
+            Some(certificate) => TlsError::Refused { source, certificate: certificate.clone() },
+            None => TlsError::Protocol(source),
+        }
+    }
 }
 
 /// What the two ends agreed on.
@@ -164,7 +181,7 @@ impl Tls {
                 Reading::Open => ready!(self.poll_send(cx))?,
                 Reading::Closed | Reading::Cut => return Poll::Ready(Err(TlsError::Closed)),
                 // The alert was sent as far as the socket took it.
-                Reading::Failed(error) => return Poll::Ready(Err(TlsError::Protocol(Error::clone(error)))),
+                Reading::Failed(fault) => return Poll::Ready(Err(fault.told())),
             }
             if !self.connection.common().is_handshaking() {
                 return Poll::Ready(Ok(()));
@@ -235,7 +252,7 @@ impl Tls {
     }
 
     fn fail(&mut self, error: Error) {
-        self.reading = Reading::Failed(Box::new(error));
+        self.reading = Reading::Failed(Box::new(Fault { error, refused: refused::take() }));
         self.incoming = Vec::new();
     }
 
@@ -252,7 +269,7 @@ impl Tls {
                     // The keys may be used up, of which the peer is told by a close_notify.
                     self.connection.drain(&mut self.incoming, &mut self.outgoing.bytes);
                     self.is_finished = true;
-                    return Err(fault(error));
+                    return Err(broken(error));
                 }
             };
             let records = scratch.get(..count).unwrap_or_default();
@@ -277,7 +294,7 @@ impl Transport for Tls {
             match &self.reading {
                 Reading::Open => {}
                 Reading::Closed | Reading::Cut => return Poll::Ready(Ok(0)),
-                Reading::Failed(error) => return Poll::Ready(Err(fault(Error::clone(error)))),
+                Reading::Failed(fault) => return Poll::Ready(Err(broken(fault.error.clone()))),
             }
             let count = ready!(self.poll_receive(cx, buffer))?;
             if count > 0 {
@@ -378,7 +395,7 @@ fn yield_now<T>(cx: &Context<'_>) -> Poll<T> {
     Poll::Pending
 }
 
-fn fault(error: Error) -> io::Error {
+fn broken(error: Error) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, TlsError::Protocol(error))
 }
 

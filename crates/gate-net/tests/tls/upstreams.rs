@@ -83,6 +83,22 @@ fn an_upstream_is_verified_unless_that_is_switched_off() {
 }
 
 #[test]
+fn the_certificate_that_is_refused_is_told_and_no_other() {
+    let folder = Folder::new();
+    let authority = Authority::new("authority");
+    let stranger = Authority::new("stranger");
+    let tls = trusting(&folder, &authority);
+    let refused = |issued: &Issued, host: &str| {
+        let (connected, _) = meet(&tls, peer::server(issued, None), host);
+        connected.err().map(|error| error.refused().map(|certificate| certificate.issuer.clone()))
+    };
+    assert_eq!(refused(&stranger.issue(&["a.example"]), "a.example"), Some(Some("CN=stranger".to_owned())));
+    let good = authority.issue(&["a.example"]);
+    assert_eq!(refused(&good, "b.example"), Some(Some("CN=authority".to_owned())));
+    assert_eq!(refused(&good, "a.example"), None);
+}
+
+#[test]
 fn without_a_ca_file_the_system_is_believed_and_not_just_anybody() {
     let stranger = Authority::new("stranger");
     let (connected, _) =
@@ -100,6 +116,8 @@ fn the_name_asked_for_is_the_host_or_what_is_configured_and_never_an_address() {
         let (connected, (asked, _)) = meet(&tls, peer::server(&issued, None), host);
         assert_eq!(reason(&connected), "connected");
         assert_eq!(asked.as_deref(), expected, "{sni:?} {host}");
+        let told = Connector::new(&tls).unwrap().server_name(host);
+        assert_eq!(told.as_deref(), expected, "{sni:?} {host}, as it is told");
     };
     check(None, "a.example", Some("a.example"));
     check(None, "127.0.0.1", None);

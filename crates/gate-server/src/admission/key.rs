@@ -47,6 +47,11 @@ impl Printer {
         u128::from(self.0.hash_one(value)) << 64 | u128::from(self.1.hash_one(value))
     }
 
+    /// The key of whoever has that value.
+    pub(super) fn key_of(&self, value: &[u8]) -> Key {
+        Key::Value(self.print(value))
+    }
+
     /// The key of a session that begins with this handshake.
     pub(super) fn key(&self, by: &RateKey, ask: &Ask<'_>) -> Key {
         match by {

@@ -1,5 +1,7 @@
 //! Why a request is not given what its fields ask for: the status, the label, and the words.
 
+use std::net::IpAddr;
+
 use gate_core::Side;
 use http::StatusCode;
 
@@ -9,8 +11,13 @@ use crate::observe::webhooks::direction;
 /// See the module. Values are not told: some of them are secrets.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum ByHeaderError {
-    #[error("x-wsproxy fields are not believed of this peer")]
-    Untrusted,
+    /// Who is believed is not for everybody to know; the peer's own address is no secret to it.
+    #[error(
+        "x-wsproxy fields are not believed of {}: --trusted or WSPROXY_TRUSTED of `framegate ws-proxy`, \
+         `trusted` of a `header-config`, names who is",
+        named(.0)
+    )]
+    Untrusted(Option<IpAddr>),
     #[error("the x-wsproxy-signature is not valid: {0}")]
     Signature(&'static str),
     #[error("{0} is missing")]
@@ -25,6 +32,11 @@ pub(crate) enum ByHeaderError {
     Unresolved(What, String),
     #[error("only WebSocket is spoken here")]
     OnlyWebSocket,
+}
+
+/// A peer, in words.
+fn named(peer: &Option<IpAddr>) -> String {
+    peer.map_or_else(|| "who comes over a unix socket".to_owned(), |peer| peer.to_canonical().to_string())
 }
 
 /// What of a request leads somewhere.
@@ -51,7 +63,7 @@ impl ByHeaderError {
     /// The status of the answer.
     pub(crate) fn status(&self) -> StatusCode {
         match self {
-            Self::Untrusted | Self::Signature(_) | Self::Forbidden(_) => StatusCode::FORBIDDEN,
+            Self::Untrusted(_) | Self::Signature(_) | Self::Forbidden(_) => StatusCode::FORBIDDEN,
             Self::Missing(_) | Self::Field { .. } | Self::AboveCeiling { .. } => StatusCode::BAD_REQUEST,
             Self::Unresolved(..) => StatusCode::BAD_GATEWAY,
             Self::OnlyWebSocket => StatusCode::UPGRADE_REQUIRED,
@@ -61,7 +73,7 @@ impl ByHeaderError {
     /// A stable name for logs and metric labels.
     pub(crate) fn reason(&self) -> &'static str {
         match self {
-            Self::Untrusted => "header_config_untrusted",
+            Self::Untrusted(_) => "header_config_untrusted",
             Self::Signature(_) => "header_config_signature",
             Self::Missing(_) => "header_config_missing",
             Self::Field { .. } => "header_config_malformed",

@@ -367,7 +367,7 @@ impl<C: Transport, U: Transport> Drop for SessionDriver<C, U> {
         worker.counters.session_closed(&self.opened.route, death, lived);
         self.opened.record_close(&worker.records, &self.session, death, now);
         if let Some(log) = &self.log {
-            log.end(&self.session, death, now);
+            log.end(Side::BOTH.map(|side| self.session.traffic(side)), death, now);
         }
         if let Some(trace) = &mut self.trace {
             trace.close(&self.session, death);

@@ -43,7 +43,7 @@ pub(crate) async fn ask(
     headers: &HeaderMap,
     told: &mut Told,
 ) -> Result<Admitted, RequestError> {
-    let mut changes = Changes::default();
+    let mut changes = of_route(asked);
     let mut agents = of(asked).peekable();
     if agents.peek().is_none() {
         return Ok(Admitted::On(changes));
@@ -88,6 +88,11 @@ pub(crate) fn doorkeepers(
     Ok(Some(Doorkeepers::new(agents, inquiry(conversation, asked, uri, headers)?)))
 }
 
+/// What the route changes of requests, before anybody is asked.
+fn of_route(asked: &Asked) -> Changes {
+    asked.route().map(|(_, route)| Changes::of_route(&route.request_headers)).unwrap_or_default()
+}
+
 /// What a client only claims about who it is, agents are not to believe either.
 fn inquiry(
     conversation: &Conversation,
@@ -97,6 +102,7 @@ fn inquiry(
 ) -> Result<Inquiry, RequestError> {
     let mut headers = headers.clone();
     asked.client.put(&mut headers, &conversation.client.extras());
+    of_route(asked).apply(&mut headers);
     let (method, uri) = (asked.method.to_string(), asked.target(uri)?.to_string());
     Ok(Inquiry { metadata: metadata(conversation, asked), method, uri, headers })
 }

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use gate_config::model::{Listener, Peers};
+use gate_config::model::{Listener, Peers, SipTransport};
 use gate_net::proxy_protocol::{self, ProxyError};
 use gate_net::tls::{Negotiated, TlsError};
 use gate_net::{Plain, Socket, Stream, Transport};
@@ -24,10 +24,10 @@ use crate::front::sip::{self, SipOpening};
 use crate::front::traced;
 use crate::front::upgrade;
 use crate::observe::record::{Refused, Secured};
-use crate::sip::caller;
+use crate::sip::caller::{self, Caller};
 use crate::snapshot::{ListenerId, Snapshot};
 use crate::trace::switches::Wire;
-use crate::trace::{self, Failure};
+use crate::trace::{self, Failure, Speech};
 use crate::upstream::error::chain;
 use crate::worker::Worker;
 
@@ -100,7 +100,10 @@ pub(crate) async fn open(
         }
     };
     if let Some(plan) = arrived.snapshot.sip.of_listener(listener) {
-        caller::welcome(&worker, plan, stream, (arrived.peer, arrived.tls.is_some()));
+        let peer = arrived.peer?;
+        let told_of_tls = plan.tracers.own.as_ref().and_then(|_| arrived.told_of_tls());
+        let is_secure = arrived.tls.is_some();
+        caller::welcome(&worker, plan, Caller { stream, peer, is_secure, at, told_of_tls });
         return None;
     }
     let (conversation, mut stream, early, ended) =
@@ -246,6 +249,16 @@ impl Arrived {
     pub(crate) fn wire(&self) -> Wire {
         let is_tls = self.listener().is_some_and(|listener| listener.tls.is_some());
         if is_tls { Wire::Tls } else { Wire::Plain }
+    }
+
+    /// What is spoken on it, if it comes to that.
+    pub(crate) fn speech(&self) -> Speech {
+        let is_sip = self.listener().is_some_and(|listener| listener.sip.is_some());
+        match (is_sip, self.wire()) {
+            (false, _) => Speech::WebSocket,
+            (true, Wire::Plain) => Speech::Sip(SipTransport::Tcp),
+            (true, Wire::Tls) => Speech::Sip(SipTransport::Tls),
+        }
     }
 
     /// What traces tell of TLS; `None`: there is none.

@@ -142,6 +142,29 @@ impl Accepting {
         self.socket
     }
 
+    /// The worker is about to drain. Answers what goes on until its sessions are gone: datagrams, and
+    /// connections of servers that have something for the clients that are still there. All else is closed.
+    pub(crate) async fn drain(self, worker: &Rc<Worker>) -> Option<Self> {
+        match &*self.socket {
+            Acceptable::Udp(_) => Some(self),
+            Acceptable::Tcp(_) if self.is_for_servers(worker) => {
+                let (key, id) = (self.key, Rc::clone(&self.id));
+                let socket = self.leave().await;
+                let late = accept_late(Rc::clone(worker), Rc::clone(&id), Rc::clone(&socket));
+                Some(Self { key, id, socket, task: spawn_local(late) })
+            }
+            Acceptable::Tcp(_) | Acceptable::Unix(_) => {
+                self.close(worker).await;
+                None
+            }
+        }
+    }
+
+    /// Whether nobody comes there but servers of SIP.
+    fn is_for_servers(&self, worker: &Worker) -> bool {
+        worker.snapshot().sip.of_listener(self.id.get()).is_some_and(|plan| plan.upstream.is_none())
+    }
+
     /// Stops accepting for good: who waits already is let in.
     pub(crate) async fn close(self, worker: &Rc<Worker>) {
         let id = self.id.get();
@@ -168,6 +191,24 @@ async fn accept(worker: Rc<Worker>, id: Rc<Cell<ListenerId>>, listener: Rc<Accep
                 worker
                     .records
                     .error("accept_error", Level::Error, |line| line.text("detail", &error.to_string()));
+                sleep(PAUSE_AFTER_ERROR).await;
+            }
+        }
+    }
+}
+
+/// Accepts while the worker drains, which waits until nobody else is being let in: whoever waits here holds
+/// no permit.
+async fn accept_late(worker: Rc<Worker>, id: Rc<Cell<ListenerId>>, listener: Rc<Acceptable>) {
+    loop {
+        match listener.accept().await {
+            Ok(accepted) => {
+                let Ok(permit) = Arc::clone(&worker.handshakes).acquire_owned().await else { return };
+                let_in(&worker, id.get(), accepted, permit);
+            }
+            Err(error) if is_of_one_client(&error) => worker.counters.accept_errors.add(1),
+            Err(_) => {
+                worker.counters.accept_errors.add(1);
                 sleep(PAUSE_AFTER_ERROR).await;
             }
         }

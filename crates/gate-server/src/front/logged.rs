@@ -15,6 +15,7 @@ use crate::front::request::Asked;
 use crate::front::token;
 use crate::observe::frame_log::{FrameLog, SessionLog};
 use crate::observe::record::Opened;
+use crate::trace::heads;
 
 /// See the module.
 pub(crate) struct Logged {
@@ -113,7 +114,7 @@ fn told(asked: &Asked, head: &request::Parts) -> HeaderMap {
         token::hide(&mut headers, name);
     }
     if agents::of(asked).next().is_some() {
-        token::hide_cookies(&mut headers);
+        heads::hide_cookies(&mut headers);
     }
     headers
 }

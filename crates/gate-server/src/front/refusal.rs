@@ -13,7 +13,7 @@ use crate::admission::Full;
 use crate::by_header::ByHeaderError;
 use crate::front::body::{AnyBody, full};
 use crate::inspect::agent::AgentError;
-use crate::sip::link::LinkError;
+use crate::sip::connect::LinkError;
 use crate::upstream::exchange::ExchangeError;
 use crate::upstream::open::OpenError;
 
@@ -46,6 +46,8 @@ pub(crate) enum RequestError {
     Subprotocol,
     #[error("the subprotocol sip is not offered, and nothing else is spoken here")]
     NotSip,
+    #[error("this route carries SIP over WebSocket and nothing else")]
+    OnlySip,
     #[error("no server could be reached")]
     Sip(#[from] LinkError),
     #[error("the agent {0} could not be asked, and its failure-mode is closed")]
@@ -75,6 +77,7 @@ impl RequestError {
             Self::Misdirected => StatusCode::MISDIRECTED_REQUEST,
             Self::NoRoute => StatusCode::NOT_FOUND,
             Self::NotSip => StatusCode::BAD_REQUEST,
+            Self::OnlySip => StatusCode::UPGRADE_REQUIRED,
             Self::Sip(error) => error.status(),
             Self::WebSocketDisabled | Self::Origin(_) | Self::Subprotocol => StatusCode::FORBIDDEN,
             Self::Full(full) if !full.is_of_all() => StatusCode::TOO_MANY_REQUESTS,
@@ -100,6 +103,7 @@ impl RequestError {
             Self::Draining => "draining",
             Self::NoRoute => "no_route",
             Self::NotSip => "subprotocol_not_sip",
+            Self::OnlySip => "websocket_required",
             Self::Sip(error) => error.reason(),
             Self::WebSocketDisabled => "websocket_disabled",
             Self::Origin(fault) => fault.label(),
@@ -143,7 +147,7 @@ impl RequestError {
             Self::Full(full) => {
                 headers.insert(header::RETRY_AFTER, HeaderValue::from(full.retry_after()));
             }
-            Self::ByHeader(ByHeaderError::OnlyWebSocket) => {
+            Self::OnlySip | Self::ByHeader(ByHeaderError::OnlyWebSocket) => {
                 headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
                 headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
             }
@@ -182,6 +186,7 @@ impl RequestError {
             | Self::Misdirected
             | Self::NoRoute
             | Self::NotSip
+            | Self::OnlySip
             | Self::WebSocketDisabled
             | Self::Origin(_)
             | Self::Subprotocol

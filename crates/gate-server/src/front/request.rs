@@ -301,6 +301,10 @@ fn judge<B>(
         Action::Proxy(_) | Action::ByHeader if conversation.worker.is_draining() => {
             return Err(RequestError::Draining);
         }
+        // A target of SIP does not speak HTTP: whatever a client wrote would be a message to it.
+        Action::Proxy(_) | Action::ByHeader if route.websocket.sip.is_some() && !asked.is_websocket => {
+            return Err(RequestError::OnlySip);
+        }
         Action::Proxy(_) | Action::ByHeader => {}
     }
     Ok(())

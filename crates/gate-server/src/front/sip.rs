@@ -8,6 +8,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
+use gate_core::SessionId;
+use gate_core::rate::Meter;
 use gate_net::Stream;
 use sip_proto::edge::Transport;
 use ws_proto::handshake::request::ClientHandshake;
@@ -16,13 +18,16 @@ use ws_proto::handshake::response::Agreement;
 use crate::admission::Seated;
 use crate::clock;
 use crate::front::conversation::Conversation;
+use crate::front::logged::Logged;
 use crate::front::refusal::RequestError;
 use crate::front::request::{Asked, Told};
-use crate::front::upgrade;
+use crate::front::{traced, upgrade};
+use crate::inspect::session::{Means, SessionInspection};
 use crate::observe::record::{Negotiated, Opened};
 use crate::sip::client::{self, Client};
-use crate::sip::link::OwnConnection;
+use crate::sip::connect::OwnConnection;
 use crate::sip::plan::Plan;
+use crate::sip::scrutiny::Scrutiny;
 use crate::worker::registry::Place;
 
 /// A session that begins once its 101 has gone.
@@ -35,6 +40,17 @@ pub(crate) struct SipOpening {
     began: Instant,
     /// The connection of its own, where it has one.
     own: Option<OwnConnection>,
+    beside: Beside,
+}
+
+/// What looks at the session's messages that a route has beside `sip`.
+pub(super) struct Beside {
+    pub(super) session: SessionId,
+    pub(super) meters: Box<[Meter]>,
+    /// `None`: none is looked into.
+    pub(super) means: Option<Means>,
+    /// `None`: the route has no frame logs.
+    pub(super) logged: Option<Box<Logged>>,
 }
 
 impl SipOpening {
@@ -52,13 +68,21 @@ pub(super) async fn open(
     conversation: &Rc<Conversation>,
     asked: &Asked,
     (plan, seats, offered): (&Arc<Plan>, Seated, &ClientHandshake),
+    beside: Beside,
     told: &mut Told,
 ) -> Result<(SipOpening, Agreement), RequestError> {
     let (_, route) = asked.route().ok_or(RequestError::NoRoute)?;
     // Compared without regard to case, as servers of SIP do.
     let subprotocol = offered.subprotocols.iter().find(|name| name.eq_ignore_ascii_case(SIP));
     let subprotocol = subprotocol.ok_or(RequestError::NotSip)?;
-    let own = if plan.is_transparent() { Some(Box::pin(plan.connect_own()).await?) } else { None };
+    let mut own = match plan.is_transparent() {
+        true => Some(Box::pin(plan.connect_own(traced::behalf(asked))).await?),
+        false => None,
+    };
+    let id = beside.session;
+    if let Some(own) = &mut own {
+        own.belong_to(&id.to_string().into());
+    }
     let upstream = plan.upstream.as_ref().map(|cluster| &cluster.upstream().id);
     let reached: Option<Arc<str>> = own.as_ref().map(|own| own.peer().to_string().into());
     told.upstream.clone_from(&reached);
@@ -67,10 +91,11 @@ pub(super) async fn open(
         plan: Arc::clone(plan),
         place: told.place.take().unwrap_or_else(|| conversation.worker.registry.take_place()),
         seats,
-        opened: upgrade::session(asked, route, conversation.worker.next_session_id(), target),
+        opened: upgrade::session(asked, route, id, target),
         host: asked.host.as_str().into(),
         began: asked.began,
         own,
+        beside,
     };
     Ok((opening, Agreement { subprotocol: Some(subprotocol.into()), deflate: None }))
 }
@@ -80,7 +105,7 @@ const SIP: &str = "sip";
 
 /// The 101 has gone.
 pub(super) fn establish(conversation: &Conversation, stream: Stream, early: &Bytes, opening: SipOpening) {
-    let SipOpening { plan, place, seats, mut opened, host, began, own } = opening;
+    let SipOpening { plan, place, seats, mut opened, host, began, own, beside } = opening;
     let worker = &conversation.worker;
     opened.at = clock::now();
     let opened: Rc<Opened> = opened.into();
@@ -88,6 +113,10 @@ pub(super) fn establish(conversation: &Conversation, stream: Stream, early: &Byt
     let secured = conversation.client.secured();
     let negotiated = Negotiated { secured, host, subprotocol: Some(SIP.into()), deflate: false, began };
     opened.record_open(&worker.records, &negotiated);
+    let Beside { meters, means, logged, .. } = beside;
+    let log = logged.and_then(|logged| logged.open(conversation, &stream, &opened, Some(SIP)));
+    let inspection = means.map(|means| SessionInspection::new(Rc::clone(worker), Rc::clone(&opened), means));
+    let scrutiny = Scrutiny::new(log, inspection.map(|inspection| (inspection, plan.inspection)));
     let trace = conversation.take_handshake().map(|handshake| handshake.opened(&opened));
     let is_secure = conversation.client.tls.is_some();
     // Over a unix socket there is none, and nobody could use it.
@@ -103,6 +132,8 @@ pub(super) fn establish(conversation: &Conversation, stream: Stream, early: &Byt
         place,
         seats,
         trace,
+        scrutiny,
+        meters,
         own,
     });
 }

@@ -1,24 +1,18 @@
 //! What traces are told of opening handshakes: those of clients, and those with the upstreams that are
 //! asked for them.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Instant;
 
-use gate_net::tls::client::Connector;
-use http::{HeaderMap, StatusCode, Uri, Version};
+use http::{HeaderMap, Uri, Version};
 
-use crate::clock;
 use crate::front::arrival::Arrived;
-use crate::front::heads;
 use crate::front::request::Asked;
+use crate::front::token;
 use crate::observe::record::Opened;
-use crate::trace::switches::Wire;
-use crate::trace::{ConnectionTrace, Failure, Leg, Opener, Opening, Secured, Shown, Speech, Tracer};
+use crate::trace::{
+    Behalf, ConnectionTrace, Dialling, Failure, Leg, Opener, Opening, Secured, Tracer, heads,
+};
 use crate::upstream::cluster::Cluster;
-use crate::upstream::error::chain;
-use crate::upstream::open::OpenError;
-use crate::upstream::upgrade::Switched;
 
 /// A client's opening handshake, from its request to what comes of it.
 pub(crate) struct Handshake {
@@ -39,11 +33,11 @@ impl Handshake {
     /// listener's trace is told.
     pub(crate) fn begin<B>(arrived: &Arrived, asked: &Asked, head: &http::Request<B>) -> Option<Box<Self>> {
         let tracer = tracer_of(arrived, asked).filter(|_| asked.is_websocket)?;
-        let trace = client(arrived, tracer, Some(asked))?;
+        let mut trace = client(arrived, tracer, Some(asked))?;
+        trace.tell_about("Request-Id", &asked.client.request_id().into());
         let told = trace.is_on().then(|| {
-            let token = asked.route().and_then(|(_, route)| route.websocket.token_subprotocol.as_deref());
             let line = (head.method().as_str(), head.uri(), head.version());
-            let request = heads::request(line, head.headers(), token);
+            let request = request_head(line, head.headers(), asked);
             Box::new(Heard { tls: arrived.told_of_tls(), request, reply: None })
         });
         Some(Box::new(Self { trace, told }))
@@ -59,7 +53,6 @@ impl Handshake {
     /// It is done, and this the session that it opened; its connection goes on to tell.
     pub(crate) fn opened(mut self, session: &Opened) -> ConnectionTrace {
         self.trace.tell_about("Session", &session.id.to_string().into());
-        self.trace.tell_about("Request-Id", &(&*session.request_id).into());
         if let Some(told) = &self.told {
             self.trace.opened(&told.opening());
         }
@@ -93,7 +86,7 @@ pub(crate) fn client(
         peer: arrived.peer,
         local: arrived.local,
         opener: Opener::Peer,
-        speech: Speech::WebSocket,
+        speech: arrived.speech(),
         wire: arrived.wire(),
         route: route.map(|(id, _)| id),
     };
@@ -128,105 +121,33 @@ fn tracer_of<'a>(arrived: &Arrived, asked: &'a Asked) -> Option<&'a Arc<Tracer>>
     asked.snapshot.tracer(id?)
 }
 
-/// A connection to an upstream that is made for a client's session.
-pub(crate) struct Dialling<'a> {
-    tracer: &'a Arc<Tracer>,
-    asked: &'a Asked,
-    cluster: &'a Cluster,
-    /// The head of the opening handshake; `None`: nobody is told of it.
-    request: Option<String>,
-    since: Instant,
+/// A connection to an upstream that is about to be made for a client's session, and asked for by that
+/// request. `None`: the route has no trace.
+pub(crate) fn dialling(
+    asked: &Asked,
+    cluster: &Arc<Cluster>,
+    (target, headers): (&Uri, &HeaderMap),
+) -> Option<Dialling> {
+    let (_, route) = asked.route()?;
+    let tracer = asked.snapshot.tracer(route.websocket.trace?)?;
+    let mut dialling = Dialling::begin(tracer, cluster, behalf(asked));
+    dialling.ask_by(|| request_head(("GET", target, Version::HTTP_11), headers, asked));
+    Some(dialling)
 }
 
-impl<'a> Dialling<'a> {
-    /// One that is about to be made, for a route whose trace this is, and asked by this request.
-    pub(crate) fn begin(
-        asked: &'a Asked,
-        cluster: &'a Cluster,
-        (target, headers): (&Uri, &HeaderMap),
-    ) -> Option<Self> {
-        let (_, route) = asked.route()?;
-        let tracer = asked.snapshot.tracer(route.websocket.trace?)?;
-        let is_on = [Wire::Plain, Wire::Tls].into_iter().any(|wire| tracer.is_on(wire));
-        let token = route.websocket.token_subprotocol.as_deref();
-        let line = ("GET", target, Version::HTTP_11);
-        let request = is_on.then(|| heads::request(line, headers, token));
-        Some(Self { tracer, asked, cluster, request, since: clock::now() })
+/// Whose connections to upstreams those of a request are.
+pub(crate) fn behalf(asked: &Asked) -> Behalf {
+    Behalf {
+        route: asked.route().map(|(id, route)| (id, Arc::clone(&route.id))),
+        about: vec![("Request-Id", asked.client.request_id().into())],
     }
+}
 
-    /// No target gave a valid answer.
-    pub(crate) fn failed(self, error: &OpenError) {
-        let target = error.target();
-        let leg = self.leg(target.and_then(|target| target.parse().ok()), None, self.wire());
-        let detail = chain(error);
-        let failure = Failure { reason: error.reason(), detail: &detail, status: None };
-        if let Some(mut trace) = self.connection(leg, None) {
-            if let Some(target) = target {
-                trace.tell_about("Target", target);
-            }
-            trace.never_opened(&failure, &self.opening(None, None));
-        }
-    }
-
-    /// A target answers that it does not switch protocols. That connection goes on as one of HTTP.
-    pub(crate) fn refused(self, address: &Arc<str>, status: StatusCode, headers: &HeaderMap) {
-        let leg = self.leg(address.parse().ok(), None, self.wire());
-        let reply = heads::reply(status, headers);
-        let failure = Failure {
-            reason: "upstream_refused",
-            detail: "the upstream did not switch protocols",
-            status: Some(status.as_u16()),
-        };
-        if let Some(mut trace) = self.connection(leg, None) {
-            trace.tell_about("Target", address);
-            trace.never_opened(&failure, &self.opening(None, Some(&reply)));
-        }
-    }
-
-    /// A target has switched protocols: `session` begins.
-    pub(crate) fn opened(self, switched: &mut Switched, session: &Arc<str>) -> Option<ConnectionTrace> {
-        let negotiated = switched.stream.negotiated();
-        let socket = switched.stream.socket();
-        let wire = if negotiated.is_some() { Wire::Tls } else { Wire::Plain };
-        let leg = self.leg(socket.peer_addr(), socket.local_addr(), wire);
-        let trace = self.connection(leg, Some(session))?;
-        if trace.is_on() && self.request.is_some() {
-            let tls = negotiated.map(|negotiated| Secured {
-                version: negotiated.version,
-                cipher: negotiated.cipher,
-                server_name: None,
-                client: self.cluster.connector().and_then(Connector::shown).map(Shown::from),
-                server: negotiated.peer_certificate.as_ref().map(Shown::from),
-            });
-            let reply = heads::reply(StatusCode::SWITCHING_PROTOCOLS, &switched.headers);
-            trace.opened(&self.opening(tls.as_ref(), Some(&reply)));
-        }
-        Some(trace)
-    }
-
-    /// As far as that can be told where no connection has come of it.
-    fn wire(&self) -> Wire {
-        if self.cluster.connector().is_some() { Wire::Tls } else { Wire::Plain }
-    }
-
-    fn leg(&self, peer: Option<SocketAddr>, local: Option<SocketAddr>, wire: Wire) -> Leg {
-        let route = self.asked.route().map(|(id, _)| id);
-        Leg { peer, local, opener: Opener::Gateway, speech: Speech::WebSocket, wire, route }
-    }
-
-    fn connection(&self, leg: Leg, session: Option<&Arc<str>>) -> Option<ConnectionTrace> {
-        let mut trace = self.tracer.connection(leg, self.since)?;
-        if let Some((_, route)) = self.asked.route() {
-            trace.tell_about("Route", &route.id);
-        }
-        trace.tell_about("Upstream", &self.cluster.upstream().id);
-        if let Some(session) = session {
-            trace.tell_about("Session", session);
-        }
-        Some(trace)
-    }
-
-    fn opening<'b>(&'b self, tls: Option<&'b Secured>, reply: Option<&'b str>) -> Opening<'b> {
-        Opening { tls, request: self.request.as_deref(), reply }
-    }
+/// The head of a request without the token that stands among its subprotocols.
+fn request_head(line: (&str, &Uri, Version), headers: &HeaderMap, asked: &Asked) -> String {
+    let name = asked.route().and_then(|(_, route)| route.websocket.token_subprotocol.as_deref());
+    let Some(name) = name else { return heads::request(line, headers) };
+    let mut headers = headers.clone();
+    token::hide(&mut headers, name);
+    heads::request(line, &headers)
 }

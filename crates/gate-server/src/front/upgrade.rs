@@ -31,18 +31,20 @@ use crate::front::refusal::RequestError;
 use crate::front::request::{Asked, Told};
 use crate::front::sip;
 use crate::front::token;
-use crate::front::traced::Dialling;
+use crate::front::traced;
 use crate::inspect::chain::Chain;
 use crate::inspect::opinion::Speaker;
 use crate::inspect::session::{Means, SessionInspection};
 use crate::observe::record::{Negotiated, Opened, Refused};
 use crate::sip::plan::Plan;
-use crate::trace::{ConnectionTrace, Failure, SessionTrace};
+use crate::trace::{ConnectionTrace, Dialling, Failure, SessionTrace};
 use crate::upstream::cluster::Cluster;
 use crate::upstream::download::Download;
+use crate::upstream::error::chain;
 use crate::upstream::lease::Lease;
-use crate::upstream::open::{self, Answer};
+use crate::upstream::open::{self, Answer, OpenError, Witness};
 use crate::upstream::request::encode;
+use crate::upstream::trail::Trail;
 use crate::upstream::upgrade::Switched;
 use crate::upstream::wish::Wish;
 use crate::worker::registry::Place;
@@ -121,7 +123,10 @@ pub(crate) async fn answer(
     };
     let course = Course::find(conversation, asked, lead, &head).await?;
     if let Some(plan) = asked.snapshot.sip.of_route(id) {
-        return answer_sip(conversation, asked, (plan, seats, &offer), told).await;
+        let session = conversation.worker.next_session_id();
+        let means = means(conversation, asked, &course, session, None);
+        let beside = sip::Beside { session, meters, means, logged: Logged::of(asked, &head) };
+        return answer_sip(conversation, asked, (plan, seats, &offer), beside, told).await;
     }
     let (cluster, websocket) = (&course.cluster, &course.websocket);
     offer_deflate(websocket, &mut offer.handshake);
@@ -138,17 +143,14 @@ pub(crate) async fn answer(
     told.upstream = Some(Arc::clone(&opened.address));
     match opened.answer {
         Answer::Refused(refused) => {
-            let detail = "the upstream did not switch protocols";
-            told.fault = Some(("upstream_refused", detail.to_owned()));
-            if let Some(dialling) = dialling {
-                dialling.refused(&opened.address, refused.status(), refused.headers());
-            }
+            told.fault = Some((REFUSED, REFUSED_DETAIL.to_owned()));
             Ok(pass_refusal(*refused, opened.set_cookie))
         }
         Answer::Switched(switched, lease) => {
             let mut switched = *switched;
             let id = conversation.worker.next_session_id();
-            let trace = dialling.and_then(|dialling| dialling.opened(&mut switched, &id.to_string().into()));
+            let name: Arc<str> = id.to_string().into();
+            let trace = dialling.and_then(|dialling| dialling.opened(&opened.trail, &[("Session", &name)]));
             let mut headers = std::mem::take(&mut switched.headers);
             if let Some(cookie) = opened.set_cookie {
                 headers.append(header::SET_COOKIE, cookie);
@@ -195,24 +197,28 @@ pub(super) fn session(asked: &Asked, route: &Route, id: SessionId, upstream: Arc
     })
 }
 
-/// Asks a target of the upstream. Where the route is traced, what failed has been told of, and what
-/// has been answered is to be.
-async fn dial<'a>(
-    asked: &'a Asked,
-    (cluster, wish): (&'a Arc<Cluster>, Wish),
+/// An upstream that answers otherwise than by 101, for logs and metric labels, and in words.
+const REFUSED: &str = "upstream_refused";
+const REFUSED_DETAIL: &str = "the upstream did not switch protocols";
+
+/// Asks targets of the upstream. Where the route is traced, those that failed have been told of, and
+/// the one that has switched protocols is to be.
+async fn dial(
+    asked: &Asked,
+    (cluster, wish): (&Arc<Cluster>, Wish),
     (target, headers): (&Uri, &HeaderMap),
     handshake: &ClientHandshake,
-) -> Result<(open::Opened, Option<Dialling<'a>>), RequestError> {
-    let dialling = Dialling::begin(asked, cluster, (target, headers));
-    match open::open(cluster, wish, &encode(target, headers), handshake).await {
-        Ok(opened) => Ok((opened, dialling)),
-        Err(error) => {
-            if let Some(dialling) = dialling {
-                dialling.failed(&error);
-            }
-            Err(error.into())
-        }
+) -> Result<(open::Opened, Option<Dialling>), RequestError> {
+    let dialling = traced::dialling(asked, cluster, (target, headers));
+    let witness = dialling.as_ref().map(|dialling| {
+        |trail: &Trail, error: &OpenError| dialling.failed(trail, error.reason(), &chain(error))
+    });
+    let witness = witness.as_ref().map(|witness| -> &Witness<'_> { witness });
+    let opened = open::open(cluster, wish, &encode(target, headers), handshake, witness).await?;
+    if let (Answer::Refused(_), Some(dialling)) = (&opened.answer, &dialling) {
+        dialling.failed(&opened.trail, REFUSED, REFUSED_DETAIL);
     }
+    Ok((opened, dialling))
 }
 
 /// What the upstream is asked for.
@@ -237,9 +243,11 @@ async fn answer_sip(
     conversation: &Rc<Conversation>,
     asked: &Asked,
     (plan, seats, offer): (&Arc<Plan>, Seated, &Offer),
+    beside: sip::Beside,
     told: &mut Told,
 ) -> Result<Response<AnyBody>, RequestError> {
-    let (opening, agreement) = sip::open(conversation, asked, (plan, seats, &offer.handshake), told).await?;
+    let (opening, agreement) =
+        sip::open(conversation, asked, (plan, seats, &offer.handshake), beside, told).await?;
     conversation.lead_to(Outcome::Sip(Box::new(opening)));
     Ok(switching(HeaderMap::new(), &agreement, offer))
 }

@@ -175,12 +175,13 @@ pub(crate) struct WorkerCounters {
     pub(crate) directions: [DirectionCounters; 2],
 }
 
-/// What came from the peers on one side and was passed on.
+/// What came from the peers on one side.
 #[derive(Debug, Default)]
 pub(crate) struct DirectionCounters {
-    /// Bytes on the wire, frame headers included.
+    /// Bytes on the wire that were passed on, frame headers included.
     pub(crate) bytes: Counter,
-    /// Frames by [`Opcode::index`].
+    /// Frames by [`Opcode::index`] that came whole and within their limits, as messages did. What a verdict
+    /// is to be spoken on is counted before that.
     pub(crate) frames: [Counter; 6],
     /// Payload bytes of those frames.
     pub(crate) payload_bytes: [Counter; 6],
@@ -216,6 +217,11 @@ impl WorkerCounters {
     /// A data frame or control frame came from that side and was taken.
     pub(crate) fn frame(&self, from: Side, header: &FrameHeader) {
         Count(self).frame(from, header, None);
+    }
+
+    /// A frame that came from that side goes nowhere, or not at once.
+    pub(crate) fn withheld(&self, from: Side, what: Withheld) {
+        Count(self).withheld(from, what);
     }
 
     pub(crate) fn direction(&self, from: Side) -> &DirectionCounters {

@@ -248,14 +248,22 @@ impl Sources {
     fn traffic(&self, page: &mut Page) {
         page.family("framegate_bytes_total", "counter", "Bytes passed on, frame headers included.");
         self.per_direction(page, |direction| &direction.bytes);
-        page.family("framegate_messages_total", "counter", "Data messages passed on whole.");
+        page.family(
+            "framegate_messages_total",
+            "counter",
+            "Data messages that came whole and within their limits, those that a verdict then stopped among them.",
+        );
         for side in Side::BOTH {
             let text = self.sum(|worker| &worker.direction(side).text_messages);
             let binary = self.sum(|worker| &worker.direction(side).binary_messages);
             page.sample(&[("from", side.name()), ("opcode", "text")], text);
             page.sample(&[("from", side.name()), ("opcode", "binary")], binary);
         }
-        page.family("framegate_frames_total", "counter", "Frames passed on whole.");
+        page.family(
+            "framegate_frames_total",
+            "counter",
+            "Frames that came whole and within their limits, those that a verdict then stopped among them.",
+        );
         self.per_opcode(page, |direction| &direction.frames);
         page.family("framegate_frame_payload_bytes_total", "counter", "Payload bytes of those frames.");
         self.per_opcode(page, |direction| &direction.payload_bytes);

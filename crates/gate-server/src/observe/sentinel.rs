@@ -20,7 +20,7 @@ impl Sources {
         page.family(
             format!("{prefix}_websocket_messages_total"),
             "counter",
-            "Data messages passed on whole, c2s from clients and s2c from upstreams.",
+            "Data messages that came whole, blocked ones among them; c2s from clients, s2c from upstreams.",
         );
         for side in Side::BOTH {
             let direction = match side {

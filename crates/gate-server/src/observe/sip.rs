@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use gate_core::Side;
+use sip_proto::Fault;
 use sip_proto::edge::{Kind, Method};
 
 use crate::observe::counters::{ByLabels, Counter};
@@ -13,12 +14,16 @@ use crate::observe::page::Page;
 pub(crate) struct SipCounters {
     /// Messages that went on, by the side that they came from, and in the order of [`labels`].
     passed: [[Counter; KINDS]; 2],
-    /// Requests that the gateway has answered, by status.
+    /// Requests that the gateway has answered, by status and by what was wrong with their form.
     answers: ByLabels,
     /// Messages that went nowhere, by reason.
     dropped: ByLabels,
     /// Connections to servers that could not be made.
     pub(crate) link_failures: Counter,
+    /// Connections without WebSocket that were let in at a listener, and those of them that are over.
+    callers: [Counter; 2],
+    /// Why those are over.
+    callers_ended: ByLabels,
 }
 
 /// Methods, and classes of status.
@@ -56,6 +61,11 @@ const STATUSES: [(u16, &str); 15] = [
     (513, "513"),
 ];
 
+fn status_label(status: u16) -> &'static str {
+    let known = STATUSES.iter().find(|(known, _)| *known == status);
+    known.map_or("other", |(_, label)| label)
+}
+
 impl SipCounters {
     /// A message from that side has gone on.
     pub(crate) fn passed(&self, from: Side, kind: Kind) {
@@ -71,8 +81,25 @@ impl SipCounters {
 
     /// The gateway has answered a request itself.
     pub(crate) fn answered(&self, status: u16) {
-        let known = STATUSES.iter().find(|(known, _)| *known == status);
-        self.answers.count((known.map_or("other", |(_, label)| label), ""));
+        self.answers.count((status_label(status), ""));
+    }
+
+    /// The same with a request whose form has that fault.
+    pub(crate) fn answered_fault(&self, status: u16, fault: Fault) {
+        self.answers.count((status_label(status), fault.label()));
+    }
+
+    /// Somebody has connected to a listener.
+    pub(crate) fn caller_came(&self) {
+        let [came, _] = &self.callers;
+        came.add(1);
+    }
+
+    /// That connection is over.
+    pub(crate) fn caller_gone(&self, reason: &'static str) {
+        let [_, gone] = &self.callers;
+        gone.add(1);
+        self.callers_ended.count((reason, ""));
     }
 
     /// A message went nowhere.
@@ -101,17 +128,27 @@ pub(super) fn write<'a>(page: &mut Page, workers: impl Iterator<Item = &'a SipCo
             }
         }
     }
-    let by_label = |page: &mut Page, label: &'static str, of: fn(&SipCounters) -> &ByLabels| {
+    let sums = |of: fn(&SipCounters) -> &ByLabels| {
         let mut sums = BTreeMap::new();
         for counters in workers.clone() {
             of(counters).add_to(&mut sums);
         }
-        for ((value, _), count) in sums {
+        sums
+    };
+    let by_label = |page: &mut Page, label: &'static str, of: fn(&SipCounters) -> &ByLabels| {
+        for ((value, _), count) in sums(of) {
             page.sample(&[(label, value)], count);
         }
     };
-    page.family("framegate_sip_answers_total", "counter", "Requests that the gateway answered, by status.");
-    by_label(page, "status", |counters| &counters.answers);
+    page.family(
+        "framegate_sip_answers_total",
+        "counter",
+        "Requests that the gateway answered, by status, and where their form was to blame by what was wrong with it.",
+    );
+    for ((status, fault), count) in sums(|counters| &counters.answers) {
+        let labels = [("status", status), ("fault", fault)];
+        page.sample(if fault.is_empty() { labels.get(..1).unwrap_or(&labels) } else { &labels }, count);
+    }
     page.family("framegate_sip_dropped_total", "counter", "Messages that went nowhere, by reason.");
     by_label(page, "reason", |counters| &counters.dropped);
     page.family(
@@ -120,6 +157,22 @@ pub(super) fn write<'a>(page: &mut Page, workers: impl Iterator<Item = &'a SipCo
         "Connections to servers that could not be made.",
     );
     page.sample(&[], workers.clone().map(|counters| counters.link_failures.get()).sum::<u64>());
+    page.family(
+        "framegate_sip_connections_active",
+        "gauge",
+        "Connections to listeners of SIP over TCP and TLS that are open.",
+    );
+    let active = |counters: &SipCounters| {
+        let [came, gone] = &counters.callers;
+        came.get().saturating_sub(gone.get())
+    };
+    page.sample(&[], workers.clone().map(active).sum::<u64>());
+    page.family(
+        "framegate_sip_connections_closed_total",
+        "counter",
+        "Connections to listeners of SIP over TCP and TLS that are over, by reason.",
+    );
+    by_label(page, "reason", |counters| &counters.callers_ended);
 }
 
 #[cfg(test)]
@@ -145,14 +198,21 @@ mod tests {
         counters.passed(Side::Upstream, Kind::Request(Method::Invite));
         counters.answered(430);
         counters.answered(299);
+        counters.answered_fault(400, Fault::BodyTooShort);
         counters.dropped("flow_gone");
+        counters.caller_came();
+        counters.caller_came();
+        counters.caller_gone("idle_timeout");
         let mut page = Page::default();
         write(&mut page, [&counters].into_iter());
         for line in [
             r#"framegate_sip_messages_total{from="upstream",kind="INVITE"} 1"#,
             r#"framegate_sip_answers_total{status="430"} 1"#,
             r#"framegate_sip_answers_total{status="other"} 1"#,
+            r#"framegate_sip_answers_total{status="400",fault="body_too_short"} 1"#,
             r#"framegate_sip_dropped_total{reason="flow_gone"} 1"#,
+            "framegate_sip_connections_active 1",
+            r#"framegate_sip_connections_closed_total{reason="idle_timeout"} 1"#,
         ] {
             assert!(page.text.contains(line), "{line} in {}", page.text);
         }

@@ -2,6 +2,7 @@
 //! their clients do not all come back at once; what is left after the grace is cut off.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use gate_config::model::Shutdown;
@@ -12,19 +13,21 @@ use crate::worker::Worker;
 use crate::worker::registry::{Order, SessionKey};
 
 /// How a gateway drains: the same for all its workers, but for the turn.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Draining {
     /// All workers spread their closes from this moment on.
     pub(crate) begun: Instant,
     /// In place of the configured spread.
     pub(crate) spread: Option<Duration>,
     pub(crate) turn: Turn,
+    /// Whether a worker has begun: the one that is the first to have sessions lets no time pass.
+    pub(crate) has_begun: Arc<AtomicBool>,
 }
 
 impl Draining {
     /// Of a worker that nobody has told anything.
     pub(crate) fn alone() -> Self {
-        Self { begun: clock::now(), spread: None, turn: Turn { index: 0, of: 1 } }
+        Self { begun: clock::now(), spread: None, turn: Turn { index: 0, of: 1 }, has_begun: Arc::default() }
     }
 }
 
@@ -43,9 +46,9 @@ pub(crate) async fn drain(worker: &Worker, draining: Draining) {
     let mut shutdown = worker.snapshot().config.server.shutdown.clone();
     if let Some(spread) = draining.spread {
         // Whoever asks for a longer spread has the grace behind it all the same.
-        let behind = shutdown.grace.saturating_sub(shutdown.spread);
+        let behind = shutdown.grace.saturating_sub(shutdown.spread_max());
         shutdown.grace = if shutdown.grace.is_zero() { Duration::ZERO } else { spread + behind };
-        shutdown.spread = spread;
+        shutdown.spread = Some(spread);
     }
     let grace = shutdown.grace;
     let closing = async {
@@ -64,10 +67,12 @@ async fn close_over(worker: &Worker, sessions: &[SessionKey], shutdown: &Shutdow
     let order = Order { reason, ..Order::shutdown(shutdown.close_code) };
     let mut sessions = sessions.iter();
     let total = sessions.len();
+    let spread = shutdown.spread.unwrap_or_else(|| usual_spread(shutdown.spread_max(), total, draining.turn));
+    let is_first = total > 0 && !draining.has_begun.swap(true, Ordering::Relaxed);
     while !sessions.as_slice().is_empty() && !worker.registry.is_empty() {
         let elapsed = clock::now().saturating_duration_since(draining.begun);
         let told = total - sessions.as_slice().len();
-        let due = due_by(elapsed, shutdown.spread, total, draining.turn);
+        let due = due_by(elapsed, spread, total, draining.turn).max(usize::from(is_first));
         for key in sessions.by_ref().take(due.saturating_sub(told)) {
             worker.registry.order_close(*key, &order);
         }
@@ -75,6 +80,14 @@ async fn close_over(worker: &Worker, sessions: &[SessionKey], shutdown: &Shutdow
             sleep(TICK).await;
         }
     }
+}
+
+/// Over how long a worker with so many sessions closes them where nothing is written: all workers
+/// together tell no more than a few in a second, and those that have less to tell end earlier.
+fn usual_spread(max: Duration, total: usize, turn: Turn) -> Duration {
+    let for_each = Duration::from_secs(1) / Shutdown::FEW_A_SECOND;
+    let slots = u32::try_from(total).unwrap_or(u32::MAX).saturating_mul(turn.of.max(1));
+    for_each.saturating_mul(slots).min(max)
 }
 
 /// How many of `total` are to be closed once `elapsed` of `spread` is over: of each share of the
@@ -112,6 +125,22 @@ mod tests {
         assert_eq!(due_by(spread, spread, 1000, ALONE), 1000);
         assert_eq!(due_by(Duration::ZERO, Duration::ZERO, 7, ALONE), 7);
         assert_eq!(due_by(Duration::ZERO, spread, 0, ALONE), 0);
+    }
+
+    #[test]
+    fn few_sessions_do_not_wait_for_a_spread_that_nobody_wrote() {
+        let check = |total, of, milliseconds| {
+            let found = usual_spread(Duration::from_secs(20), total, Turn { index: 0, of });
+            assert_eq!(found, Duration::from_millis(milliseconds), "{total} on one of {of}");
+        };
+        check(0, 8, 0);
+        check(1, 1, 20);
+        check(1, 8, 160);
+        check(100, 1, 2_000);
+        check(100, 2, 4_000);
+        check(1_000, 1, 20_000);
+        check(50_000, 8, 20_000);
+        check(usize::MAX, 1024, 20_000);
     }
 
     #[test]

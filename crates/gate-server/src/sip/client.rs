@@ -11,6 +11,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use gate_core::Side;
 use gate_core::endpoint::{Endpoint, Role};
+use gate_core::rate::Meter;
 use gate_core::session::{Cause, Death, Party as Culprit, Traffic};
 use gate_net::Stream;
 use sip_proto::edge::Transport;
@@ -18,9 +19,10 @@ use tokio::task::{spawn_local, unconstrained};
 
 use crate::admission::Seated;
 use crate::observe::record::{Ended, Opened};
+use crate::sip::connect::OwnConnection;
 use crate::sip::leg::{Framing, Leg, Parts};
-use crate::sip::link::OwnConnection;
 use crate::sip::plan::Plan;
+use crate::sip::scrutiny::Scrutiny;
 use crate::sip::task::{LegTask, Party};
 use crate::trace::ConnectionTrace;
 use crate::worker::Worker;
@@ -53,22 +55,40 @@ pub(crate) struct Client {
     pub(crate) place: Place,
     pub(crate) seats: Seated,
     pub(crate) trace: Option<ConnectionTrace>,
+    pub(crate) scrutiny: Option<Box<Scrutiny>>,
+    pub(crate) meters: Box<[Meter]>,
     /// The connection of its own, where it has one.
     pub(crate) own: Option<OwnConnection>,
 }
 
 /// Has a client's session run.
 pub(crate) fn begin(client: Client) {
-    let Client { worker, plan, stream, early, transport, peer, opened, place, seats, trace, own } = client;
+    let Client {
+        worker,
+        plan,
+        stream,
+        early,
+        transport,
+        peer,
+        opened,
+        place,
+        seats,
+        trace,
+        scrutiny,
+        meters,
+        own,
+    } = client;
     worker.counters.session_opened(&opened.route);
     let local = stream.socket().local_addr();
     let named = || local.map(|local| local.to_string().into());
     let sent_by = plan.sent_by.clone().or_else(named).unwrap_or_default();
     let endpoint = Endpoint::new(Arc::clone(&plan.endpoint), Role::Server, opened.at, rand::random());
+    let endpoint = endpoint.metered(meters);
     let framing = Framing::web_socket(endpoint, plan.settings.mirrors_opcode);
     let make = |flow| {
         let mut leg = Leg::new(stream, Parts { framing, flow, transport, sent_by, peer, trace });
         leg.keep(&early, &worker);
+        leg.scrutiny = scrutiny;
         leg
     };
     let upstream = plan.upstream.as_ref().map(|cluster| Arc::clone(&cluster.upstream().id));
@@ -140,6 +160,9 @@ impl Card {
         worker.counters.session_closed(&self.opened.route, death, lived);
         let ended = Ended { death, closes: [Some(endpoint.closes()), None], traffic: traffic(leg) };
         self.opened.record_end(&worker.records, &ended, now);
+        if let Some(scrutiny) = &leg.scrutiny {
+            scrutiny.end(ended.traffic, death, now);
+        }
     }
 }
 

@@ -2,7 +2,6 @@
 //! mailbox.
 
 use std::cell::{Cell, RefCell, RefMut};
-use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::{Arc, OnceLock};
@@ -13,10 +12,12 @@ use sip_proto::token::Flow;
 use slab::Slab;
 
 use crate::clock;
+use crate::observe::throttle::Throttle;
+use crate::sip::large::Large;
 use crate::sip::leg::{Leg, Unsent};
 use crate::sip::link::Links;
+use crate::sip::own_sockets::OwnSockets;
 use crate::sip::plan::Plan;
-use crate::sip::rates::Users;
 use crate::sip::socket::Socket;
 use crate::worker::Worker;
 
@@ -28,12 +29,14 @@ pub(crate) struct Hub {
     ways: RefCell<Slab<(u32, Way)>>,
     /// Streams to servers that clients share.
     pub(super) links: Links,
-    /// Sockets towards servers over UDP, by the server; none of a listener.
-    pub(super) own_sockets: RefCell<HashMap<SocketAddr, Rc<Socket>>>,
+    pub(super) large: Large,
+    /// Sockets towards servers over UDP; none of a listener.
+    pub(super) own_sockets: OwnSockets,
     /// Those of listeners.
     pub(super) listening: RefCell<Vec<Rc<Socket>>>,
-    pub(super) users: Users,
     colleagues: Colleagues,
+    /// Of the records of malformed messages.
+    pub(super) faults: Throttle,
     /// Where messages are edited, and where they get their frames.
     edited: RefCell<Vec<u8>>,
     frame: RefCell<Vec<u8>>,
@@ -110,10 +113,11 @@ impl Hub {
             serial: Cell::new(0),
             ways: RefCell::default(),
             links: Links::default(),
-            own_sockets: RefCell::default(),
+            large: Large::default(),
+            own_sockets: OwnSockets::default(),
             listening: RefCell::default(),
-            users: Users::default(),
             colleagues,
+            faults: Throttle::default(),
             edited: RefCell::default(),
             frame: RefCell::default(),
         }

@@ -2,29 +2,36 @@
 //! by whoever has them, at once as far as the connection takes them; its own [task](super::task) reads.
 
 mod crlf;
+mod ending;
+mod watch;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::task::{Context, Waker};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
+use gate_core::Side;
 use gate_core::endpoint::{Endpoint, Kind, Message, Output};
 use gate_core::session::{Cause, Death, Party, Progress, Traffic};
 use gate_net::Stream;
 use sip_proto::edge::Transport;
 use sip_proto::token::Flow;
 use sip_proto::{Framer, Keepalive, Limits};
-use ws_proto::CloseCode;
+use ws_proto::{CloseCode, Opcode};
 use ws_proto::mask::MaskKey;
 
 use crate::drive::pipe::{Pipe, Written};
 use crate::observe::record::close_number;
 use crate::sip::hub::{Named, Origin};
-use crate::sip::plan::Plan;
+use crate::sip::lane::Fate;
+use crate::sip::plan::{Breadth, Plan};
+use crate::sip::scrutiny::Scrutiny;
 use crate::sip::traced;
 use crate::trace::{Closing, ConnectionTrace, Direction, Way, is_orderly};
 use crate::worker::Worker;
 pub(crate) use crlf::{Crlf, Due};
+pub(crate) use ending::Ending;
+pub(crate) use watch::{Patience, Rest, Watch};
 
 /// See the module.
 pub(crate) struct Leg {
@@ -40,6 +47,8 @@ pub(crate) struct Leg {
     /// The other end.
     pub(crate) peer: SocketAddr,
     pub(crate) trace: Option<ConnectionTrace>,
+    /// Who looks at its messages, of a client's; `None`: nobody.
+    pub(super) scrutiny: Option<Box<Scrutiny>>,
     /// Something has failed that the task has yet to find out.
     pub(super) is_broken: bool,
     /// By whose rules a server's messages go: those of whoever has used the connection last.
@@ -59,10 +68,10 @@ pub(crate) enum Framing {
         crlf: Crlf,
         /// What has come of a message that is not whole.
         partial: Vec<u8>,
+        /// What the peer has time for.
+        watch: Watch,
         /// Nothing more is read or sent.
-        is_over: bool,
-        /// The peer has not taken bytes since then.
-        blocked_since: Option<Instant>,
+        ending: Option<Ending>,
     },
 }
 
@@ -99,29 +108,22 @@ impl Framing {
         Self::WebSocket { endpoint, kind: Kind::Text, mirrors }
     }
 
-    pub(crate) fn stream(limits: Limits, crlf: Crlf) -> Self {
-        Self::Stream {
-            framer: Framer::new(limits),
-            crlf,
-            partial: Vec::new(),
-            is_over: false,
-            blocked_since: None,
-        }
+    pub(crate) fn stream(limits: Limits, crlf: Crlf, watch: Watch) -> Self {
+        Self::Stream { framer: Framer::new(limits), crlf, partial: Vec::new(), watch, ending: None }
     }
 
     pub(super) fn wants_read(&self) -> bool {
         match self {
             Self::WebSocket { endpoint, .. } => endpoint.wants_read(),
-            Self::Stream { is_over, .. } => !is_over,
+            Self::Stream { ending, .. } => ending.is_none(),
         }
     }
 
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
         match self {
             Self::WebSocket { endpoint, .. } => endpoint.poll_timeout(),
-            Self::Stream { crlf, blocked_since, .. } => {
-                let send = blocked_since.map(|since| since + SEND_TIME);
-                [crlf.poll_timeout(), send].into_iter().flatten().min()
+            Self::Stream { crlf, watch, .. } => {
+                [crlf.poll_timeout(), watch.poll_timeout()].into_iter().flatten().min()
             }
         }
     }
@@ -141,6 +143,7 @@ impl Leg {
             sent_by,
             peer,
             trace,
+            scrutiny: None,
             is_broken: false,
             plan: None,
         }
@@ -150,6 +153,14 @@ impl Leg {
     pub(super) fn follow(&mut self, plan: &Arc<Plan>) {
         if !self.plan.as_ref().is_some_and(|known| Arc::ptr_eq(known, plan)) {
             self.plan = Some(Arc::clone(plan));
+        }
+    }
+
+    /// Has what comes keep to these bounds from here on.
+    pub(super) fn set_breadth(&mut self, breadth: &Breadth) {
+        match &mut self.framing {
+            Framing::WebSocket { endpoint, .. } => endpoint.set_policy(&breadth.link),
+            Framing::Stream { framer, .. } => framer.set_limits(breadth.limits),
         }
     }
 
@@ -173,29 +184,73 @@ impl Leg {
         Origin { flow, address, transport, sent_by: Arc::clone(&self.sent_by) }
     }
 
-    /// Sends a message of SIP. What the connection does not take at once waits, up to a bound.
+    /// Sends a message of SIP, once those have seen it who judge what goes to a client. What the
+    /// connection does not take at once waits, up to a bound.
     ///
     /// # Errors
     /// The connection is ending, or too much waits already.
     pub(crate) fn send(&mut self, message: &[u8], worker: &Worker, now: Instant) -> Result<(), Unsent> {
+        if self.scrutiny.is_none() {
+            return self.put(message, worker, now);
+        }
+        if self.is_ending() {
+            return Err(Unsent::Gone);
+        }
+        if self.waiting() > WAITING_MAX {
+            return Err(Unsent::Full);
+        }
+        let kind = self.kind_of(message);
+        let judge = |scrutiny: &mut Box<Scrutiny>| scrutiny.judge(Side::Upstream, kind, message);
+        match self.scrutiny.as_mut().map_or(Fate::Passes, judge) {
+            Fate::Passes => self.put(message, worker, now),
+            Fate::Waits => {
+                self.wake();
+                Ok(())
+            }
+        }
+    }
+
+    /// Sends a message that nobody is to judge any more, or that is the gateway's own.
+    ///
+    /// # Errors
+    /// The connection is ending, or too much waits already.
+    pub(super) fn put(&mut self, message: &[u8], worker: &Worker, now: Instant) -> Result<(), Unsent> {
         if self.pipe.waiting() > WAITING_MAX {
             return Err(Unsent::Full);
         }
+        let kind = self.kind_of(message);
         match &mut self.framing {
-            Framing::WebSocket { endpoint, kind, .. } => {
+            Framing::WebSocket { endpoint, .. } => {
                 let mut frame = worker.sip.frame();
-                let framed = Message::new(*kind, message);
+                let framed = Message::new(kind, message);
                 endpoint.send_message(&framed, now, &mut mask, &mut frame).map_err(|_| Unsent::Gone)?;
                 self.write(&frame, worker, now);
+                if let Some(scrutiny) = &mut self.scrutiny {
+                    scrutiny.message_went(kind, message.len(), now);
+                }
             }
-            Framing::Stream { is_over: true, .. } => return Err(Unsent::Gone),
+            Framing::Stream { ending: Some(_), .. } => return Err(Unsent::Gone),
             Framing::Stream { .. } => self.write(message, worker, now),
         }
         if self.is_broken {
             return Err(Unsent::Gone);
         }
-        traced::copy(self.trace.as_ref(), Way::Sent, message);
+        traced::pass(self.trace.as_ref(), Way::Sent, message);
         Ok(())
+    }
+
+    /// What a message goes out as: what is no UTF-8 cannot be text (RFC 6455 §5.6).
+    fn kind_of(&self, message: &[u8]) -> Kind {
+        match &self.framing {
+            Framing::WebSocket { kind: Kind::Text, .. } if std::str::from_utf8(message).is_ok() => Kind::Text,
+            Framing::WebSocket { .. } | Framing::Stream { .. } => Kind::Binary,
+        }
+    }
+
+    /// Bytes that wait for the peer, be it for a verdict.
+    fn waiting(&self) -> usize {
+        let judged = self.scrutiny.as_ref().map_or(0, |scrutiny| scrutiny.waiting(Side::Upstream));
+        self.pipe.waiting() + judged
     }
 
     /// A ping of the peer's, which came as a message of WebSocket, is answered by one of its kind.
@@ -208,6 +263,9 @@ impl Leg {
         let pong = Message::new(kind, Keepalive::PONG);
         if endpoint.send_message(&pong, now, &mut mask, &mut frame).is_ok() {
             self.write(&frame, worker, now);
+            if let Some(scrutiny) = &mut self.scrutiny {
+                scrutiny.message_went(kind, Keepalive::PONG.len(), now);
+            }
         }
     }
 
@@ -236,16 +294,12 @@ impl Leg {
     fn tell(&mut self, written: Written, now: Instant) {
         let endpoint = match &mut self.framing {
             Framing::WebSocket { endpoint, .. } => endpoint,
-            Framing::Stream { blocked_since, .. } => {
-                *blocked_since = match written {
-                    Written::All => None,
-                    Written::Some => Some(now),
-                    Written::Nothing => blocked_since.or(Some(now)),
-                    Written::Broken => {
-                        self.is_broken = true;
-                        None
-                    }
-                };
+            Framing::Stream { watch, ending, .. } => {
+                watch.wrote(written, now);
+                if written == Written::Broken {
+                    ending.get_or_insert(Ending::Reset);
+                    self.is_broken = true;
+                }
                 return;
             }
         };
@@ -262,16 +316,32 @@ impl Leg {
 
     /// Ends the connection: over WebSocket with this Close.
     pub(crate) fn close(&mut self, cause: Cause, code: CloseCode, reason: &str, now: Instant) {
-        match &mut self.framing {
-            Framing::WebSocket { endpoint, .. } => {
-                // What it sends behind its own offence counts no more.
-                let is_its_own = cause == Cause::RateLimit;
-                let by = if is_its_own { Party::Peer(endpoint.role().peer()) } else { Party::Gateway };
-                endpoint.close(Death { cause, by }, code, reason.to_owned(), now);
+        let by = match &self.framing {
+            // What it sends behind its own offence counts no more.
+            Framing::WebSocket { endpoint, .. } if cause == Cause::RateLimit => {
+                Party::Peer(endpoint.role().peer())
             }
-            Framing::Stream { is_over, .. } => *is_over = true,
+            Framing::WebSocket { .. } | Framing::Stream { .. } => Party::Gateway,
+        };
+        self.close_for(Death { cause, by }, (code, reason), now);
+    }
+
+    /// The same, whoever is to blame.
+    pub(super) fn close_for(&mut self, death: Death, (code, reason): (CloseCode, &str), now: Instant) {
+        match &mut self.framing {
+            Framing::WebSocket { endpoint, .. } => endpoint.close(death, code, reason.to_owned(), now),
+            Framing::Stream { .. } => self.end(Ending::Own(death.cause)),
         }
         self.wake();
+    }
+
+    /// Ends a stream, once what waits is sent.
+    pub(super) fn end(&mut self, why: Ending) {
+        if let Framing::Stream { watch, ending, .. } = &mut self.framing {
+            ending.get_or_insert(why);
+            watch.last_words();
+            self.is_broken |= why.is_abrupt();
+        }
     }
 
     /// Nobody takes what it says, so that it is not read.
@@ -290,30 +360,29 @@ impl Leg {
     pub(super) fn handle_fin(&mut self, now: Instant) {
         match &mut self.framing {
             Framing::WebSocket { endpoint, .. } => endpoint.handle_fin(now),
-            Framing::Stream { is_over, .. } => *is_over = true,
+            Framing::Stream { .. } => self.end(Ending::Fin),
         }
     }
 
     pub(super) fn handle_reset(&mut self, now: Instant) {
         match &mut self.framing {
             Framing::WebSocket { endpoint, .. } => endpoint.handle_reset(now),
-            Framing::Stream { is_over, .. } => {
-                *is_over = true;
-                self.is_broken = true;
-            }
+            Framing::Stream { .. } => self.end(Ending::Reset),
         }
     }
 
     pub(super) fn handle_timeout(&mut self, worker: &Worker, now: Instant) {
         let due = match &mut self.framing {
             Framing::WebSocket { endpoint, .. } => return endpoint.handle_timeout(now),
-            Framing::Stream { blocked_since: Some(since), .. } if *since + SEND_TIME <= now => Due::Dead,
-            Framing::Stream { crlf, .. } => crlf.handle_timeout(now),
+            Framing::Stream { watch, crlf, .. } => match watch.overdue(now) {
+                Some(why) => return self.end(why),
+                None => crlf.handle_timeout(now),
+            },
         };
         match due {
             Due::Nothing => {}
             Due::Ping => self.write(Keepalive::PING, worker, now),
-            Due::Dead => self.handle_reset(now),
+            Due::Dead => self.end(Ending::KeepaliveTimeout),
         }
     }
 
@@ -323,7 +392,10 @@ impl Leg {
             && let Some(output) = endpoint.poll_output(now, &mut mask)
         {
             match output {
-                Output::Send { frame, .. } => {
+                Output::Send { opcode, frame } => {
+                    if let (Some(scrutiny), Opcode::Close) = (&mut self.scrutiny, opcode) {
+                        scrutiny.close_went(&frame);
+                    }
                     let written = self.pipe.write(cx, frame.as_bytes(), &worker.pool);
                     self.tell(written, now);
                 }
@@ -341,8 +413,8 @@ impl Leg {
     pub(super) fn is_over(&mut self, cx: &mut Context<'_>) -> bool {
         match &self.framing {
             Framing::WebSocket { endpoint, .. } => endpoint.is_over(),
-            Framing::Stream { is_over, .. } => {
-                let is_over = self.is_broken || (*is_over && !self.pipe.is_blocked());
+            Framing::Stream { ending, .. } => {
+                let is_over = self.is_broken || (ending.is_some() && !self.pipe.is_blocked());
                 if is_over {
                     self.pipe.finish(cx);
                 }
@@ -366,24 +438,55 @@ impl Leg {
 
     /// So much waits for its peer that nothing more should be read for it.
     pub(crate) fn is_blocked(&self) -> bool {
-        self.pipe.waiting() > PAUSE_ABOVE
+        self.waiting() > PAUSE_ABOVE
+            || self.scrutiny.as_ref().is_some_and(|scrutiny| scrutiny.is_full(Side::Upstream))
+    }
+
+    /// Has a message judged that has come.
+    pub(super) fn judge(&mut self, kind: Kind, message: &[u8]) -> Fate {
+        let judge = |scrutiny: &mut Box<Scrutiny>| scrutiny.judge(Side::Client, kind, message);
+        self.scrutiny.as_mut().map_or(Fate::Passes, judge)
+    }
+
+    /// So much has come of its peer, or so fast, that nothing more is to be taken at the moment.
+    pub(super) fn has_enough(&self) -> bool {
+        let is_delayed = match &self.framing {
+            Framing::WebSocket { endpoint, .. } => endpoint.is_delayed(),
+            Framing::Stream { .. } => false,
+        };
+        is_delayed || self.scrutiny.as_ref().is_some_and(|scrutiny| scrutiny.is_full(Side::Client))
     }
 
     /// A message has come.
     pub(super) fn has_come(&self, message: &[u8]) {
-        traced::copy(self.trace.as_ref(), Way::Received, message);
+        traced::pass(self.trace.as_ref(), Way::Received, message);
+    }
+
+    /// Why it has ended, where it is a stream that has.
+    pub(super) fn ending(&self) -> Option<Ending> {
+        match &self.framing {
+            Framing::WebSocket { .. } => None,
+            Framing::Stream { ending, .. } => *ending,
+        }
     }
 
     /// It is over, and nobody will tell traces more.
     pub(super) fn end_trace(&mut self) {
         let Some(trace) = self.trace.as_mut().filter(|trace| trace.is_on()) else { return };
-        let Framing::WebSocket { endpoint, .. } = &self.framing else {
-            return trace.closed(&Closing {
-                reason: "eof",
-                by: "peer",
-                is_orderly: true,
-                ..Closing::default()
-            });
+        let endpoint = match &self.framing {
+            Framing::WebSocket { endpoint, .. } => endpoint,
+            Framing::Stream { ending, .. } => {
+                // A task that is dropped or unwinds before its end has no other cause.
+                let ending = ending.unwrap_or(Ending::Own(Cause::Aborted));
+                return trace.closed(&Closing {
+                    reason: ending.reason(),
+                    by: ending.by(trace.peer_name()),
+                    is_orderly: ending.is_orderly(),
+                    received: Some(trace.passed(Way::Received)),
+                    sent: Some(trace.passed(Way::Sent)),
+                    ..Closing::default()
+                });
+            }
         };
         let death = endpoint.death().unwrap_or(Death { cause: Cause::Aborted, by: Party::Gateway });
         let closes = endpoint.closes();
@@ -404,7 +507,7 @@ impl Leg {
     pub(crate) fn is_ending(&self) -> bool {
         match &self.framing {
             Framing::WebSocket { endpoint, .. } => endpoint.is_ending(),
-            Framing::Stream { is_over, .. } => *is_over || self.is_broken,
+            Framing::Stream { ending, .. } => ending.is_some() || self.is_broken,
         }
     }
 }
@@ -413,9 +516,6 @@ impl Leg {
 pub(super) fn mask() -> MaskKey {
     rand::random()
 }
-
-/// How long the peer of a stream may take no bytes.
-const SEND_TIME: Duration = Duration::from_secs(60);
 
 /// Bytes that may wait for a peer that does not read; more are refused.
 const WAITING_MAX: usize = 256 * 1024;

@@ -5,18 +5,14 @@
 use std::cell::RefCell;
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use gate_config::model::{Fingerprint, Level, SipTransport};
 use gate_core::balance::hash;
-use gate_core::endpoint::{Endpoint, Role};
 use gate_core::session::Cause;
-use gate_net::Stream;
-use http::{HeaderMap, StatusCode, Uri, header};
 use sip_proto::Message;
 use sip_proto::edge::Transport;
 use tokio::task::{spawn_local, unconstrained};
@@ -24,21 +20,18 @@ use tokio::time::sleep;
 use ws_proto::CloseCode;
 
 use crate::clock;
+use crate::sip::connect::{How, connect, leg_to_server, opened};
 use crate::sip::hub::{Hub, Named, Origin, Way};
-use crate::sip::leg::{Crlf, Framing, Leg, Parts};
-use crate::sip::plan::{Plan, Plans};
+use crate::sip::large;
+use crate::sip::leg::Leg;
+use crate::sip::plan::{Breadth, Plan, Plans};
 use crate::sip::socket::Socket;
-use crate::sip::task::{LegTask, Party};
-use crate::sip::traced;
-use crate::trace::Opener;
+use crate::sip::task::Party;
+use crate::trace::{Behalf, Dialling};
 use crate::upstream::cluster::Cluster;
-use crate::upstream::dial::{Dialled, dial};
-use crate::upstream::error::{OpenError, chain};
+use crate::upstream::error::chain;
 use crate::upstream::lease::Lease;
-use crate::upstream::probe::{handshake, host_of};
-use crate::upstream::request;
 use crate::upstream::target::{Failure, Target, Whereabouts};
-use crate::upstream::upgrade::{Switched, Upgraded, upgrade};
 use crate::worker::Worker;
 
 /// See the module.
@@ -83,60 +76,6 @@ pub(super) enum Towards {
     Nobody(&'static str),
 }
 
-/// Why there is no connection to a server.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum LinkError {
-    #[error(transparent)]
-    Open(#[from] OpenError),
-    #[error("the server answered the opening handshake with {0}")]
-    Refused(StatusCode),
-    #[error("the server did not agree on the subprotocol sip")]
-    Subprotocol,
-}
-
-impl LinkError {
-    /// What it counts as.
-    fn failure(&self) -> Option<Failure> {
-        match self {
-            Self::Open(OpenError::NoTarget(_)) => None,
-            Self::Open(OpenError::Dial(error)) => Some(error.failure()),
-            Self::Open(OpenError::Upgrade { source, .. }) => Some(source.failure()),
-            Self::Refused(_) | Self::Subprotocol => Some(Failure::Malformed),
-        }
-    }
-
-    /// The status of the answer to a client that is to have a connection of its own.
-    pub(crate) fn status(&self) -> StatusCode {
-        match self {
-            Self::Open(error) => error.status(),
-            Self::Refused(_) | Self::Subprotocol => StatusCode::BAD_GATEWAY,
-        }
-    }
-
-    /// A stable name for logs and metric labels.
-    pub(crate) fn reason(&self) -> &'static str {
-        match self {
-            Self::Open(error) => error.reason(),
-            Self::Refused(_) => "upstream_refused",
-            Self::Subprotocol => "upstream_subprotocol",
-        }
-    }
-}
-
-impl Plan {
-    /// A connection to a server for one client alone.
-    ///
-    /// # Errors
-    /// There is no server, or it cannot be reached.
-    pub(crate) async fn connect_own(&self) -> Result<OwnConnection, LinkError> {
-        let lease = self.upstream.as_ref().and_then(|cluster| cluster.choose_by(rand::random()));
-        let lease = lease.ok_or_else(|| OpenError::NoTarget(Arc::clone(&self.name)))?;
-        let key = LinkKey::of(&lease);
-        let connection = connect(&lease, &key).await?;
-        Ok(OwnConnection { transport: key.transport, connection, lease })
-    }
-}
-
 impl Hub {
     /// Chooses a server for a request, and the way to it.
     pub(super) fn towards(
@@ -151,11 +90,28 @@ impl Hub {
         let affinity = message.call_id().map_or(0, hash);
         let Some(lease) = cluster.choose_by(affinity) else { return Towards::Nobody("no_target") };
         match lease.target().sip() {
+            Some(SipTransport::Udp) if self.goes_by_tcp(plan, origin, message, &lease) => {
+                self.towards_link(worker, plan, origin, (lease, message.bytes()))
+            }
             Some(SipTransport::Udp) => self.towards_socket(worker, plan, &lease, affinity),
             Some(SipTransport::Tcp | SipTransport::Tls) | None => {
                 self.towards_link(worker, plan, origin, (lease, message.bytes()))
             }
         }
+    }
+
+    /// Whether a request to a server that is asked over UDP is too large for that.
+    fn goes_by_tcp(&self, plan: &Plan, origin: &Origin, message: &Message<'_>, lease: &Lease) -> bool {
+        let limit = plan.settings.tcp_above;
+        let now = clock::now();
+        let is_down = || {
+            let links = self.links.0.borrow();
+            matches!(links.get(&LinkKey::of(lease)), Some(Link::Down { until, .. }) if *until > now)
+        };
+        limit > 0
+            && large::is_one_server(lease.target())
+            && !is_down()
+            && self.large.takes(limit, origin, message, now)
     }
 
     fn towards_socket(
@@ -251,32 +207,34 @@ impl Hub {
         self.make_again(worker, plan, key, until);
     }
 
-    /// Another configuration runs: connections that nobody goes by any more end.
+    /// Another configuration runs: connections that nobody goes by any more end, and the others keep to
+    /// its bounds.
     pub(crate) fn leave_unused(&self, plans: &Plans) {
         let now = clock::now();
         for (key, link) in &*self.links.0.borrow() {
-            if let Link::Up(leg) = link
-                && !plans.clusters().any(|cluster| key.leads_to(cluster))
-            {
-                leg.borrow_mut().close(Cause::Shutdown, CloseCode::GOING_AWAY, "", now);
+            let Link::Up(leg) = link else { continue };
+            match key.plan_of(plans, None) {
+                Some(plan) => leg.borrow_mut().set_breadth(&key.breadth(plans, plan)),
+                None => leg.borrow_mut().close(Cause::Shutdown, CloseCode::GOING_AWAY, "", now),
             }
         }
     }
 
     fn make_again(self: &Rc<Self>, worker: &Rc<Worker>, plan: &Arc<Plan>, key: &LinkKey, until: Instant) {
-        if worker.is_draining() {
+        if worker.is_draining() && worker.registry.is_empty() {
             return;
         }
         let (worker, plan, key) = (Rc::clone(worker), Arc::clone(plan), key.clone());
         spawn_local(async move {
             sleep(until.saturating_duration_since(clock::now())).await;
-            if worker.is_draining() {
+            if worker.is_draining() && worker.registry.is_empty() {
                 return;
             }
-            if !worker.snapshot().sip.clusters().any(|cluster| key.leads_to(cluster)) {
+            let snapshot = worker.snapshot();
+            let Some(plan) = key.plan_of(&snapshot.sip, Some(&plan)).map(Arc::clone) else {
                 worker.sip.links.0.borrow_mut().remove(&key);
                 return;
-            }
+            };
             let failures = match worker.sip.links.0.borrow().get(&key) {
                 Some(Link::Down { failures, .. }) => *failures,
                 Some(Link::Dialling(_) | Link::Up(_)) | None => return,
@@ -285,6 +243,9 @@ impl Hub {
             let Some(lease) = plan.upstream.as_ref().and_then(|cluster| cluster.lease_of(&key.target)) else {
                 return;
             };
+            if speaks_udp(&lease) {
+                return;
+            }
             let waiting = Waiting { failures, ..Waiting::default() };
             worker.sip.links.0.borrow_mut().insert(key.clone(), Link::Dialling(waiting));
             make(worker, plan, key, lease).await;
@@ -299,13 +260,52 @@ fn named_by(worker: &Worker, plan: &Plan, leg: &Leg) -> Named {
         named.sent_by = Arc::clone(sent_by);
     } else if let Some(address) = plan.back_door.as_deref().and_then(|name| worker.sip_address(name)) {
         named.sent_by = address;
+    } else if let Some(socket) =
+        plan.back_door.as_deref().and_then(|name| worker.sip.listening_as(worker, name))
+        && worker.has_sip_door(socket.address())
+    {
+        // Who listens for datagrams listens there for streams as well.
+        named.sent_by = Arc::clone(socket.address());
     }
     named
 }
 
 impl LinkKey {
-    fn of(lease: &Lease) -> Self {
+    pub(super) fn of(lease: &Lease) -> Self {
         Self::to(lease.cluster(), lease.target())
+    }
+
+    pub(super) fn transport(&self) -> Transport {
+        self.transport
+    }
+
+    /// That opening handshakes ask for.
+    pub(super) fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// A plan that such connections are used by: the one that has come in the place of `before`, if that
+    /// is one.
+    fn plan_of<'a>(&self, plans: &'a Plans, before: Option<&Plan>) -> Option<&'a Arc<Plan>> {
+        let is_same = |plan: &Plan| {
+            before.is_none_or(|before| {
+                before.name == plan.name && before.route.is_some() == plan.route.is_some()
+            })
+        };
+        let mut found = None;
+        for plan in plans.towards(|cluster| self.leads_to(cluster)) {
+            if is_same(plan) {
+                return Some(plan);
+            }
+            found = found.or(Some(plan));
+        }
+        found
+    }
+
+    /// What such a connection lets come: as much as any of those who share it.
+    fn breadth(&self, plans: &Plans, plan: &Plan) -> Breadth {
+        let sharing = plans.towards(|cluster| self.leads_to(cluster));
+        sharing.fold(plan.breadth(), |breadth, other| breadth.or(other))
     }
 
     /// Whether a connection of this kind is one to a target of that upstream.
@@ -357,12 +357,21 @@ impl Waiting {
 
 /// Makes a connection, and sends what waits for it, or answers it.
 async fn make(worker: Rc<Worker>, plan: Arc<Plan>, key: LinkKey, lease: Lease) {
-    let connected = connect(&lease, &key).await;
+    let mut dialling = plan.tracers.shared.as_ref().map(|tracer| {
+        let route = plan.route.map(|id| (id, Arc::clone(&plan.name)));
+        Dialling::begin(tracer, lease.cluster(), Behalf { route, about: Vec::new() })
+    });
+    let connected = connect(&lease, &key, dialling.as_mut()).await;
     let hub = Rc::clone(&worker.sip);
     let now = clock::now();
     match connected {
         Ok(connection) => {
-            let leg = open(&worker, &plan, &key, connection, lease);
+            let trace = opened(&connection, dialling.as_ref());
+            let breadth = key.breadth(&worker.snapshot().sip, &plan);
+            let how = How { transport: key.transport, breadth, trace };
+            let party = Party::Server { key: key.clone(), _lease: lease };
+            let (leg, task) = leg_to_server(&worker, &plan, connection, how, party);
+            spawn_local(unconstrained(task));
             let Some(Link::Dialling(waiting)) =
                 hub.links.0.borrow_mut().insert(key, Link::Up(Rc::clone(&leg)))
             else {
@@ -374,6 +383,7 @@ async fn make(worker: Rc<Worker>, plan: Arc<Plan>, key: LinkKey, lease: Lease) {
             }
         }
         Err(error) => {
+            let has_another_way = speaks_udp(&lease);
             drop(lease);
             let detail = chain(&error);
             worker.records.error("sip_upstream_failed", Level::Warn, |line| {
@@ -389,8 +399,12 @@ async fn make(worker: Rc<Worker>, plan: Arc<Plan>, key: LinkKey, lease: Lease) {
             let before = hub.links.0.borrow_mut().insert(key.clone(), Link::Down { until, failures });
             if let Some(Link::Dialling(waiting)) = before {
                 for (plan, origin, message) in waiting.messages {
-                    worker.counters.sip.dropped("upstream_down");
-                    let answer = hub.refuse(&worker, &plan, &origin, &message);
+                    let answer = if has_another_way {
+                        hub.from_downstream(&worker, &plan, &origin, &message)
+                    } else {
+                        worker.counters.sip.dropped("upstream_down");
+                        hub.refuse(&worker, &plan, &origin, &message)
+                    };
                     hub.answer(&worker, &origin, answer);
                 }
             }
@@ -399,139 +413,9 @@ async fn make(worker: Rc<Worker>, plan: Arc<Plan>, key: LinkKey, lease: Lease) {
     }
 }
 
-/// A connection that can carry SIP.
-struct Connection {
-    stream: Stream,
-    /// What came with the server's 101.
-    early: Bytes,
-    peer: SocketAddr,
-    local: SocketAddr,
-}
-
-/// A connection to a server that is one client's alone.
-pub(crate) struct OwnConnection {
-    transport: Transport,
-    connection: Connection,
-    lease: Lease,
-}
-
-impl OwnConnection {
-    /// Where the server was reached.
-    pub(crate) fn peer(&self) -> SocketAddr {
-        self.connection.peer
-    }
-
-    /// Its leg and the task that runs it, for the client with that leg.
-    pub(super) fn run(
-        self,
-        worker: &Rc<Worker>,
-        plan: &Arc<Plan>,
-        client: Rc<RefCell<Leg>>,
-    ) -> (Rc<RefCell<Leg>>, LegTask) {
-        let Self { transport, connection, lease } = self;
-        leg_to_server(worker, plan, transport, connection, Party::OwnServer { client, _lease: lease })
-    }
-}
-
-/// Connects to a lease's target, and counts what comes of it for or against that.
-///
-/// # Errors
-/// It cannot be reached, or does not want to speak SIP over WebSocket.
-async fn connect(lease: &Lease, key: &LinkKey) -> Result<Connection, LinkError> {
-    let connected = try_connect(lease, key).await;
-    match &connected {
-        Ok(_) => lease.succeeded(),
-        Err(error) => {
-            if let Some(failure) = error.failure() {
-                lease.failed(failure);
-            }
-        }
-    }
-    connected
-}
-
-async fn try_connect(lease: &Lease, key: &LinkKey) -> Result<Connection, LinkError> {
-    let (cluster, target) = (lease.cluster(), lease.target());
-    let timeouts = &cluster.upstream().timeouts;
-    let Dialled { stream, .. } = dial(cluster, target, timeouts.connect).await.map_err(OpenError::from)?;
-    let socket = stream.socket();
-    // A unix socket has none, and nobody needs to know it.
-    let nowhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    let peer = socket.peer_addr().unwrap_or(nowhere);
-    let local = socket.local_addr().unwrap_or(nowhere);
-    if target.sip().is_some() {
-        return Ok(Connection { stream, early: Bytes::new(), peer, local });
-    }
-    let asked = handshake("sip");
-    let mut headers = HeaderMap::new();
-    if let Some(host) = host_of(cluster, target) {
-        headers.insert(header::HOST, host);
-    }
-    if let Some(origin) = &cluster.upstream().origin {
-        headers.insert(header::ORIGIN, origin.clone());
-    }
-    asked.put(&mut headers);
-    let uri = key.path.parse().unwrap_or_else(|_| Uri::from_static("/"));
-    let request = request::encode(&uri, &headers);
-    let upgraded = upgrade(stream, &request, &asked, timeouts.handshake)
-        .await
-        .map_err(|source| OpenError::Upgrade { target: Arc::clone(target.text()), source })?;
-    match upgraded {
-        Upgraded::Switched(switched) => {
-            let Switched { stream, early, agreement, .. } = *switched;
-            if agreement.subprotocol.as_deref() != Some("sip") {
-                return Err(LinkError::Subprotocol);
-            }
-            Ok(Connection { stream, early, peer, local })
-        }
-        Upgraded::Refused(refused) => Err(LinkError::Refused(refused.head.status)),
-    }
-}
-
-/// Has a connection's task run.
-fn open(
-    worker: &Rc<Worker>,
-    plan: &Arc<Plan>,
-    key: &LinkKey,
-    connection: Connection,
-    lease: Lease,
-) -> Rc<RefCell<Leg>> {
-    let party = Party::Server { key: key.clone(), _lease: lease };
-    let (leg, task) = leg_to_server(worker, plan, key.transport, connection, party);
-    spawn_local(unconstrained(task));
-    leg
-}
-
-/// A leg to a server and its task, which is for the caller to run.
-fn leg_to_server(
-    worker: &Rc<Worker>,
-    plan: &Arc<Plan>,
-    transport: Transport,
-    connection: Connection,
-    party: Party,
-) -> (Rc<RefCell<Leg>>, LegTask) {
-    let now = clock::now();
-    let Connection { stream, early, peer, local } = connection;
-    let framing = match transport {
-        Transport::Ws | Transport::Wss => {
-            let endpoint = Endpoint::new(Arc::clone(&plan.link), Role::Client, now, rand::random());
-            Framing::web_socket(endpoint, false)
-        }
-        Transport::Udp | Transport::Tcp | Transport::Tls => {
-            Framing::stream(plan.limits, Crlf::every(plan.settings.keepalive, now))
-        }
-    };
-    let sent_by = local.to_string().into();
-    let end = traced::end(transport, peer, Some(local), Opener::Gateway);
-    let upstream = plan.upstream.as_ref().map(|cluster| cluster.upstream());
-    let trace = upstream.and_then(|upstream| traced::connected(worker, upstream, end, now));
-    let make = |flow| {
-        let parts = Parts { framing, flow, transport, sent_by, peer, trace };
-        let mut leg = Leg::new(stream, parts);
-        leg.keep(&early, worker);
-        leg
-    };
-    LegTask::new(worker, plan, make, party)
+/// Whether a server has messages over TCP only where they are too large for a datagram.
+pub(super) fn speaks_udp(lease: &Lease) -> bool {
+    lease.target().sip() == Some(SipTransport::Udp)
 }
 
 /// From a failure to the next attempt: 0.1 s, twice as long for each that follows, up to 30 s, and up

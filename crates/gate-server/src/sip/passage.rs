@@ -31,7 +31,7 @@ impl Hub {
         let mut out = self.edited();
         let split = plan.edge.split(message, &origin.source(), &mut out);
         match &split {
-            Err(ruling) => self.carry_out(worker, Side::Client, (*ruling, None), out),
+            Err(ruling) => self.carry_out(worker, (Side::Client, origin), (*ruling, None), out),
             // It goes where its Via says, so there is nobody to choose.
             Ok(response) if response.method().is_none() => {
                 let nowhere = Named { transport: origin.transport, sent_by: Arc::clone(&origin.sent_by) };
@@ -77,7 +77,7 @@ impl Hub {
                     }
                 }
             }
-            (ruling, _) => self.carry_out(worker, Side::Client, (ruling, None), out),
+            (ruling, _) => self.carry_out(worker, (Side::Client, origin), (ruling, None), out),
         }
     }
 
@@ -103,7 +103,8 @@ impl Hub {
         };
         let ruling = plan.edge.from_upstream(message, &origin.source(), named, &mut out);
         let Some(colleague) = elsewhere.get() else {
-            return self.carry_out(worker, Side::Upstream, (ruling, Some((plan, origin, message))), out);
+            let asked = Some((plan, origin, message));
+            return self.carry_out(worker, (Side::Upstream, origin), (ruling, asked), out);
         };
         self.give_back(out);
         let parcel =
@@ -134,6 +135,9 @@ impl Hub {
         };
         if is_server && (plan.upstream.is_none() || plan.edge.is_for_a_flow(message)) {
             self.from_upstream(worker, plan, origin, message)
+        } else if worker.is_draining() && message.starts_with(REGISTER) {
+            // Its Path would soon lead nowhere.
+            self.refuse(worker, plan, origin, message)
         } else {
             self.from_downstream(worker, plan, origin, message)
         }
@@ -151,7 +155,7 @@ impl Hub {
         let mut out = self.edited();
         let parsed = match plan.edge.split(message, &origin.source(), &mut out) {
             Ok(parsed) => parsed,
-            Err(ruling) => return self.carry_out(worker, from, (ruling, None), out),
+            Err(ruling) => return self.carry_out(worker, (from, origin), (ruling, None), out),
         };
         out.clear();
         if parsed.content_length().is_some() {
@@ -173,7 +177,7 @@ impl Hub {
     fn carry_out(
         &self,
         worker: &Rc<Worker>,
-        from: Side,
+        (from, origin): (Side, &Origin),
         (ruling, asked): (Ruling, Option<Asked<'_>>),
         out: Vec<u8>,
     ) -> Option<Vec<u8>> {
@@ -191,9 +195,18 @@ impl Hub {
                 };
                 self.say(worker, plan, (origin, message), &failure)
             }
+            Ruling::Answer { status, fault: Some(fault), .. } => {
+                self.tell_fault(worker, origin, fault, Some(status));
+                Some(out)
+            }
             Ruling::Answer { status, .. } => {
                 worker.counters.sip.answered(status);
                 Some(out)
+            }
+            Ruling::Drop(Reason::Malformed(fault)) => {
+                self.tell_fault(worker, origin, fault, None);
+                self.give_back(out);
+                None
             }
             Ruling::Drop(reason) => {
                 if reason != Reason::AnswerAcknowledged {
@@ -222,7 +235,8 @@ impl Hub {
         self.say(worker, plan, (origin, message), &LATER)
     }
 
-    fn say(
+    /// Makes the answer of the gateway's own to a request.
+    pub(super) fn say(
         &self,
         worker: &Worker,
         plan: &Plan,
@@ -249,6 +263,10 @@ impl Hub {
     ) -> Option<Vec<u8>> {
         let mut out = Vec::new();
         match plan.edge.split(rest, &origin.source(), &mut out) {
+            Err(Ruling::Answer { status, fault: Some(fault), .. }) => {
+                self.tell_fault(worker, origin, fault, Some(status));
+                Some(out)
+            }
             Err(Ruling::Answer { status, .. }) => {
                 worker.counters.sip.answered(status);
                 Some(out)
@@ -261,9 +279,21 @@ impl Hub {
 
     /// Has a request answered that was sent, and will not be answered by who got it.
     pub(super) fn undelivered(&self, worker: &Worker, plan: &Plan, forwarded: &[u8], now: Instant) {
+        self.decline(worker, plan, (forwarded, None), (&LATER, now));
+    }
+
+    /// Has a request answered that was to go on, as it was written: to the flow of a client, or to a
+    /// server.
+    pub(super) fn decline(
+        &self,
+        worker: &Worker,
+        plan: &Plan,
+        (forwarded, to): (&[u8], Option<&Flow>),
+        (failure, now): (&Failure, Instant),
+    ) {
         let mut out = self.edited();
-        if let Ruling::ToFlow { flow, .. } = plan.edge.undelivered(forwarded, None, &LATER, &mut out) {
-            worker.counters.sip.answered(LATER.status.code);
+        if let Ruling::ToFlow { flow, .. } = plan.edge.undelivered(forwarded, to, failure, &mut out) {
+            worker.counters.sip.answered(failure.status.code);
             if let Err(unsent) = self.deliver(worker, &flow, &out, now) {
                 worker.counters.sip.dropped(unsent.reason());
             }
@@ -271,6 +301,9 @@ impl Hub {
         self.give_back(out);
     }
 }
+
+/// What a registration begins with.
+const REGISTER: &[u8] = b"REGISTER ";
 
 /// What a response begins with.
 const RESPONSE: &[u8] = b"SIP/";
@@ -282,6 +315,6 @@ type Exit = (Way, Option<SocketAddr>);
 type Asked<'a> = (&'a Arc<Plan>, &'a Origin, &'a [u8]);
 
 /// No server, or no room: the client may ask again after some seconds.
-const LATER: Failure = Failure { status: Status::SERVICE_UNAVAILABLE, retry_after_s: Some(5) };
+pub(super) const LATER: Failure = Failure { status: Status::SERVICE_UNAVAILABLE, retry_after_s: Some(5) };
 
 const MALFORMED: Failure = Failure { status: Status::BAD_REQUEST, retry_after_s: None };

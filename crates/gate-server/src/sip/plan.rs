@@ -7,12 +7,17 @@ use gate_config::model::{Action, Config, Objection, Peers, SipMode, SipSettings,
 use gate_core::Keepalive;
 use gate_core::endpoint::EndpointPolicy;
 use gate_core::ids::{RouteId, TraceId, UpstreamId};
+use gate_core::policy::Inspection;
 use sip_proto::Limits;
 use sip_proto::edge::{Edge, EdgeSettings};
 use sip_proto::token::TokenKey;
 use ws_proto::walk;
 
+use crate::clock;
+use crate::sip::leg::Patience;
+use crate::sip::rates::{self, Users};
 use crate::snapshot::ListenerId;
+use crate::trace::Tracer;
 use crate::upstream::cluster::Cluster;
 
 /// See the module.
@@ -24,6 +29,8 @@ pub(crate) struct Plan {
     pub(crate) limits: Limits,
     /// What clients' connections must keep to.
     pub(crate) endpoint: Arc<EndpointPolicy>,
+    /// Whose messages are looked into, and how much of them may wait for that.
+    pub(crate) inspection: Inspection,
     /// What connections to servers over WebSocket must keep to.
     pub(crate) link: Arc<EndpointPolicy>,
     /// Where requests of clients go.
@@ -34,8 +41,29 @@ pub(crate) struct Plan {
     pub(crate) sent_by: Option<Arc<str>>,
     /// Who may send, where it is a listener's.
     pub(crate) peers: Peers,
-    /// Who is told of connections to it, where it is a listener's.
-    pub(crate) trace: Option<TraceId>,
+    /// What those have time for who connect to it, where it is a listener's.
+    pub(crate) patience: Patience,
+    /// How fast users may send.
+    pub(crate) users: Users,
+    /// The route that it is of; `None`: it is a listener's.
+    pub(crate) route: Option<RouteId>,
+    pub(crate) tracers: Tracers,
+}
+
+/// Who is told of connections.
+#[derive(Clone, Default)]
+pub(crate) struct Tracers {
+    /// Of those to the listener; of a route's clients, and of those to servers that are one client's.
+    pub(crate) own: Option<Arc<Tracer>>,
+    /// Of those to servers that clients share.
+    pub(crate) shared: Option<Arc<Tracer>>,
+}
+
+/// The bounds of what comes on one connection: of messages in a stream, and of WebSocket.
+#[derive(Clone)]
+pub(crate) struct Breadth {
+    pub(crate) limits: Limits,
+    pub(crate) link: Arc<EndpointPolicy>,
 }
 
 /// All plans of a configuration.
@@ -61,7 +89,7 @@ impl Plans {
     /// The secret cannot be read.
     pub(crate) fn build(
         config: &Config,
-        clusters: &[Arc<Cluster>],
+        (clusters, tracers): (&[Arc<Cluster>], &[Arc<Tracer>]),
         before: Option<&Self>,
     ) -> Result<Self, Vec<Objection>> {
         let is_needed = config.routes.iter().any(|route| route.websocket.sip.is_some())
@@ -79,25 +107,40 @@ impl Plans {
             },
         };
         let cluster = |id: UpstreamId| clusters.get(usize::try_from(id.0).unwrap_or(usize::MAX)).cloned();
-        let routes = config.routes.iter().map(|route| {
+        let tellers = |own: Option<TraceId>, upstream: Option<UpstreamId>| {
+            let tracer = |id: TraceId| tracers.get(usize::try_from(id.0).unwrap_or(usize::MAX)).cloned();
+            let upstream = upstream.and_then(|id| config.upstreams.get(usize::try_from(id.0).ok()?));
+            let shared = upstream.and_then(|upstream| upstream.trace);
+            Tracers { own: own.and_then(tracer), shared: shared.and_then(tracer) }
+        };
+        let routes = config.routes.iter().zip(0..).map(|(route, id)| {
             let settings = route.websocket.sip.as_ref()?;
-            let upstream = match route.action {
-                Action::Proxy(id) => cluster(id),
+            let target = match route.action {
+                Action::Proxy(id) => Some(id),
                 Action::ByHeader | Action::Builtin(_) => None,
             };
+            let upstream = target.and_then(cluster);
             let back_door = settings.listener.and_then(|index| config.listeners.get(index));
             let plan = Plan {
                 back_door: back_door.map(|listener| Arc::clone(&listener.id)),
+                route: Some(RouteId(id)),
+                tracers: tellers(route.websocket.trace, target),
                 ..Plan::new(&route.id, settings, (upstream, Peers::default()), &route.websocket, &identity)
             };
-            Some(Arc::new(plan))
+            Some(plan.with_users(before.map(|before| &*before.routes).unwrap_or_default()))
         });
         let listeners = config.listeners.iter().map(|listener| {
             let sip = listener.sip.as_ref()?;
             let parts = (sip.upstream.and_then(cluster), sip.peers.clone());
             let defaults = WebSocket::default();
             let plan = Plan::new(&listener.id, &sip.settings, parts, &defaults, &identity);
-            Some(Arc::new(Plan { trace: listener.trace, ..plan }))
+            let patience = Patience {
+                idle: sip.idle_timeout,
+                message: listener.head_timeout,
+                send: listener.send_timeout,
+            };
+            let plan = Plan { tracers: tellers(listener.trace, sip.upstream), patience, ..plan };
+            Some(plan.with_users(before.map(|before| &*before.listeners).unwrap_or_default()))
         });
         Ok(Self { routes: routes.collect(), listeners: listeners.collect(), identity: Some(identity) })
     }
@@ -112,10 +155,10 @@ impl Plans {
         self.listeners.get(id.0)?.as_ref()
     }
 
-    /// The upstreams that messages go to.
-    pub(crate) fn clusters(&self) -> impl Iterator<Item = &Arc<Cluster>> {
+    /// Those whose messages go to such upstreams.
+    pub(crate) fn towards(&self, is_such: impl Fn(&Cluster) -> bool) -> impl Iterator<Item = &Arc<Plan>> {
         let plans = self.routes.iter().chain(&self.listeners).flatten();
-        plans.filter_map(|plan| plan.upstream.as_ref())
+        plans.filter(move |plan| plan.upstream.as_ref().is_some_and(|cluster| is_such(cluster)))
     }
 
     /// What tokens of this process have; 0 where there are none.
@@ -157,18 +200,68 @@ impl Plan {
             edge: Edge::new(edge),
             limits,
             endpoint: Arc::new(endpoint),
+            inspection: websocket.policy.inspection,
             link: Arc::new(link),
             upstream,
             back_door: None,
             // Else the socket knows: its port may be the system's choice.
             sent_by: settings.advertise.clone(),
             peers,
-            trace: None,
+            patience: Patience::WITH_SERVERS,
+            users: Users::default(),
+            route: None,
+            tracers: Tracers::default(),
         }
+    }
+
+    /// With the buckets of users that a plan of the same name had before.
+    fn with_users(self, before: &[Option<Arc<Self>>]) -> Arc<Self> {
+        let before = before.iter().flatten().find(|before| before.name == self.name);
+        let users = rates::users(&self.settings.rates, before.map(|before| &before.users), clock::now());
+        Arc::new(Self { users, ..self })
+    }
+
+    /// What it lets come from servers.
+    pub(crate) fn breadth(&self) -> Breadth {
+        Breadth { limits: self.limits, link: Arc::clone(&self.link) }
     }
 
     pub(crate) fn is_transparent(&self) -> bool {
         self.settings.mode == SipMode::Transparent
+    }
+}
+
+impl Breadth {
+    /// What either lets come.
+    pub(crate) fn or(self, other: &Plan) -> Self {
+        if self.limits == other.limits && self.link.limits == other.link.limits {
+            return self;
+        }
+        let (limits, link) = (self.limits, self.link.limits);
+        // In sizes of WebSocket 0 is no limit.
+        let wider = |a: u64, b: u64| if a == 0 || b == 0 { 0 } else { a.max(b) };
+        let fragments = [link.fragments_max, other.link.limits.fragments_max];
+        Self {
+            limits: Limits {
+                message: limits.message.max(other.limits.message),
+                head: limits.head.max(other.limits.head),
+                headers: limits.headers.max(other.limits.headers),
+                line: limits.line.max(other.limits.line),
+            },
+            link: Arc::new(EndpointPolicy {
+                limits: walk::Limits {
+                    frame_size_max: wider(link.frame_size_max, other.link.limits.frame_size_max),
+                    message_size_max: wider(link.message_size_max, other.link.limits.message_size_max),
+                    fragments_max: if fragments.contains(&0) {
+                        0
+                    } else {
+                        fragments.into_iter().max().unwrap_or(0)
+                    },
+                    validate_utf8: link.validate_utf8 && other.link.limits.validate_utf8,
+                },
+                ..(*self.link).clone()
+            }),
+        }
     }
 }
 

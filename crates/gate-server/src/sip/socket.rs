@@ -6,6 +6,7 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use gate_net::socket::{Sharing, datagrams};
 use sip_proto::Keepalive;
@@ -14,11 +15,13 @@ use sip_proto::token::Flow;
 use socket2::SockRef;
 use tokio::net::UdpSocket;
 use tokio::task::{spawn_local, yield_now};
+use tokio::time::sleep;
 
 use crate::clock;
 use crate::sip::hub::{Berth, Named, Origin, Way};
+use crate::sip::own_sockets::Own;
 use crate::sip::plan::Plan;
-use crate::sip::rates::Buckets;
+use crate::sip::rates;
 use crate::sip::traced;
 use crate::snapshot::ListenerId;
 use crate::trace::{Opener, Way as Traced};
@@ -34,6 +37,8 @@ pub(crate) struct Socket {
     /// The one server that it is for; `None`: a listener's, for whoever sends.
     server: Option<SocketAddr>,
     of: Of,
+    /// A message has gone by it since somebody last asked.
+    was_used: Cell<bool>,
 }
 
 /// Whose rules hold for what comes.
@@ -57,6 +62,7 @@ impl Socket {
     /// # Errors
     /// The system takes no more, or knows no way.
     pub(crate) fn send(&self, worker: &Worker, message: &[u8], peer: Option<SocketAddr>) -> io::Result<()> {
+        self.was_used.set(true);
         // The runtime is not asked: of a fresh socket it has not heard yet.
         let socket = SockRef::from(&*self.socket);
         let sent = match (self.server, peer) {
@@ -93,6 +99,16 @@ impl Socket {
         }
     }
 
+    /// Where it is, whatever is advertised.
+    pub(super) fn address(&self) -> &Arc<str> {
+        &self.sent_by
+    }
+
+    /// Whether a message has gone by it since this was asked last.
+    pub(super) fn take_use(&self) -> bool {
+        self.was_used.take()
+    }
+
     /// How it is named: as is advertised, or by its address.
     pub(crate) fn named(&self, worker: &Worker) -> Named {
         let advertised = self.plan(worker).and_then(|plan| plan.sent_by.clone());
@@ -120,13 +136,13 @@ impl Socket {
     /// # Errors
     /// The system has none, or knows no way to the server.
     pub(super) fn towards(worker: &Rc<Worker>, plan: &Arc<Plan>, server: SocketAddr) -> io::Result<Rc<Self>> {
-        if let Some(known) = worker.sip.own_sockets.borrow().get(&server) {
+        if let Some(known) = worker.sip.own_sockets.towards(&server) {
             if let Of::Plan { plan: of, .. } = &known.of
                 && !Arc::ptr_eq(&of.borrow(), plan)
             {
                 of.replace(Arc::clone(plan));
             }
-            return Ok(Rc::clone(known));
+            return Ok(known);
         }
         let any: IpAddr =
             if server.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
@@ -135,10 +151,13 @@ impl Socket {
         let sent_by = socket.local_addr()?.to_string().into();
         let socket = Rc::new(UdpSocket::from_std(socket)?);
         let of = Of::Plan { plan: RefCell::new(Arc::clone(plan)), last: RefCell::default() };
+        let was_used = Cell::default();
         let (made, berth) =
-            Self::moor(worker, |flow| Self { socket, flow, sent_by, server: Some(server), of });
-        spawn_local(receive(Rc::clone(worker), Rc::clone(&made), berth));
-        worker.sip.own_sockets.borrow_mut().insert(server, Rc::clone(&made));
+            Self::moor(worker, |flow| Self { socket, flow, sent_by, server: Some(server), of, was_used });
+        let reading = spawn_local(receive(Rc::clone(worker), Rc::clone(&made), berth));
+        let pinging = spawn_local(ping(Rc::clone(worker), Rc::clone(&made)));
+        let own = Own::new(Rc::clone(&made), [reading.abort_handle(), pinging.abort_handle()]);
+        worker.sip.own_sockets.keep(worker, server, own);
         Ok(made)
     }
 
@@ -150,21 +169,15 @@ impl Socket {
         (socket, berth)
     }
 
-    /// Datagrams have no connection: rates of users alone count them.
-    fn is_too_fast(&self, worker: &Worker, plan: &Plan, datagram: &[u8]) -> bool {
-        let nobodys: Buckets = plan.settings.rates.iter().map(|_| None).collect();
-        worker.sip.users.take(plan, &nobodys, datagram, clock::now()).is_some()
-    }
-
     fn copy(&self, worker: &Worker, way: Traced, message: &[u8], peer: SocketAddr) {
         let Some(plan) = self.plan(worker) else { return };
-        let trace = match &self.of {
-            Of::Listener(_) => plan.trace,
-            Of::Plan { .. } => plan.upstream.as_ref().and_then(|cluster| cluster.upstream().trace),
+        let tracer = match &self.of {
+            Of::Listener(_) => &plan.tracers.own,
+            Of::Plan { .. } => &plan.tracers.shared,
         };
-        if trace.is_some() {
-            let leg = traced::end(Transport::Udp, peer, self.socket.local_addr().ok(), Opener::Gateway);
-            traced::copy_datagram(worker, trace, &leg, way, message);
+        if let Some(tracer) = tracer {
+            let end = traced::end(Transport::Udp, peer, self.socket.local_addr().ok(), Opener::Gateway);
+            traced::copy_datagram(tracer, &end.of_route(plan.route), way, message);
         }
     }
 
@@ -184,9 +197,11 @@ impl Socket {
             None if datagram.is_empty() => return,
             None => {}
         }
-        if self.server.is_none() && self.is_too_fast(worker, &plan, datagram) {
+        // Datagrams have no connection: rates of users alone count them.
+        if self.server.is_none() && rates::take(&plan, &[], datagram, clock::now()).is_some() {
             return worker.counters.sip.dropped("rate_limit");
         }
+        self.was_used.set(true);
         self.copy(worker, Traced::Received, datagram, peer);
         let origin = Origin {
             flow: Flow { peer: Some(peer), ..self.flow },
@@ -209,7 +224,14 @@ pub(crate) async fn listen(worker: Rc<Worker>, id: Rc<Cell<ListenerId>>, socket:
     let Ok(local) = socket.local_addr() else { return };
     let sent_by = local.to_string().into();
     let of = Of::Listener(id);
-    let (made, berth) = Socket::moor(&worker, |flow| Socket { socket, flow, sent_by, server: None, of });
+    let (made, berth) = Socket::moor(&worker, |flow| Socket {
+        socket,
+        flow,
+        sent_by,
+        server: None,
+        of,
+        was_used: Cell::default(),
+    });
     let _listed = Listed::add(&worker, &made);
     receive(Rc::clone(&worker), made, berth).await;
 }
@@ -232,6 +254,26 @@ impl Drop for Listed {
         self.worker.sip.listening.borrow_mut().retain(|listed| !Rc::ptr_eq(listed, &self.socket));
     }
 }
+
+/// Sends the server a keepalive now and then, where the plan of the moment wants that.
+async fn ping(worker: Rc<Worker>, socket: Rc<Socket>) {
+    loop {
+        let interval = socket.plan(&worker).map_or(Duration::ZERO, |plan| plan.settings.udp_keepalive);
+        if interval.is_zero() {
+            sleep(LOOK_AGAIN).await;
+            continue;
+        }
+        sleep(interval).await;
+        if let Of::Plan { last, .. } = &socket.of {
+            // Should the server not be there, that is no news of a request.
+            last.borrow_mut().clear();
+        }
+        let _next_time = SockRef::from(&*socket.socket).send(Keepalive::PING);
+    }
+}
+
+/// Where no keepalives are sent: how often to look whether that has changed.
+const LOOK_AGAIN: Duration = Duration::from_secs(60);
 
 async fn receive(worker: Rc<Worker>, socket: Rc<Socket>, _berth: Berth) {
     loop {

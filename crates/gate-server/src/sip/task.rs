@@ -6,21 +6,24 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use gate_config::model::SipOnExceed;
-use gate_core::Side;
+use gate_core::endpoint::Kind;
 use gate_core::session::Cause;
+use gate_core::{Side, Timeouts};
 use sip_proto::stream::Item;
 use sip_proto::token::Flow;
 use sip_proto::{Framer, Keepalive, MessageError};
 use ws_proto::CloseCode;
 
+use crate::admission::Seated;
 use crate::clock;
 use crate::drive::timer::Timer;
 use crate::sip::client::Card;
 use crate::sip::hub::{Berth, Origin, Way};
-use crate::sip::leg::{Framing, Leg};
+use crate::sip::lane::Fate;
+use crate::sip::leg::{Ending, Framing, Leg, Rest};
 use crate::sip::link::LinkKey;
 use crate::sip::plan::Plan;
 use crate::sip::rates::{self, Buckets};
@@ -29,13 +32,15 @@ use crate::worker::Worker;
 
 /// See the module.
 pub(crate) struct LegTask {
-    worker: Rc<Worker>,
-    plan: Arc<Plan>,
-    leg: Rc<RefCell<Leg>>,
+    pub(super) worker: Rc<Worker>,
+    pub(super) plan: Arc<Plan>,
+    pub(super) leg: Rc<RefCell<Leg>>,
     _berth: Berth,
-    party: Party,
+    pub(super) party: Party,
     buckets: Buckets,
     timer: Timer,
+    /// The connection is over, but not all that has come on it has its verdict.
+    lingers_until: Option<Instant>,
 }
 
 /// Who is at the other end.
@@ -43,7 +48,7 @@ pub(crate) enum Party {
     /// A client over WebSocket.
     Client(Box<Card>),
     /// Whoever has connected to a listener of SIP.
-    Caller,
+    Caller { _seats: Seated },
     /// A server, on a connection that clients share.
     Server { key: LinkKey, _lease: Lease },
     /// A server, on a connection of one client's own.
@@ -73,6 +78,7 @@ impl LegTask {
             _berth: berth,
             party,
             timer: Timer::default(),
+            lingers_until: None,
         };
         (leg, task)
     }
@@ -103,24 +109,52 @@ impl LegTask {
             self.leg.borrow_mut().handle_timeout(&self.worker, now);
             is_cut = self.read(cx, now);
         }
-        let mut leg = self.leg.borrow_mut();
-        leg.carry_out(cx, &self.worker, now);
-        if leg.is_over(cx) {
+        // What has been asked for is on its way only once it is polled.
+        let mut rounds = 0;
+        while self.heed(cx, now) {
+            is_cut |= self.read(cx, now);
+            rounds += 1;
+            // Where everybody answers at once, as a failure-mode does, the others have their turn too.
+            if rounds == TURN {
+                is_cut = true;
+                break;
+            }
+        }
+        self.leg.borrow_mut().carry_out(cx, &self.worker, now);
+        if self.leg.borrow().is_ending() {
+            self.forget(Side::Upstream, now);
+        }
+        let is_over = self.leg.borrow_mut().is_over(cx);
+        if is_over && !self.lingers(now) {
             return Poll::Ready(());
         }
-        self.timer.set(leg.framing.poll_timeout(), cx);
+        let deadline = self.lingers_until.or_else(|| self.leg.borrow().framing.poll_timeout());
+        self.timer.set(deadline, cx);
         if is_cut {
             cx.waker().wake_by_ref();
         }
         Poll::Pending
     }
 
+    /// Whether the connection is over but what it has brought still has to get its verdict, for which
+    /// there is as much time as for a Close.
+    fn lingers(&mut self, now: Instant) -> bool {
+        let awaits =
+            self.leg.borrow().scrutiny.as_ref().is_some_and(|scrutiny| scrutiny.awaits(Side::Client));
+        let time = match self.plan.endpoint.timeouts.close {
+            Duration::ZERO => Timeouts::default().close,
+            close => close,
+        };
+        let until = self.lingers_until.get_or_insert(now + time);
+        awaits && now < *until
+    }
+
     /// The other leg, where each of both has only the other.
-    fn other(&self) -> Option<Rc<RefCell<Leg>>> {
+    pub(super) fn other(&self) -> Option<Rc<RefCell<Leg>>> {
         match &self.party {
             Party::Client(card) => card.own_server().map(Rc::clone),
             Party::OwnServer { client, .. } => Some(Rc::clone(client)),
-            Party::Caller | Party::Server { .. } => None,
+            Party::Caller { .. } | Party::Server { .. } => None,
         }
     }
 
@@ -128,8 +162,7 @@ impl LegTask {
     fn read(&self, cx: &mut Context<'_>, now: Instant) -> bool {
         let worker = Rc::clone(&self.worker);
         for _ in 0..TURN {
-            let is_held_up = self.other().is_some_and(|other| other.borrow().is_blocked());
-            if is_held_up {
+            if self.is_held_up() {
                 self.leg.borrow_mut().pause();
                 return false;
             }
@@ -151,6 +184,11 @@ impl LegTask {
         true
     }
 
+    /// Whether nobody takes what is read at the moment.
+    fn is_held_up(&self) -> bool {
+        self.leg.borrow().has_enough() || self.other().is_some_and(|other| other.borrow().is_blocked())
+    }
+
     /// Hands over the messages in what was read.
     fn take(&self, bytes: &mut [u8], now: Instant) {
         let is_stream = matches!(self.leg.borrow().framing, Framing::Stream { .. });
@@ -163,13 +201,21 @@ impl LegTask {
 
     fn take_frames(&self, mut bytes: &mut [u8], now: Instant) {
         while !bytes.is_empty() {
-            let mut leg = self.leg.borrow_mut();
+            let mut borrowed = self.leg.borrow_mut();
+            let leg = &mut *borrowed;
             let Framing::WebSocket { endpoint, kind, mirrors } = &mut leg.framing else { return };
             let step = endpoint.handle_bytes(bytes, now);
             let consumed = step.consumed;
+            if let Some(withheld) = step.withheld {
+                self.worker.counters.withheld(self.side(), withheld);
+            }
             if let Some(frame) = &step.frame {
                 self.worker.counters.frame(self.side(), &frame.header);
+                if let Some(scrutiny) = &mut leg.scrutiny {
+                    scrutiny.frame_came(frame, endpoint, now);
+                }
             }
+            let mut handed_over = None;
             if let Some(message) = step.message {
                 if *mirrors {
                     *kind = message.kind;
@@ -177,11 +223,17 @@ impl LegTask {
                 if Keepalive::of(&message.payload) == Some(Keepalive::Ping) {
                     leg.answer_keepalive(message.kind, &self.worker, now);
                 } else {
-                    drop(leg);
-                    self.hand_over(&message.payload, now);
+                    handed_over = Some(message);
                 }
             }
+            drop(borrowed);
+            if let Some(message) = handed_over {
+                self.hand_over(message.kind, &message.payload, now);
+            }
             bytes = bytes.get_mut(consumed..).unwrap_or_default();
+            if self.leg.borrow().has_enough() {
+                return self.leg.borrow_mut().pipe.keep(bytes, &self.worker.pool);
+            }
         }
     }
 
@@ -203,11 +255,12 @@ impl LegTask {
             taken
         };
         let mut leg = self.leg.borrow_mut();
-        let Framing::Stream { framer: own, partial, is_over, .. } = &mut leg.framing else { return };
+        let Framing::Stream { framer: own, partial, watch, .. } = &mut leg.framing else { return };
         *own = framer;
-        if taken.is_none() {
-            *is_over = true;
-        } else if !kept.is_empty() {
+        let Some(taken) = taken else { return leg.end(Ending::Malformed) };
+        let rest = if taken > 0 { Rest::Begun } else { Rest::More };
+        watch.heard(if kept.is_empty() { Rest::Nothing } else { rest }, now);
+        if !kept.is_empty() {
             *partial = kept;
         }
     }
@@ -223,7 +276,7 @@ impl LegTask {
                 Ok(Some(item)) => {
                     match item {
                         Item::Message { length } => {
-                            self.hand_over(rest.get(..length).unwrap_or_default(), now);
+                            self.hand_over(Kind::Binary, rest.get(..length).unwrap_or_default(), now);
                         }
                         Item::Keepalive { kind: Keepalive::Ping, .. } => {
                             self.leg.borrow_mut().write(Keepalive::PONG, &self.worker, now);
@@ -242,30 +295,40 @@ impl LegTask {
 
     /// Where the next message begins nobody can tell: the stream ends.
     fn lost(&self, rest: &[u8], error: &MessageError, now: Instant) {
-        self.worker.counters.sip.dropped(error.label());
         let origin = self.leg.borrow().origin();
+        self.worker.sip.tell_fault(&self.worker, &origin, error.fault, None);
         if let Some(answer) = self.worker.sip.malformed(&self.worker, &self.plan, &origin, rest) {
-            let _gone = self.leg.borrow_mut().send(&answer, &self.worker, now);
+            let _gone = self.leg.borrow_mut().put(&answer, &self.worker, now);
         }
     }
 
     /// A whole message has come.
-    fn hand_over(&self, message: &[u8], now: Instant) {
+    fn hand_over(&self, kind: Kind, message: &[u8], now: Instant) {
         if Keepalive::of(message).is_some() {
             return;
         }
         self.leg.borrow().has_come(message);
-        let origin = self.leg.borrow().origin();
         let exceeded = match self.side() {
-            Side::Client => self.worker.sip.users.take(&self.plan, &self.buckets, message, now),
+            Side::Client => rates::take(&self.plan, &self.buckets, message, now),
             Side::Upstream => None,
         };
-        let answer = match exceeded {
-            None => self.pass(&origin, message),
-            Some(on_exceed) => self.exceeded(on_exceed, &origin, message, now),
-        };
-        if let Some(answer) = answer {
-            let _gone = self.leg.borrow_mut().send(&answer, &self.worker, now);
+        if let Some(on_exceed) = exceeded {
+            return self.exceeded(on_exceed, message, now);
+        }
+        let fate = self.leg.borrow_mut().judge(kind, message);
+        match fate {
+            Fate::Passes => self.go_on(message, now),
+            Fate::Waits => {
+                self.release(now);
+            }
+        }
+    }
+
+    /// A message goes on its way; whoever has sent it is answered if there is none.
+    pub(super) fn go_on(&self, message: &[u8], now: Instant) {
+        let origin = self.leg.borrow().origin();
+        if let Some(answer) = self.pass(&origin, message) {
+            let _gone = self.leg.borrow_mut().put(&answer, &self.worker, now);
         }
     }
 
@@ -277,7 +340,7 @@ impl LegTask {
                 Some(server) => hub.reframe(worker, (plan, origin, Side::Client), message, server),
                 None => hub.from_downstream(worker, plan, origin, message),
             },
-            Party::Caller => hub.arrived(worker, plan, origin, message),
+            Party::Caller { .. } => hub.arrived(worker, plan, origin, message),
             Party::Server { .. } => {
                 let followed = self.leg.borrow().plan();
                 hub.from_upstream(worker, followed.as_ref().unwrap_or(plan), origin, message)
@@ -288,27 +351,25 @@ impl LegTask {
         }
     }
 
-    fn exceeded(
-        &self,
-        on_exceed: SipOnExceed,
-        origin: &Origin,
-        message: &[u8],
-        now: Instant,
-    ) -> Option<Vec<u8>> {
+    fn exceeded(&self, on_exceed: SipOnExceed, message: &[u8], now: Instant) {
         self.worker.counters.sip.dropped("rate_limit");
+        let mut leg = self.leg.borrow_mut();
         match on_exceed {
-            SipOnExceed::Reject => self.worker.sip.refuse(&self.worker, &self.plan, origin, message),
+            SipOnExceed::Reject => {
+                let answer = self.worker.sip.refuse(&self.worker, &self.plan, &leg.origin(), message);
+                if let Some(answer) = answer {
+                    let _gone = leg.put(&answer, &self.worker, now);
+                }
+            }
             SipOnExceed::Close => {
-                let mut leg = self.leg.borrow_mut();
                 leg.close(Cause::RateLimit, CloseCode::POLICY_VIOLATION, "rate limit exceeded", now);
-                None
             }
         }
     }
 
     fn side(&self) -> Side {
         match self.party {
-            Party::Client(_) | Party::Caller => Side::Client,
+            Party::Client(_) | Party::Caller { .. } => Side::Client,
             Party::Server { .. } | Party::OwnServer { .. } => Side::Upstream,
         }
     }
@@ -333,7 +394,10 @@ impl Drop for LegTask {
                 }
                 card.end(&leg.borrow(), now);
             }
-            Party::Caller => {}
+            Party::Caller { .. } => {
+                let ending = leg.borrow().ending().unwrap_or(Ending::Own(Cause::Aborted));
+                worker.counters.sip.caller_gone(ending.reason());
+            }
             Party::Server { key, .. } => worker.sip.link_lost(worker, (plan, leg), key),
             Party::OwnServer { client, .. } => {
                 client.borrow_mut().close(

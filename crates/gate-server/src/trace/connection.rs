@@ -1,16 +1,17 @@
 //! What one connection tells: that it was opened, or why it was not, the SIP messages on it, and how
 //! it ended. Whoever holds it drops it when the connection is over; what was not said then is.
 
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Instant;
 
 use gate_config::model::{SipTransport, TraceEnds};
+use gate_core::Side;
 use gate_core::ids::RouteId;
 use sip_proto::hep::{self, Cut, Ends, Template};
 
-use super::event::{Closing, Event, Kind, Secured, Status, Value};
+use super::event::{Closing, Direction, Event, Kind, Secured, Status, Value};
 use super::switches::Wire;
 use super::tracer::Tracer;
 use crate::clock;
@@ -88,6 +89,8 @@ pub(crate) struct ConnectionTrace {
     end: Option<&'static str>,
     /// What copies of SIP messages begin with: those that come, and those that go.
     copies: OnceCell<Box<[Template; 2]>>,
+    /// The messages that were counted: those that came, and those that went.
+    passed: [Cell<Direction>; 2],
 }
 
 impl Tracer {
@@ -101,6 +104,7 @@ impl Tracer {
             since,
             end: Some("aborted"),
             copies: OnceCell::new(),
+            passed: Default::default(),
         })
     }
 
@@ -218,6 +222,35 @@ impl ConnectionTrace {
         self.tracer.send(template, call_id, message);
     }
 
+    /// A message has passed.
+    pub(crate) fn count(&self, way: Way, message: &[u8]) {
+        let passed = self.counter(way);
+        let Direction { bytes, messages } = passed.get();
+        let length = u64::try_from(message.len()).unwrap_or(u64::MAX);
+        passed.set(Direction { bytes: bytes.saturating_add(length), messages: messages + 1 });
+    }
+
+    /// What was counted.
+    pub(crate) fn passed(&self, way: Way) -> Direction {
+        self.counter(way).get()
+    }
+
+    const fn counter(&self, way: Way) -> &Cell<Direction> {
+        let [received, sent] = &self.passed;
+        match way {
+            Way::Received => received,
+            Way::Sent => sent,
+        }
+    }
+
+    /// Who the other end is, as `By` tells it.
+    pub(crate) const fn peer_name(&self) -> &'static str {
+        match self.leg.opener {
+            Opener::Peer => Side::Client.name(),
+            Opener::Gateway => Side::Upstream.name(),
+        }
+    }
+
     /// Whether copies of SIP messages go out at this moment.
     pub(crate) fn copies_sip(&self) -> bool {
         self.tracer.copies_sip(self.leg.wire)
@@ -276,6 +309,11 @@ impl Drop for ConnectionTrace {
 }
 
 impl Leg {
+    /// The same on a route.
+    pub(crate) const fn of_route(self, route: Option<RouteId>) -> Self {
+        Self { route, ..self }
+    }
+
     /// The name that events tell, as OpenSIPS has them.
     const fn protocol(&self) -> &'static str {
         match (self.speech, self.wire) {

@@ -14,6 +14,7 @@ use tokio::time::timeout;
 use crate::clock::{self, within};
 use crate::upstream::cluster::Cluster;
 use crate::upstream::target::{Failure, Target, Whereabouts};
+use crate::upstream::trail::Trail;
 
 /// Why a target could not be reached.
 #[derive(Debug, thiserror::Error)]
@@ -62,34 +63,51 @@ pub(crate) struct Dialled {
     pub(crate) address: Arc<str>,
 }
 
-/// Connects within `limit` (zero: no limit).
+/// Connects within `limit` (zero: no limit), and nobody is told where it fails.
 pub(crate) async fn dial(cluster: &Cluster, target: &Target, limit: Duration) -> Result<Dialled, DialError> {
+    dial_told(cluster, target, limit, &mut Trail::untold()).await
+}
+
+/// The same, with a trail of how far it has come.
+pub(crate) async fn dial_told(
+    cluster: &Cluster,
+    target: &Target,
+    limit: Duration,
+    trail: &mut Trail,
+) -> Result<Dialled, DialError> {
+    trail.begin(target);
     let deadline = (!limit.is_zero()).then(|| clock::now() + limit);
     let timed_out = || DialError::TimedOut { target: Arc::clone(target.text()), limit };
-    within(limit, connect(cluster, target, deadline)).await.unwrap_or_else(|| Err(timed_out()))
+    within(limit, connect(cluster, target, deadline, trail)).await.unwrap_or_else(|| Err(timed_out()))
 }
 
 async fn connect(
     cluster: &Cluster,
     target: &Target,
     deadline: Option<Instant>,
+    trail: &mut Trail,
 ) -> Result<Dialled, DialError> {
     let (socket, address) = match target.whereabouts() {
         Whereabouts::Unix(path) => {
             let stream = UnixStream::connect(path).await.map_err(|source| refused(target, source))?;
+            trail.connect(None);
             (Socket::Unix(stream), Arc::clone(target.text()))
         }
-        Whereabouts::Fixed(address) => tcp(target, &[*address], deadline).await?,
-        Whereabouts::Named(named) => tcp(target, &named.in_turn(), deadline).await?,
+        Whereabouts::Fixed(address) => tcp(target, &[*address], deadline, trail).await?,
+        Whereabouts::Named(named) => tcp(target, &named.in_turn(), deadline, trail).await?,
     };
     let plain = Plain::new(socket);
-    let stream = match cluster.connector().filter(|_| target.uses_tls()) {
+    let mut stream = match cluster.connector().filter(|_| target.uses_tls()) {
         None => Stream::Plain(plain),
         Some(connector) => {
             let tls = connector.connect(plain, &target.whereabouts().host()).await;
-            tls.map_err(|source| DialError::Tls { target: Arc::clone(target.text()), source })?
+            tls.map_err(|source| {
+                trail.refuse(source.refused());
+                DialError::Tls { target: Arc::clone(target.text()), source }
+            })?
         }
     };
+    trail.secure(&mut stream);
     Ok(Dialled { stream, address })
 }
 
@@ -99,9 +117,13 @@ async fn tcp(
     target: &Target,
     addresses: &[SocketAddr],
     deadline: Option<Instant>,
+    trail: &mut Trail,
 ) -> Result<(Socket, Arc<str>), DialError> {
     let mut failure = DialError::Unresolved { target: Arc::clone(target.text()) };
     for (address, left) in addresses.iter().zip((1..=addresses.len()).rev()) {
+        // Of the first there is none before it.
+        trail.miss(failure);
+        trail.try_address(*address);
         let connecting = TcpStream::connect(address);
         let connected = match deadline {
             None => connecting.await,
@@ -116,6 +138,7 @@ async fn tcp(
             Ok(stream) => {
                 // A connection that refuses these options works all the same.
                 let _best_effort = socket::tune(&stream);
+                trail.connect(stream.local_addr().ok());
                 return Ok((Socket::Tcp(stream), address.to_string().into()));
             }
             Err(source) => failure = refused(target, source),
@@ -168,6 +191,36 @@ mod tests {
         let error = dialled(&cluster).unwrap_err();
         assert_eq!(error.failure(), Failure::Unreachable);
         assert_eq!(error.to_string(), format!("cannot connect to backend.test:{}", fake.address.port()));
+    }
+
+    #[test]
+    fn a_trail_tells_of_each_address_that_was_not_reached() {
+        let fake = Fake::start(|_, _| {});
+        let port = fake.address.port();
+        let ask = |addresses: &[&str], trail: &mut Trail| {
+            let cluster = named(port, addresses);
+            run(dial_told(&cluster, &cluster.targets()[0], LIMIT, trail)).map(drop)
+        };
+        let at = |text: &str| SocketAddr::new(text.parse().unwrap(), port);
+        let mut trail = Trail::told();
+        assert!(ask(&["127.0.0.2"], &mut trail).is_err());
+        let course = trail.course().unwrap();
+        assert_eq!((course.ends(), course.missed.len()), ((Some(at("127.0.0.2")), None), 0));
+        assert!(!course.is_connected);
+        assert!(ask(&["127.0.0.2", "127.0.0.3"], &mut trail).is_err());
+        let course = trail.course().unwrap();
+        let [(missed, error)] = &*course.missed else { panic!("one of two was missed") };
+        assert_eq!(error.failure(), Failure::Unreachable);
+        assert_eq!((*missed, course.peer), (at("127.0.0.2"), Some(at("127.0.0.3"))));
+        // The first dial begins at the first of the list.
+        assert!(ask(&["127.0.0.2", "127.0.0.1"], &mut trail).is_ok());
+        let course = trail.course().unwrap();
+        assert!(course.missed.iter().map(|(missed, _)| *missed).eq([at("127.0.0.2")]));
+        assert_eq!(course.peer, Some(at("127.0.0.1")));
+        assert!(course.is_connected && course.local.is_some());
+        let mut untold = Trail::untold();
+        assert!(ask(&["127.0.0.2"], &mut untold).is_err());
+        assert!(untold.course().is_none());
     }
 
     #[test]

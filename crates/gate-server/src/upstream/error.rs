@@ -108,7 +108,8 @@ impl DialError {
         }
     }
 
-    fn reason(&self) -> &'static str {
+    /// A stable name for logs and metric labels.
+    pub(crate) fn reason(&self) -> &'static str {
         match self {
             Self::Unresolved { .. } => "upstream_unresolved",
             Self::Connect { .. } => "upstream_unreachable",
@@ -151,28 +152,7 @@ impl UpgradeError {
     }
 }
 
-impl DialError {
-    fn target(&self) -> &Arc<str> {
-        match self {
-            Self::Unresolved { target }
-            | Self::Connect { target, .. }
-            | Self::Tls { target, .. }
-            | Self::Silent { target, .. }
-            | Self::TimedOut { target, .. } => target,
-        }
-    }
-}
-
 impl OpenError {
-    /// The target that was tried last, as it was configured.
-    pub(crate) fn target(&self) -> Option<&Arc<str>> {
-        match self {
-            Self::NoTarget(_) => None,
-            Self::Dial(error) => Some(error.target()),
-            Self::Upgrade { target, .. } => Some(target),
-        }
-    }
-
     /// The status of the answer to the client.
     pub(crate) fn status(&self) -> StatusCode {
         match self {

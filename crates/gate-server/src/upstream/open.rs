@@ -9,13 +9,14 @@ use ws_proto::handshake::request::ClientHandshake;
 
 use crate::upstream::attempts::{Attempts, Retry};
 use crate::upstream::cluster::Cluster;
-use crate::upstream::dial::{Dialled, dial};
+use crate::upstream::dial::{Dialled, dial_told};
 use crate::upstream::download::{Download, Held, Of};
 pub(crate) use crate::upstream::error::OpenError;
 use crate::upstream::error::UpgradeError;
 use crate::upstream::lease::Lease;
 use crate::upstream::line::Line;
 use crate::upstream::refusal;
+use crate::upstream::trail::Trail;
 use crate::upstream::upgrade::{Switched, Upgraded, upgrade};
 use crate::upstream::wish::Wish;
 
@@ -26,7 +27,12 @@ pub(crate) struct Opened {
     pub(crate) address: Arc<str>,
     /// The cookie that binds the client to the target, where it is to get one.
     pub(crate) set_cookie: Option<HeaderValue>,
+    /// How it was reached.
+    pub(crate) trail: Trail,
 }
+
+/// Who is told of each attempt that fails, as it does.
+pub(crate) type Witness<'a> = dyn Fn(&Trail, &OpenError) + 'a;
 
 /// What the target answered.
 pub(crate) enum Answer {
@@ -37,7 +43,7 @@ pub(crate) enum Answer {
 }
 
 /// Sends `request`, a whole opening handshake that asks for what `asked` says, and reads
-/// the answer, a refusal's body excepted.
+/// the answer, a refusal's body excepted. `witness` is told of targets that gave none.
 ///
 /// # Errors
 /// No target gave a valid answer. The error is the one of the last target that was tried.
@@ -46,20 +52,31 @@ pub(crate) async fn open(
     wish: Wish,
     request: &[u8],
     asked: &ClientHandshake,
+    witness: Option<&Witness<'_>>,
 ) -> Result<Opened, OpenError> {
+    let mut trail = if witness.is_some() { Trail::told() } else { Trail::untold() };
+    let tell = |trail: &Trail, error: &OpenError| {
+        if let Some(witness) = witness {
+            witness(trail, error);
+        }
+    };
     let mut attempts = Attempts::new(cluster, wish);
-    let no_target = || OpenError::NoTarget(Arc::clone(&cluster.upstream().id));
-    let mut lease = attempts.first().ok_or_else(no_target)?;
+    let Some(mut lease) = attempts.first() else {
+        let error = OpenError::NoTarget(Arc::clone(&cluster.upstream().id));
+        tell(&trail, &error);
+        return Err(error);
+    };
     loop {
-        let (error, retry) = match attempt(cluster, &lease, request, asked).await {
+        let (error, retry) = match attempt(&lease, request, asked, &mut trail).await {
             Ok((begun, address)) => {
                 lease.succeeded();
                 let set_cookie = wish.set_cookie(cluster.upstream(), lease.target());
                 let answer = begun.held_by(lease);
-                return Ok(Opened { answer, address, set_cookie });
+                return Ok(Opened { answer, address, set_cookie, trail });
             }
             Err(fault) => fault,
         };
+        tell(&trail, &error);
         lease = attempts.next(&lease, retry).ok_or(error)?;
     }
 }
@@ -86,18 +103,19 @@ impl Begun {
 type Fault = (OpenError, Retry);
 
 async fn attempt(
-    cluster: &Arc<Cluster>,
     lease: &Lease,
     request: &[u8],
     asked: &ClientHandshake,
+    trail: &mut Trail,
 ) -> Result<(Begun, Arc<str>), Fault> {
+    let cluster = lease.cluster();
     let timeouts = &cluster.upstream().timeouts;
-    let Dialled { stream, address } =
-        dial(cluster, lease.target(), timeouts.connect).await.map_err(|error| {
-            lease.failed(error.failure());
-            (error.into(), Retry::Elsewhere)
-        })?;
-    let begun = match upgrade(stream, request, asked, timeouts.handshake).await {
+    let dialled = dial_told(cluster, lease.target(), timeouts.connect, trail).await;
+    let Dialled { stream, address } = dialled.map_err(|error| {
+        lease.failed(error.failure());
+        (error.into(), Retry::Elsewhere)
+    })?;
+    let begun = match upgrade(stream, request, (asked, trail), timeouts.handshake).await {
         Ok(Upgraded::Switched(switched)) => Ok(Begun::Switched(switched)),
         // Boxed: few handshakes come here, and all of them would be the larger for it.
         Ok(Upgraded::Refused(refused)) => {

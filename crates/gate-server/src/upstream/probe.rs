@@ -1,14 +1,17 @@
 //! Health checks: each target is asked in its own time, and what it answers is reported to
 //! its cluster, which decides.
 
+mod options;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
-use gate_config::model::{HealthCheck, Probe, TargetAddress};
+use gate_config::model::{HealthCheck, Probe, SipTransport, TargetAddress};
 use gate_net::Stream;
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
+use sip_proto::MessageError;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{MissedTickBehavior, interval, sleep};
 use ws_proto::handshake::key::Key;
@@ -22,6 +25,7 @@ use crate::upstream::cluster::Cluster;
 use crate::upstream::dial::{DialError, dial};
 use crate::upstream::error::{UpgradeError, chain};
 use crate::upstream::target::Target;
+use crate::upstream::trail::Trail;
 use crate::upstream::upgrade::{Switched, Upgraded, upgrade};
 use crate::upstream::{head, request};
 
@@ -44,6 +48,14 @@ enum ProbeError {
     Closed,
     #[error("it sent {FRAMES_MAX} bytes without a pong among them")]
     NoPong,
+    #[error("it did not agree on the subprotocol {0}")]
+    Subprotocol(&'static str),
+    #[error("it answered OPTIONS with {0}")]
+    Sip(u16),
+    #[error("it sent what is no message of SIP")]
+    Message(#[from] MessageError),
+    #[error("it ended the connection instead of answering")]
+    Ended,
 }
 
 /// Checks a target for ever. The targets of an upstream are asked at even distances within
@@ -66,6 +78,9 @@ pub(super) async fn watch(cluster: Arc<Cluster>, target: Arc<Target>, check: Hea
 async fn probe(cluster: &Cluster, target: &Target, check: &HealthCheck) -> Result<(), ProbeError> {
     let limit = check.timeout;
     let asking = async {
+        if check.probe == Probe::Sip && target.sip() == Some(SipTransport::Udp) {
+            return options::over_udp(target).await.map(|()| None);
+        }
         let mut stream = dial(cluster, target, limit).await?.stream;
         match &check.probe {
             Probe::Tcp => Ok(None),
@@ -76,8 +91,19 @@ async fn probe(cluster: &Cluster, target: &Target, check: &HealthCheck) -> Resul
             }
             Probe::WebSocket { path, host } => {
                 let host = host.clone().or_else(|| host_of(cluster, target));
-                ping(stream, path, host).await.map(Some)
+                ping(stream, path, host, "").await.map(Some)
             }
+            Probe::Sip => match target.sip() {
+                None => {
+                    let upstream = cluster.upstream();
+                    let path = upstream.path.as_deref().unwrap_or("/");
+                    ping(stream, path, host_of(cluster, target), "sip").await.map(Some)
+                }
+                Some(transport) => {
+                    let name = if transport == SipTransport::Tls { "TLS" } else { "TCP" };
+                    options::over_stream(&mut stream, name, target).await.map(|()| Some(stream))
+                }
+            },
         }
     };
     let stream = within(limit, asking).await.unwrap_or(Err(ProbeError::TimedOut(limit)))?;
@@ -117,17 +143,27 @@ async fn get(
     if is_well { Ok(()) } else { Err(ProbeError::Status(status)) }
 }
 
-/// An opening handshake that is to be answered with a valid 101, and a ping that is to be
-/// answered with its pong.
-async fn ping(stream: Stream, path: &str, host: Option<HeaderValue>) -> Result<Stream, ProbeError> {
-    let asked = handshake("");
+/// An opening handshake that is to be answered with a valid 101, and with the subprotocol if one is named;
+/// and a ping that is to be answered with its pong.
+async fn ping(
+    stream: Stream,
+    path: &str,
+    host: Option<HeaderValue>,
+    subprotocol: &'static str,
+) -> Result<Stream, ProbeError> {
+    let asked = handshake(subprotocol);
     let mut headers = fields(host);
     asked.put(&mut headers);
     let request = request::encode(&target_of(path), &headers);
-    let Switched { mut stream, early, .. } = match upgrade(stream, &request, &asked, Duration::ZERO).await? {
-        Upgraded::Switched(switched) => *switched,
-        Upgraded::Refused(refused) => return Err(ProbeError::Status(refused.head.status)),
-    };
+    let asked = (&asked, &mut Trail::untold());
+    let Switched { mut stream, early, agreement, .. } =
+        match upgrade(stream, &request, asked, Duration::ZERO).await? {
+            Upgraded::Switched(switched) => *switched,
+            Upgraded::Refused(refused) => return Err(ProbeError::Status(refused.head.status)),
+        };
+    if !subprotocol.is_empty() && agreement.subprotocol.is_none() {
+        return Err(ProbeError::Subprotocol(subprotocol));
+    }
     let [payload, mask]: [MaskKey; 2] = rand::random();
     let mut masked = payload;
     mask::apply(&mut masked, mask, 0);

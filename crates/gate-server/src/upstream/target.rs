@@ -206,6 +206,16 @@ impl Target {
         }
     }
 
+    /// Whether it is at that address and port.
+    pub(crate) fn is_at(&self, address: SocketAddr) -> bool {
+        let port = match self.whereabouts() {
+            Whereabouts::Unix(_) => return false,
+            Whereabouts::Fixed(own) => own.port(),
+            Whereabouts::Named(named) => named.port,
+        };
+        port == address.port() && self.is_at_ip(address.ip())
+    }
+
     /// How it speaks SIP without WebSocket, if it does.
     pub(crate) fn sip(&self) -> Option<SipTransport> {
         self.sip

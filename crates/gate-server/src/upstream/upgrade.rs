@@ -16,6 +16,7 @@ use ws_proto::handshake::response::{self, Agreement};
 use crate::clock::within;
 use crate::upstream::error::UpgradeError;
 use crate::upstream::head::{self, Head};
+use crate::upstream::trail::Trail;
 
 /// What the upstream answered.
 pub(crate) enum Upgraded {
@@ -40,24 +41,28 @@ pub(crate) struct Refused {
     pub(crate) head: Head,
 }
 
-/// Sends `request` and reads the head of the answer within `limit` (zero: no limit).
+/// Sends `request`, which asks for what `asked` says, and reads the head of the answer within `limit`
+/// (zero: no limit).
 pub(crate) async fn upgrade(
     stream: Stream,
     request: &[u8],
-    asked: &ClientHandshake,
+    (asked, trail): (&ClientHandshake, &mut Trail),
     limit: Duration,
 ) -> Result<Upgraded, UpgradeError> {
-    within(limit, exchange(stream, request, asked)).await.unwrap_or(Err(UpgradeError::TimedOut(limit)))
+    within(limit, exchange(stream, request, asked, trail)).await.unwrap_or(Err(UpgradeError::TimedOut(limit)))
 }
 
 async fn exchange(
     mut stream: Stream,
     request: &[u8],
     asked: &ClientHandshake,
+    trail: &mut Trail,
 ) -> Result<Upgraded, UpgradeError> {
+    trail.ask();
     stream.write_all(request).await.map_err(UpgradeError::Lost)?;
     stream.flush().await.map_err(UpgradeError::Lost)?;
     let head = head::read(&mut stream).await?;
+    trail.answer(head.status, &head.headers);
     if head.status != StatusCode::SWITCHING_PROTOCOLS {
         return Ok(Upgraded::Refused(Box::new(Refused { stream, head })));
     }

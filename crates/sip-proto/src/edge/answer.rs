@@ -103,7 +103,11 @@ impl Edge {
             error.fault == Fault::BadVia || message.values(HeaderName::Via).next().is_none()
         };
         let salvaged = Message::salvage(message, &self.settings.limits).filter(|message| !is_lost(message));
-        let ruling = salvaged.map(|message| self.answer(&message, (error.status(), &[]), from, out));
+        // RFC 3261 §20.43: 399 is for people to read.
+        let agent = if from.sent_by.is_empty() { "framegate" } else { from.sent_by };
+        let warning = format!("399 {agent} \"{}\"", error.fault.text());
+        let headers = [("Warning", warning.as_str())];
+        let ruling = salvaged.map(|message| self.answer(&message, (error.status(), &headers), from, out));
         match ruling {
             Some(Ruling::Answer { status, kind, fault: _ }) => {
                 Ruling::Answer { status, kind, fault: Some(error.fault) }

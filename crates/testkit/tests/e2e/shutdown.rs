@@ -61,7 +61,7 @@ fn the_code_is_the_operators_choice() {
 
 #[test]
 fn a_gateway_without_sessions_ends_at_once() {
-    let rig = Rig::with(|settings| settings.shutdown.spread = Duration::from_secs(60));
+    let rig = Rig::with(|settings| settings.shutdown.spread = Some(Duration::from_secs(60)));
     rig.open().close();
     let _settled = rig.settled();
     let stopwatch = Stopwatch::start();
@@ -73,7 +73,7 @@ fn a_gateway_without_sessions_ends_at_once() {
 fn the_closes_are_spread_over_time() {
     const SESSIONS: u32 = 8;
     let spread = Duration::from_millis(800);
-    let rig = Rig::with(|settings| settings.shutdown.spread = spread);
+    let rig = Rig::with(|settings| settings.shutdown.spread = Some(spread));
     let sessions: Vec<_> = (0..SESSIONS).map(|_| rig.open()).collect();
     let _records = stop_while(rig, || {
         let stopwatch = Stopwatch::start();

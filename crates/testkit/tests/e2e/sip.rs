@@ -16,7 +16,12 @@ pub(crate) struct Registrar(UdpSocket);
 
 impl Registrar {
     pub(crate) fn start() -> Self {
-        let socket = UdpSocket::bind("127.0.0.1:0").expect("a free port");
+        Self::at("127.0.0.1")
+    }
+
+    /// One at that address.
+    pub(crate) fn at(address: &str) -> Self {
+        let socket = UdpSocket::bind((address, 0)).expect("a free port");
         socket.set_read_timeout(Some(Duration::from_secs(10))).expect("a time that is not zero");
         Self(socket)
     }
@@ -33,7 +38,11 @@ impl Registrar {
     }
 
     pub(crate) fn send(&self, text: &str, to: SocketAddr) {
-        self.0.send_to(text.as_bytes(), to).expect("it goes");
+        self.send_bytes(text.as_bytes(), to);
+    }
+
+    pub(crate) fn send_bytes(&self, bytes: &[u8], to: SocketAddr) {
+        self.0.send_to(bytes, to).expect("it goes");
     }
 }
 
@@ -93,6 +102,16 @@ pub(crate) fn hear(phone: &mut Peer) -> String {
     let frame = phone.read_frame();
     assert_eq!(frame.first, TEXT, "one text frame");
     String::from_utf8(frame.payload).expect("text")
+}
+
+/// The next message on a stream, which has no body.
+#[track_caller]
+pub(crate) fn hear_stream(peer: &mut Peer) -> String {
+    let mut heard = peer.read(4);
+    while !heard.ends_with(b"\r\n\r\n") {
+        heard.extend(peer.read(1));
+    }
+    String::from_utf8(heard).expect("text")
 }
 
 const URI: &str = "sip:bob@example.org";

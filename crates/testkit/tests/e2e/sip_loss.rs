@@ -1,6 +1,8 @@
 //! What becomes of SIP when a client, a server or a configuration is gone.
 
+use testkit::Side::Upstream;
 use testkit::backend::Backend;
+use testkit::frame::large;
 use testkit::message::Message;
 use testkit::peer::Peer;
 use testkit::rig::Rig;
@@ -104,4 +106,94 @@ fn a_server_that_is_not_there_is_told_by_503_and_asked_again_when_it_is() {
     say(&mut phone, &request("MESSAGE", 3, "", ""));
     let got = String::from_utf8(server.read_frame().payload).unwrap();
     assert_eq!(header(&got, "Call-ID"), "call-3");
+}
+
+/// Reads one message at a server, over WebSocket or as a stream.
+fn receive(server: &mut Peer, scheme: &str) -> String {
+    if scheme == "ws" {
+        return String::from_utf8(server.read_frame().payload).unwrap();
+    }
+    let lines = std::iter::from_fn(|| Some(server.read_line()).filter(|line| !line.is_empty()));
+    lines.map(|line| line + "\r\n").collect::<String>() + "\r\n"
+}
+
+#[test]
+fn a_connection_to_a_server_keeps_to_the_sizes_of_a_reload() {
+    let sized = |scheme: &str, size: &str| {
+        let websocket = format!("websocket {{ max-message-size \"{size}\"; sip");
+        text(&format!("{scheme}://$0"), "", "").replace("websocket { sip", &websocket)
+    };
+    for scheme in ["ws", "tcp"] {
+        let mut rig = Rig::from_kdl([Backend::default()], &sized(scheme, "4KB"));
+        let mut first = phone(&rig);
+        say(&mut first, &request("MESSAGE", 1, "", ""));
+        let mut server = rig.backend().accept();
+        if scheme == "ws" {
+            let head = server.read_head();
+            server.send(&Message::switching(&head).with("Sec-WebSocket-Protocol", "sip").to_bytes());
+        }
+        let send = |server: &mut Peer, message: &str| match scheme {
+            "ws" => server.send(&large(Upstream, message.as_bytes())),
+            _ => server.send(message.as_bytes()),
+        };
+        let long = |request: &str| {
+            let answered = answer(request, "200 OK").replace("Content-Length: 0", "Content-Length: 6000");
+            answered + &"x".repeat(6000)
+        };
+        let got = receive(&mut server, scheme);
+        send(&mut server, &answer(&got, "200 OK"));
+        assert!(hear(&mut first).starts_with("SIP/2.0 200"));
+
+        rig.reload(&sized(scheme, "8KB")).unwrap();
+        let mut second = phone(&rig);
+        say(&mut second, &request("MESSAGE", 2, "", ""));
+        let got = receive(&mut server, scheme);
+        send(&mut server, &long(&got));
+        assert!(hear(&mut second).ends_with("xxx"), "{scheme}: the connection is there and lets it come");
+
+        rig.reload(&sized(scheme, "4KB")).unwrap();
+        say(&mut second, &request("MESSAGE", 3, "", ""));
+        let got = receive(&mut server, scheme);
+        send(&mut server, &long(&got));
+        if scheme == "ws" {
+            assert_eq!(server.read_frame().close().map(|(code, _)| code), Some(1009));
+            server.finish();
+        }
+        let _rest = server.read_to_end();
+        // Clients stay, and the next connection is made.
+        let _again = rig.backend().accept();
+        drop((first, second));
+    }
+}
+
+#[test]
+fn who_shares_a_connection_to_a_server_gets_what_the_widest_of_them_lets_come() {
+    let route = |name: &str, size: &str| {
+        format!(
+            r#"route "{name}" {{ matches {{ path "/{name}" }}; upstream "sip"; websocket {{ max-message-size "{size}"; sip }} }}"#
+        )
+    };
+    let routes = [("narrow", "4KB"), ("sip", "8KB"), ("least", "2KB")].map(|(name, size)| route(name, size));
+    let text = format!(
+        r#"
+        routes {{ {} }}
+        upstreams {{ upstream "sip" {{ target "ws://$0" }} }}"#,
+        routes.join("\n")
+    );
+    let rig = Rig::from_kdl([Backend::default()], &text);
+    let request_of = |name: &str| Message::upgrade(&format!("/{name}")).with("Sec-WebSocket-Protocol", "sip");
+    let mut narrow = rig.send(&request_of("narrow").to_bytes());
+    assert_eq!(narrow.read_head().status(), 101);
+    say(&mut narrow, &request("MESSAGE", 1, "", ""));
+    let mut server = rig.backend().accept();
+    let head = server.read_head();
+    server.send(&Message::switching(&head).with("Sec-WebSocket-Protocol", "sip").to_bytes());
+    let _made_for_the_narrow_one = server.read_frame();
+    let mut wide = phone(&rig);
+    say(&mut wide, &request("MESSAGE", 2, "", ""));
+    let got = String::from_utf8(server.read_frame().payload).unwrap();
+    let answered =
+        answer(&got, "200 OK").replace("Content-Length: 0", "Content-Length: 6000") + &"x".repeat(6000);
+    server.send(&large(Upstream, answered.as_bytes()));
+    assert!(hear(&mut wide).ends_with("xxx"));
 }

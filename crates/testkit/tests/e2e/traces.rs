@@ -254,6 +254,53 @@ fn an_upstream_that_cannot_be_reached_or_refuses_is_told_of() {
     rig.finish();
 }
 
+#[test]
+fn each_target_that_was_tried_is_told_of_and_not_the_last_alone() {
+    let capture = Capture::udp();
+    let text = kdl(&capture, "").replace("target \"$0\"", "target \"$0\"; target \"$1\"");
+    let rig = Rig::from_kdl([Backend::closed(), Backend::closed()], &text);
+    let addresses = [0, 1].map(|index| rig.backends()[index].address());
+    let mut client = rig.send(&Message::upgrade("/chat").to_bytes());
+    assert_eq!(client.read_head().status(), 502);
+    let told = packets(&capture, 3);
+    let accepted = find(&told, &json!({"Event": "ACCEPTED", "Status": "FAILURE"})).json();
+    for address in addresses {
+        let failed = find(&told, &json!({"Event": "CONNECTED", "Target": address.to_string()}));
+        assert_eq!(failed.destination(), address);
+        assert_has(
+            &failed.json(),
+            &json!({
+                "Status": "FAILURE", "Reason": "upstream_unreachable", "Peer": address.to_string(),
+                "Request-Id": accepted["Request-Id"],
+            }),
+        );
+        assert_eq!(failed.json()["Ws-Request"], Value::Null, "nobody was asked");
+    }
+    drop(client);
+    let _closed = capture.packet();
+
+    // It may be tried first or not at all; some session meets it first.
+    rig.backends()[1].open();
+    let connected = loop {
+        let mut client = rig.send(&Message::upgrade("/chat").to_bytes());
+        let mut upstream = rig.backends()[1].accept();
+        let request = upstream.read_head();
+        upstream.send(&Message::switching(&request).to_bytes());
+        assert_eq!(client.read_head().status(), 101);
+        let told = packets(&capture, 2);
+        if told.iter().any(|packet| packet.json()["Target"] == addresses[0].to_string()) {
+            let third = capture.packet();
+            break [&told[..], &[third]].concat();
+        }
+        drop((client, upstream));
+        let _closed = packets(&capture, 2);
+    };
+    let failed = find(&connected, &json!({"Event": "CONNECTED", "Status": "FAILURE"}));
+    let opened = find(&connected, &json!({"Event": "CONNECTED", "Status": "SUCCESS"}));
+    assert_eq!((failed.destination(), opened.destination()), (addresses[0], addresses[1]));
+    rig.stop();
+}
+
 /// A listener with TLS, and who vouches for it.
 fn secure(capture: &Capture, folder: &Folder) -> (Rig, Authority) {
     let authority = Authority::new(folder, &["gw.example"]);

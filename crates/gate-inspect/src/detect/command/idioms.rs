@@ -50,8 +50,8 @@ static IDIOMS: &[Idiom] = &[
     ),
     idiom(
         "cmd-powershell",
-        &["powershell", "iex", "invoke-", "download"],
-        r"\bpowershell(?:\.exe)?\b[^\n]*\s-(?:e|en|enc|enco\w*|nop\w*|noni|w|windowstyle|ep|exec\w*|command|c)\b|\biex\s*\(|\binvoke-(?:expression|webrequest|restmethod|command|mimikatz|shellcode)\b[^\n]*(?:http|\$\(|new-object)|downloadstring\s*\(|downloadfile\s*\(",
+        &["powershell", "iex", "invoke-", "download", "]::", "$env:", "$psversion", " env:", "+\"", "+'"],
+        r"\bpowershell(?:\.exe)?\b[^\n]*\s-(?:e|en|enc|enco\w*|nop\w*|noni|w|windowstyle|ep|exec\w*|command|c)\b|\biex\s*\(|\binvoke-(?:expression|webrequest|restmethod|command|mimikatz|shellcode)\b[^\n]*(?:http|\$\(|new-object)|downloadstring\s*\(|downloadfile\s*\(|\|\s*iex\b|\[(?:system\.)?(?:diagnostics\.process|net\.dns|reflection\.assembly|scriptblock)\]::|[;&|\n]\s*(?:\[(?:system\.)?environment\]::|\$env:\w+\s*(?:$|[;#|&])|\$psversiontable\b|(?:ls|dir|gci)\s+env:)|[.&]\s*\(\s*['\x22]\w+['\x22]\s*\+\s*['\x22]",
     ),
     idiom(
         "cmd-windows-variable",
@@ -60,13 +60,13 @@ static IDIOMS: &[Idiom] = &[
     ),
     idiom(
         "cmd-shell-variable",
-        &[";$", "|$", "&$", "${path", "${home", "${pwd", "${shell", "${oldpwd", "${ps"],
-        r"\$\{(?:path|home|pwd|shell|oldpwd|ps[0-9])(?::\d|%%|##)|[;|&]\s*\$\w{1,16}\$\w",
+        &[";$", "; $", "|$", "&$", "${path", "${home", "${pwd", "${shell", "${ls_colors", "${oldpwd", "${ps"],
+        r"\$\{(?:path|home|pwd|shell|oldpwd|ps[0-9])(?::\d|%%|##)|[;|&]\s*\$\w{1,16}\$\w|(?:^|[;&|\n'\x22])\s*(?:export\s+|alias\s+)?[a-z_]\w{0,15}=(?:\$?\\?['\x22][a-z/][^'\x22\n]{0,60}['\x22]|[a-z/][\w/.]{1,32})(?:;\s*[a-z_]\w{0,15}=['\x22]?[\w/.]{1,32}['\x22]?)*;\s*\$\{?[a-z_]\w{0,15}\}?\s*(?:$|[/;|&'\x22#]|\$)|\$\{ls_colors:\d",
     ),
     idiom(
         "cmd-decode-run",
         &["base64", "xxd", "rev", "openssl", "printf", "echo", "<<<", "sh <(", "eval", "$'"],
-        r"(?:base64\s+(?:-d|--decode|-di)|xxd\s+-r|\brev\b|openssl\s+(?:enc|base64)[^|\n]*-d|printf\s[^|\n]+|echo\s[^|\n]+)[^|\n]*\|\s*(?:/bin/|/usr/bin/)?(?:ba|z|da|k)?sh\b|\b(?:ba)?sh\s*<<<|\$\(\s*(?:rev|base64|xxd|printf)\b|\b(?:ba|z|da)?sh\s+<\(|\beval\s+[`$]\(?(?:echo|base64|printf)|\|\s*base64\s+(?:-d|--decode)|\$'[^'\n]{0,64}\\(?:x[0-9a-f]{2}|[0-7]{2,3})",
+        r"(?:base64\s+(?:-d|--decode|-di)|xxd\s+-r|\brev\b|openssl\s+(?:enc|base64)[^|\n]*-d|printf\s[^|\n]+|echo\s[^|\n]+)[^|\n]*\|\s*(?:/bin/|/usr/bin/)?(?:ba|z|da|k)?sh\b|\b(?:ba)?sh\s*<<<|\$\(\s*(?:rev|base64|xxd|printf|tr)\b|\b(?:ba|z|da)?sh\s+<\(|\beval\s+[`$]\(?(?:echo|base64|printf)|\|\s*base64\s+(?:-d|--decode)|\$'[^'\n]{0,64}\\(?:x[0-9a-f]{2}|[0-7]{2,3})",
     ),
     idiom(
         "cmd-glob-path",
@@ -80,8 +80,8 @@ static IDIOMS: &[Idiom] = &[
     ),
     idiom(
         "cmd-spreadsheet",
-        &["|'", "| '"],
-        r"\b(?:cmd|msexcel|powershell|rundll32|mshta|certutil)(?:\.exe)?\s*\|\s*'[^'\n]*'!",
+        &["|'", "| '", "dde(", "dde (", "webservice", "importxml", "importdata"],
+        r"\b(?:cmd|msexcel|powershell|rundll32|mshta|certutil)(?:\.exe)?\s*\|\s*'[^'\n]*'!|\bdde\s*\(\s*['\x22]cmd|=\s*(?:webservice|importxml|importdata|importfeed|importhtml|importrange)\s*\(",
     ),
     idiom(
         "cmd-escaped-argument",
@@ -99,12 +99,141 @@ static IDIOMS: &[Idiom] = &[
             "ld_preload",
             "bash_env",
             "prompt_command",
+            "core.pager",
+            "core.sshcommand",
+            "core.fsmonitor",
+            "--unzip-command",
+            "git_ssh",
+            "perl5opt",
+            "pythonstartup",
+            "rubyopt",
+            "node_options",
+            "java_tool_options",
+            "ps4=",
+            "bash_func",
+            "-exec",
+            "ext::",
+            "-ex",
+            "\\! ",
+            ":!",
+            ".shell ",
+            "=/tmp",
+            "1e ",
+            "--interactive",
+            "--script=",
+            "system(",
         ],
-        r"--(?:exec|upload-pack|receive-pack|use-compress-program|checkpoint-action|open-files-in-pager|to-command|rsh)\s*=\s*['\x22]?[`$\w/]|-oproxycommand\s*=|--post-file[=\s]+/|(?:ld_preload|bash_env|prompt_command)\s*=\s*['\x22/$`(]",
+        r"--(?:exec|upload-pack|receive-pack|use-compress-program|checkpoint-action|open-files-in-pager|to-command|rsh)\s*=\s*['\x22]?[`$\w/]|-o\s*proxycommand\s*=|--post-file[=\s]+/|(?:ld_preload|bash_env|prompt_command)\s*=\s*['\x22/$`(]|\bcore\.(?:pager|sshcommand|fsmonitor)\s*=\s*[^\s\d]|--unzip-command|\bgit_ssh(?:_command)?\s*=\s*['\x22]?(?:[^s'\x22\s]|s[^s])|\b(?:perl5opt|pythonstartup|rubyopt)\s*=\s*[-/]|\bnode_options\s*=\s*['\x22]?--require|\bjava_tool_options\s*=\s*['\x22]?-(?:agent|javaagent)|\bps4\s*=\s*['\x22]?[$`]|\bbash_func_\w+(?:%%|\(\))|\bfind\s+\S+[^\n;|&]{0,64}\s-exec(?:dir)?\s+(?:/bin/|/usr/bin/)?(?:id|whoami|ba?sh|sh|nc)\b|\bext::\w*sh\b|-c\s*['\x22]?:!|\s-ex\s*['\x22]!|-e\s*['\x22]\\!|-c\s*['\x22]\\!|\.shell\s+\w+['\x22]|\bpath=/tmp\b|\bsed\s[^\n]{0,24}1e\s|\bnmap\s+--(?:interactive|script=/)|\bawk\s[^\n]{0,32}\bsystem\s*\(",
+    ),
+    idiom(
+        "cmd-function-call",
+        &[
+            "array_",
+            "usort",
+            "uasort",
+            "uksort",
+            "_callback",
+            "call_user_func",
+            "register_shutdown",
+            "ob_start",
+            "'sys",
+            "\"sys",
+            "='",
+            "=\"",
+            "= '",
+            "= \"",
+            "create_function",
+            "/e'",
+            "/e\"",
+        ],
+        r"\b(?:array_\w+|u[ak]?sort|preg_replace_callback|call_user_func(?:_array)?|register_\w+|ob_start|iterator_apply)\s*\([^\n]{0,256}?['\x22](?:system|exec|shell_exec|passthru|assert|phpinfo|popen|proc_open|eval)['\x22]|\(\s*['\x22]\w{1,16}['\x22]\s*\.\s*['\x22]\w{1,16}['\x22]\s*\)\s*\(|\$\w+\s*=\s*['\x22](?:system|exec|shell_exec|passthru|assert|popen|proc_open)['\x22]\s*;[^\n]{0,64}?\$\w+\s*\(|\bpreg_replace\s*\(\s*['\x22]/[^\n]{0,64}/\w*e\w*['\x22]",
+    ),
+    idiom(
+        "cmd-php-code",
+        &[
+            "scandir",
+            "glob(",
+            "show_source",
+            "highlight_file",
+            "readgzfile",
+            "(~%",
+            "^%",
+            "')(",
+            "\")(",
+            "'(",
+            "ffi::",
+            "create_function",
+            "getallheaders",
+            "call_user_func",
+            "array_map",
+            "array_filter",
+            "include",
+            "require",
+            "readfile",
+            "file_get_contents",
+            "language=",
+            "var_dump",
+            "print_r",
+        ],
+        r"\bscandir\s*\(\s*(?:['\x22][/.]|dirname|getcwd|pos\s*\(|chr\s*\()|\b(?:print_r|var_dump|var_export|implode)\s*\([^\n]{0,24}\bglob\s*\(\s*['\x22][/.*]|\b(?:show_source|highlight_file|readfile|readgzfile|file_get_contents)\s*\(\s*(?:['\x22](?:/etc/|/flag|/proc/|/var/log|php:|\.\./|c:)|scandir|current\s*\(|next\s*\(|end\s*\(|array)|\(\s*~(?:%[0-9a-f]{2}){3}|(?:%[0-9a-f]{2}){3}\s*\^\s*(?:%[0-9a-f]{2}){3}|['\x22](?:system|phpinfo|exec|shell_exec|passthru|assert)['\x22]\s*\)?\s*\(|\b(?:include|require)(?:_once)?\s*\(?\s*['\x22](?:/etc/|/flag|/proc/|/var/log|php:|data:)|\bffi::cdef\b|\bcreate_function\s*\(|\b(?:system|exec|eval|assert|passthru)\s*\(\s*(?:end|next|current|pos|getallheaders|implode|hex2bin|base64_decode|chr|strrev|array_pop|session_id)\s*\(|<script\s+language\s*=\s*['\x22]?php|\b(?:var_dump|print_r)\s*\(\s*(?:shell_exec|system|exec|getallheaders|get_defined_vars)\s*\(|\b(?:call_user_func\w*|array_\w+)\s*\([^\n;]{0,48}\$_(?:get|post|request|cookie)\b",
+    ),
+    idiom(
+        "cmd-deserialized",
+        &[
+            "!!",
+            "!ruby/",
+            "\nsystem",
+            "\\nsystem",
+            "\npopen",
+            "_$$nd_func$$_",
+            "\n(s'",
+            "\\n(s'",
+            "cposix",
+            "cos\n",
+        ],
+        r"!!python/(?:object|name|module)|!!javax\.script|!!java\.net\.url|!!com\.sun\.|!ruby/(?:object|hash)|\bc(?:os|posix|nt|subprocess|commands|__builtin__|builtins)(?:\n|\\n)\w+(?:\n|\\n)|_\$\$nd_func\$\$_",
+    ),
+    idiom(
+        "cmd-script-host",
+        &[
+            "wscript.shell",
+            "shell.application",
+            ".execute()",
+            "<cfexecute",
+            "groovy",
+            "mainmodule",
+            "%x",
+            "qx",
+            "send(",
+            "os.exec",
+            "execute(",
+            "execsync",
+            "runtime.getruntime",
+            "process.start",
+            "java.lang.processbuilder",
+        ],
+        r"\bwscript\.shell\b|\bshell\.application\b|['\x22\]]\s*\.execute\(\)|<cfexecute\b|\bmainmodule\s*\.|\brequire\(\s*['\x22]child_process['\x22]\s*\)|\bruntime\.getruntime\(\)\.exec\s*\(|\bdiagnostics\.process\]?(?:\.|::)start\b|(?:^|[^\w])(?:%x|qx)\s*[(\[{|/]\s*(?:id|whoami|ls|cat|uname|ping|curl|wget|nc|sleep|dir|touch|calc|rm|echo|bash|sh|/bin/\w+)\b|\bsend\s*\(\s*:(?:system|exec|eval)\b|\bos\.exec\s*\(\s*\w",
+    ),
+    idiom(
+        "cmd-pipe-shell",
+        &[
+            "curl ",
+            "wget ",
+            "telnet",
+            "mknod",
+            "zsh/net",
+            "xterm",
+            "{bash,-i}",
+            "base64,-d",
+            "dev/tcp",
+            "fork",
+            ":|:",
+        ],
+        r"\btelnet(?:://)?\s*\S+\s+\d+\s*(?:\d?<\S+\s*)?\|\s*(?:/bin/)?\w*sh\b|\bmknod\s+\S+\s+p\b|\b(?:curl|wget)\s[^|\n]{0,120}(?:http://|\b\d{1,3}(?:\.\d{1,3}){3})[^|\n]{0,120}\|\s*(?:sudo\s+)?(?:/bin/)?(?:ba|z|da|k)?sh\b|\bzmodload\s+zsh/net|\bxterm\s+-display\b|\{base64,(?:-d|-{2}decode)\}|:\(\)\s*\{\s*:\|:",
     ),
 ];
 
-static CALL: &str = r"(?:^|[^\w.]|\)\.)(?:(?:[\w$]+(?:\.|->|::))*(?:system|exec|execsync|shell_exec|passthru|popen|popen2|popen3|proc_open|pcntl_exec|eval|assert|spawn|spawnsync|execfile|getoutput|check_output|check_call|backticks|start_process|processbuilder)|subprocess\.(?:run|call|popen)|os\.(?:system|popen|exec\w*|spawn\w*))\s*\(\s*(?:new\s+string\s*)?[\[\{(]{0,2}\s*(?:['\x22`]{1,3}|\$\(|%q)([^)\n]+)";
+static CALL: &str = r"(?:^\.?|[^\w.]|\)\.|['\x22]\s*\.\s*)(?:(?:[\w$]+(?:\(\))?(?:\.|->|::))*(?:system|exec|execsync|execfilesync|shell_exec|passthru|popen|popen2|popen3|popen2e|capture2e?|capture3|pipeline|proc_open|pcntl_exec|eval|assert|spawn|spawnsync|execfile|getoutput|getstatusoutput|check_output|check_call|backticks|start_process|processbuilder|shellexecute|winexec|exec\.command|process\.start|wscript\.shell\x22?\)?\.(?:run|exec)|wscript\.shell'\)\.(?:run|exec)|shell|wscript\.run|deno\.run|deno\.command|bun\.spawn|os\.execute|io\.popen|syscall)|subprocess\.(?:run|call|popen)|os\.(?:system|popen|exec\w*|spawn\w*)|wscript\.shell\.run|open)\s*\(\s*(?:new\s+string\s*(?:\[\])?\s*|new\s+java\.lang\.string\s*(?:\[\])?\s*)?[\[\{(]{0,2}\s*(?:cmd\s*:\s*\[)?\s*(?:['\x22`]{1,3}|\$\(|%q)([^)\n]+)";
 
 /// The names in [`CALL`].
 static CALL_HINTS: &[&str] = &[
@@ -123,6 +252,15 @@ static CALL_HINTS: &[&str] = &[
     "backticks",
     "start_process",
     "processbuilder",
+    "capture",
+    "pipeline",
+    "shell",
+    "command",
+    "process.start",
+    "wscript",
+    "deno.",
+    "open(",
+    "os.execute",
 ];
 
 struct Patterns {
@@ -146,6 +284,11 @@ static PATTERNS: LazyLock<Option<Patterns>> = LazyLock::new(|| {
     })
 });
 
+/// Builds what is built once, before a message needs it.
+pub(super) fn warm_up() {
+    LazyLock::force(&PATTERNS);
+}
+
 pub(super) fn detect(text: Text<'_>, hits: &mut Hits) {
     let Some(patterns) = &*PATTERNS else { return };
     let mut hinted: u64 = 0;
@@ -163,10 +306,10 @@ pub(super) fn detect(text: Text<'_>, hits: &mut Hits) {
     }
     if hinted & 1 << IDIOMS.len() != 0 {
         let calls = patterns.call.captures_iter(text.lower).filter_map(|call| call.get(1));
-        if let Some(argument) = calls
-            .into_iter()
-            .find(|argument| is_script(argument.as_bytes()) || runs(first(argument.as_bytes())))
-        {
+        if let Some(argument) = calls.into_iter().find(|argument| {
+            let whole = argument.as_bytes();
+            is_script(whole) || is_shell(first(whole)) || runs(piped(first(whole)))
+        }) {
             meet("cmd-function-call", argument.range(), hits);
         }
     }
@@ -179,9 +322,47 @@ fn first(arguments: &[u8]) -> &[u8] {
     arguments.get(..end).unwrap_or(arguments)
 }
 
-/// Python that reaches for the system.
+/// A text without the mark by which a file's name is a command (`|id`).
+fn piped(argument: &[u8]) -> &[u8] {
+    argument.strip_prefix(b"|").unwrap_or(argument)
+}
+
+/// Whether all of an argument is a program that runs commands.
+fn is_shell(argument: &[u8]) -> bool {
+    let end =
+        argument.iter().rposition(|byte| !matches!(byte, b'\'' | b'"' | b'`')).map_or(0, |last| last + 1);
+    let name = argument.get(..end).unwrap_or_default();
+    let name = name.rsplit(|byte| matches!(byte, b'/' | b'\\')).next().unwrap_or_default();
+    let name = name.strip_suffix(b".exe").unwrap_or(name);
+    matches!(
+        name,
+        b"sh"
+            | b"bash"
+            | b"zsh"
+            | b"cmd"
+            | b"powershell"
+            | b"pwsh"
+            | b"calc"
+            | b"notepad"
+            | b"id"
+            | b"whoami"
+    )
+}
+
+/// Code that reaches for the system, within the text that a call evaluates.
 fn is_script(argument: &[u8]) -> bool {
-    ["import os", "import sub", "os.system", "__import__"]
-        .iter()
-        .any(|word| memmem::find(argument, word.as_bytes()).is_some())
+    [
+        "import os",
+        "import sub",
+        "os.system",
+        "__import__",
+        "system('",
+        "system(\"",
+        "exec('",
+        "exec(\"",
+        "passthru(",
+        "child_process",
+    ]
+    .iter()
+    .any(|word| memmem::find(argument, word.as_bytes()).is_some())
 }

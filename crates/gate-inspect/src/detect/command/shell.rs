@@ -51,6 +51,8 @@ const STATEMENTS_MAX: usize = 256;
 /// A text without separators is longer than any command that is one as a whole.
 const LONE_MAX: usize = 4096;
 const WORDS_MAX: usize = 64;
+/// A value before a line feed that is written out is no longer.
+const VALUE_MAX: usize = 48;
 
 /// Whether a word where a command would stand may be one: `is_known` decides for words without
 /// disguise. Far cheaper than [`statements`], which it saves for nearly all texts.
@@ -64,13 +66,25 @@ pub(super) fn may_run(text: Text<'_>, is_known: fn(&str) -> bool) -> bool {
     loop {
         let start = rest
             .iter()
-            .take_while(|byte| matches!(byte, b' ' | b'\t' | b'"' | b'\'' | b'(' | b'{' | b'!'))
+            .take_while(|byte| matches!(byte, b' ' | b'\t' | b'"' | b'\'' | b'(' | b'{' | b'!' | b'+'))
             .count();
         let word = rest.get(start..).unwrap_or_default();
         let is_end = |byte: &u8| {
             matches!(
                 byte,
-                b' ' | b'\t' | b'\n' | b';' | b'|' | b'&' | b'<' | b'>' | b'`' | b')' | b',' | b'}' | b'+'
+                b' ' | b'\t'
+                    | b'\n'
+                    | 0x0b
+                    | b';'
+                    | b'|'
+                    | b'&'
+                    | b'<'
+                    | b'>'
+                    | b'`'
+                    | b')'
+                    | b','
+                    | b'}'
+                    | b'+'
             )
         };
         let end = word.iter().take(NAME_MAX).position(is_end).unwrap_or_else(|| word.len().min(NAME_MAX));
@@ -111,11 +125,13 @@ fn may_name(word: &[u8], is_known: fn(&str) -> bool) -> bool {
     let quotes = word.iter().filter(|byte| matches!(byte, b'\'' | b'"')).count();
     let escaped = word.iter().skip(1).any(|byte| matches!(byte, b'\\' | b'$' | b'^'));
     let glob = word.starts_with(b"/") && word.iter().any(|byte| matches!(byte, b'?' | b'*'));
-    if quotes > 1 || escaped || glob || word.starts_with(b"\\") || word == b"." {
+    if quotes > 1 || escaped || glob || word.starts_with(b"\\") || matches!(word, b"." | b"[" | b"[[") {
         return true;
     }
-    let name = word.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
-    let name = name.strip_suffix(b".exe").unwrap_or(name).trim_ascii_end();
+    let name = word.split(|byte| *byte == b'/').rfind(|part| !part.is_empty()).unwrap_or_default();
+    if name.ends_with(b".exe") || word.starts_with(b"/tmp/") || word.starts_with(b"./") {
+        return true;
+    }
     let end = name.iter().rposition(u8::is_ascii_alphanumeric).map_or(0, |last| last + 1);
     name.get(..end).and_then(|name| std::str::from_utf8(name).ok()).is_some_and(is_known)
 }
@@ -181,8 +197,12 @@ fn line_escape(text: &[u8]) -> usize {
 
 fn separator(text: &[u8], at: usize) -> Option<(Before, usize)> {
     let rest = text.get(at..)?;
+    let escaped = at.checked_sub(1).and_then(|at| text.get(at)) == Some(&b'\\');
     Some(match rest {
+        // A line that goes on behind its end.
+        [b'\n', ..] if escaped => return None,
         [b'\n' | b'\r', ..] => (Before::Line, 1),
+        [b'\\', b'n', ..] if breaks_a_value(text, at) => (Before::Line, 2),
         [b'|', b'|', ..] | [b'&', b'&', ..] => (Before::Mark, 2),
         [b'|', ..] => (Before::Pipe, 1),
         // An ampersand behind `>` copies a descriptor.
@@ -198,6 +218,15 @@ fn separator(text: &[u8], at: usize) -> Option<(Before, usize)> {
     })
 }
 
+/// Whether a line feed that is written out ends a value: what is before it is one word, and no path of Windows.
+fn breaks_a_value(text: &[u8], at: usize) -> bool {
+    let value = text.get(..at).unwrap_or_default();
+    let value = value.strip_suffix(b"\\r").unwrap_or(value);
+    (1..=VALUE_MAX).contains(&at)
+        && value.iter().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'\\' | b'%'))
+        && value.last() != Some(&b':')
+}
+
 fn statement(text: &[u8], before: Before, at: Range<usize>) -> Statement {
     let close = text.get(at.clone()).and_then(|piece| piece.iter().position(|byte| *byte == b')'));
     let at = match close {
@@ -205,15 +234,24 @@ fn statement(text: &[u8], before: Before, at: Range<usize>) -> Statement {
         _ => at,
     };
     let piece = text.get(at.clone()).unwrap_or_default();
-    let braced =
-        piece.trim_ascii().strip_prefix(b"{").filter(|rest| rest.contains(&b',') && !rest.contains(&b':'));
+    let braced = piece
+        .trim_ascii()
+        .strip_prefix(b"{")
+        .filter(|rest| rest.contains(&b',') && (!rest.contains(&b':') || is_of_url(rest)));
     let words = match braced {
         Some(rest) => words(rest.strip_suffix(b"}").unwrap_or(rest), b','),
         // Forms write blanks as plus signs.
-        None if !piece.contains(&b' ') && piece.contains(&b'+') => words(piece, b'+'),
+        None if !piece.trim_ascii().contains(&b' ') && piece.contains(&b'+') => {
+            words(piece.trim_ascii(), b'+')
+        }
         None => words(piece, b' '),
     };
     Statement { before, at, words }
+}
+
+/// Whether a colon is of a URL: objects of JSON have others.
+fn is_of_url(text: &[u8]) -> bool {
+    !text.contains(&b'"') && text.windows(3).any(|three| three == b"://")
 }
 
 fn words(piece: &[u8], also: u8) -> Vec<Word> {
@@ -224,7 +262,12 @@ fn words(piece: &[u8], also: u8) -> Vec<Word> {
         let blank = blank_variable(rest);
         // A line feed that is written out and ends the text.
         let breaks = matches!(rest, [b'\\', b'n' | b'r'] | [b'\\', b'n' | b'r', b'\\' | b'"' | b'\'', ..]);
-        let breaks = breaks || first.is_ascii_whitespace() || *first == also || matches!(first, b'<' | b'>');
+        // Some take a vertical tab for a blank.
+        let breaks = breaks
+            || first.is_ascii_whitespace()
+            || *first == 0x0b
+            || *first == also
+            || matches!(first, b'<' | b'>');
         if breaks || blank > 0 {
             if words.len() == WORDS_MAX {
                 break;
@@ -284,6 +327,9 @@ fn blank_variable(rest: &[u8]) -> usize {
 /// The length of what a shell takes off a word: quotes, escapes, variables without a value.
 fn disguise(rest: &[u8], path: bool) -> usize {
     match rest {
+        [b'\\', b'\n', ..] => 2,
+        // Text with escapes, or one to be translated.
+        [b'$', b'\'' | b'"', ..] => 2,
         [b'\'' | b'"' | b'^', ..] | [b'\\', b'a'..=b'z' | b'A'..=b'Z' | b'/', ..]
             if !is_windows(rest, path) =>
         {

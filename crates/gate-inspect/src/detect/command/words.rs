@@ -1,7 +1,10 @@
 //! How sure it is that a statement is meant for a shell; the names of programs.
 
-use super::programs::{is_glob, is_secret, known};
-use super::shell::Statement;
+use super::arguments::{Arguments, is_glob, is_secret};
+use super::kinds;
+use super::programs::known;
+use super::shell::{Statement, Word};
+use super::vocabulary::{Kind, is_cmdlet, kind};
 
 /// How sure it is that a statement is meant for a shell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -28,6 +31,9 @@ static TOOLS: &[&str] = &[
     "cmake",
     "docker",
     "docker-compose",
+    "pkg",
+    "gem",
+    "composer",
     "cargo",
     "rustup",
     "sudo",
@@ -87,6 +93,8 @@ static TOOLS: &[&str] = &[
 pub(super) fn is_known(name: &str) -> bool {
     let letter = name.bytes().next().map_or(u8::MAX, |first| first.wrapping_sub(b'a'));
     NAMES.get(usize::from(letter)).is_some_and(|names| names.contains(&name))
+        || kind(name).is_some()
+        || (name.contains('-') && is_cmdlet(name))
 }
 
 /// Words before a command that change nothing about it.
@@ -116,7 +124,7 @@ static WRAPPERS: &[&str] = &[
 /// Words of a shell's own that run nothing: neither a command nor a sign that the text is none.
 static NEUTRAL: &[&str] = &[
     "cd", "export", "alias", "unset", "for", "if", "then", "else", "fi", "do", "done", "while", "case",
-    "esac", "true", "false", "exit", "test", "[", "read", "declare", "set", "history",
+    "esac", "true", "false", "exit", "test", "[", "read", "declare", "set", "history", "rem",
 ];
 
 /// Whether a statement only steers those around it.
@@ -138,14 +146,33 @@ pub(super) fn sure(statement: &Statement) -> Sure {
             break;
         }
         let options = rest.iter().take_while(|word| word.text.starts_with(['-', '0', '1', '5'])).count();
+        // Alone it tells of its user's rights, or the time.
+        if options == rest.len() || rest.first().is_some_and(|word| word.text == "/t") {
+            break;
+        }
         words = rest.get(options..).unwrap_or(rest);
     }
-    let [first, arguments @ ..] = words else { return Sure::No };
+    match (sure_of(words, RUNNERS_MAX), statement.words.as_slice()) {
+        // Behind the name of a user.
+        (Sure::No, [first, rest @ ..]) if matches!(first.text.as_str(), "sudo" | "doas") => {
+            run_by(rest, RUNNERS_MAX)
+        }
+        (sure, _) => sure,
+    }
+}
+
+/// The same for words behind what changes nothing about a command.
+fn sure_of(words: &[Word], runners: usize) -> Sure {
+    let [first, behind @ ..] = words else { return Sure::No };
     let (name, absolute) = base(&first.text);
     if first.text.starts_with('<') && is_secret(&first.text) {
         return Sure::Alone;
     }
-    let sure = known(name, arguments);
+    let arguments = Arguments::of(behind);
+    let sure = if is_cmdlet(name) { kinds::cmdlet(&arguments) } else { known(name, &arguments) };
+    let sure = sure.max(by_its_name(&first.text, name, absolute, &arguments));
+    let sure =
+        if runners > 0 && runs_another(name, &arguments) { sure.max(run_by(behind, runners)) } else { sure };
     match sure {
         Sure::No if first.text.starts_with('/') && is_glob(&first.text) => Sure::Behind,
         Sure::No => Sure::No,
@@ -155,13 +182,57 @@ pub(super) fn sure(statement: &Statement) -> Sure {
     }
 }
 
+/// What the name alone says: of a shell, of a program of Windows, of a file that was brought before.
+fn by_its_name(word: &str, name: &str, absolute: bool, arguments: &Arguments<'_>) -> Sure {
+    let is_version =
+        || arguments.len() == 1 && matches!(arguments.first(), "-v" | "--version" | "-version" | "version");
+    if absolute
+        && matches!(name, "sh" | "bash" | "zsh" | "dash" | "ksh")
+        && (arguments.none() || arguments.flags())
+    {
+        Sure::Behind
+    } else if (word.ends_with(".exe") && !word.contains('=') && arguments.are_terse())
+        || (word.starts_with("/tmp/") && arguments.are_terse())
+        || (word.starts_with("./") && arguments.none())
+        || (is_version() && is_known(name))
+    {
+        Sure::Injected
+    } else {
+        Sure::No
+    }
+}
+
+/// Whether a program runs what its arguments name.
+fn runs_another(name: &str, arguments: &Arguments<'_>) -> bool {
+    kind(name) == Some(Kind::Runs)
+        || matches!(name, "timeout" | "su" | "xargs" | "eval" | "find" | "start" | "sudo" | "doas")
+        || (matches!(name, "docker" | "kubectl") && matches!(arguments.first(), "exec" | "run"))
+}
+
+/// How sure the command is that stands somewhere among the arguments of a program that runs it.
+fn run_by(words: &[Word], runners: usize) -> Sure {
+    (0..words.len().min(ARGUMENTS_MAX))
+        .map(|start| sure_of(words.get(start..).unwrap_or_default(), runners - 1))
+        .max()
+        .unwrap_or(Sure::No)
+        .min(Sure::Behind)
+}
+
+/// Programs that run programs that run programs are followed so far.
+const RUNNERS_MAX: usize = 2;
+/// A program that another runs is among its first arguments.
+const ARGUMENTS_MAX: usize = 6;
+
 fn is_name(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
 /// The name of a program without its directory, and whether it had one of the system's.
 fn base(word: &str) -> (&str, bool) {
-    let word = word.trim_start_matches(['(', '{', '!']);
+    let word = word.trim_start_matches(['(', '{', '!', '+']).trim_end_matches(['/', '\\', '`']);
+    let word = word.strip_suffix("::").unwrap_or(word);
+    // A backslash before the name passes an alias by.
+    let word = word.strip_prefix('\\').filter(|rest| !rest.contains('\\')).unwrap_or(word);
     // It runs a file of commands.
     if word == "." {
         return (word, false);
@@ -189,8 +260,8 @@ static NAMES: [&[&str]; 26] = [
     &["adduser", "arp", "attrib", "awk"],
     &["base32", "base64", "bash", "bitsadmin", "builtin", "busybox"],
     &[
-        "cat", "cd", "certutil", "chmod", "choice", "chown", "cmd", "command", "copy", "cp", "crontab",
-        "cscript", "csh", "curl", "cut",
+        "cat", "cd", "certutil", "chcp", "chmod", "choice", "chown", "cmd", "command", "copy", "cp",
+        "crontab", "cscript", "csh", "curl", "cut",
     ],
     &["dash", "date", "dd", "del", "df", "diff", "dig", "dir", "dmesg", "do", "doas", "docker", "dpkg"],
     &["echo", "egrep", "env", "eval", "exec"],
@@ -242,7 +313,7 @@ static NAMES: [&[&str]; 26] = [
         "python3",
     ],
     &["quser"],
-    &["reboot", "reg", "regsvr32", "rev", "rm", "rmdir", "route", "rpm", "ruby", "rundll32"],
+    &["read", "reboot", "reg", "regsvr32", "rev", "rm", "rmdir", "route", "rpm", "ruby", "rundll32"],
     &[
         "sc",
         "schtasks",
@@ -277,6 +348,7 @@ static NAMES: [&[&str]; 26] = [
         "tcpdump",
         "tee",
         "telnet",
+        "test",
         "tftp",
         "then",
         "time",

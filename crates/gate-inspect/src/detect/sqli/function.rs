@@ -23,6 +23,10 @@ pub(super) fn search(query: &Query<'_>, met: &mut dyn FnMut(&'static str, Range<
             Word::Convert => convert(query, index),
             Word::Probe => probe(query, index),
             Word::If => conditional(query, index),
+            Word::SystemProcedure => {
+                let is_reached = query.text(index).ends_with(b"cmdshell") && query.is_quote(index + 2);
+                is_reached.then_some("sqli-procedure")
+            }
             _ => None,
         };
         if let Some(rule) = found {
@@ -51,7 +55,10 @@ fn sleep(query: &Query<'_>, index: usize) -> Option<&'static str> {
             matches!(
                 query.kind(before),
                 Some(Kind::Arithmetic | Kind::DoublePipe | Kind::DoubleAnd | Kind::Star | Kind::Compare)
-            ) && (query.breaks_out(before) || (query.is_early(before) && is_end_of_condition(query, end)))
+            ) && (query.breaks_out(before)
+                || (query.is_early(before)
+                    && is_end_of_condition(query, end)
+                    && !is_quoted_line(query, before)))
         });
     let is_followed = query.is_commented(end)
         || (query.is(end, Kind::Arithmetic) && query.is_quote(end + 1) && query.is_over(end + 1))
@@ -62,8 +69,21 @@ fn sleep(query: &Query<'_>, index: usize) -> Option<&'static str> {
     let is_chosen = query.is(index.saturating_sub(1), Kind::Comma)
         && (index.saturating_sub(32)..index)
             .any(|at| matches!(query.word(at), Some(Word::If | Word::Probe)) && query.is(at + 1, Kind::Open));
-    (is_long && (is_joined || is_behind_value || is_followed || is_in_query || is_chosen))
+    // Programs sleep for a moment, too.
+    let is_whole = query.skip(0, |kind| kind == Kind::Open) == index
+        && query.is(first, Kind::Number)
+        && !matches!(query.text(first), b"0" | b"1")
+        && query.is_over(end)
+        && !query.is(end, Kind::Semicolon);
+    let is_behind_value =
+        is_behind_value || (query.joins(end) && before.is_some_and(|before| query.joins(before)));
+    (is_long && (is_whole || is_joined || is_behind_value || is_followed || is_in_query || is_chosen))
         .then_some("sqli-sleep")
+}
+
+/// Whether all before is the sign by which mail and chat quote a line.
+fn is_quoted_line(query: &Query<'_>, before: usize) -> bool {
+    before == 0 && query.text(0) == b">"
 }
 
 /// Whether nothing comes behind, or a comparison with a literal and then nothing.
@@ -153,6 +173,7 @@ fn convert(query: &Query<'_>, index: usize) -> Option<&'static str> {
     let is_value = before.is_none_or(|before| {
         query.joins(before)
             || matches!(query.kind(before), Some(Kind::Compare | Kind::Arithmetic | Kind::Word(Word::Select)))
+            || (query.is(before, Kind::Comma) && before < 4)
             || query.breaks_out(index)
     });
     let has_query = (index + 2..query.group_end(index + 1))
@@ -175,16 +196,31 @@ fn probe(query: &Query<'_>, index: usize) -> Option<&'static str> {
     let asks = inside.clone().any(|at| {
         query.is_word(at, Word::Select) && query.is_select_list(at + 1) || query.is(at, Kind::SystemVariable)
     });
+    let is_choice = matches!(query.text(index), b"elt" | b"make_set")
+        && index <= 2
+        && is_constant(query, index + 2)
+        && query.is_over(query.group_end(index + 1));
     // A letter as a number, to be calculated with: `1 + ascii(substring(user,1,1))`.
     let is_letter = matches!(query.text(index), b"ascii" | b"ord" | b"unicode")
         && matches!(query.text(index + 2), b"substring" | b"substr" | b"mid" | b"left" | b"right")
         && index > 0
         && (0..index).all(|at| matches!(query.kind(at), Some(Kind::Number | Kind::Arithmetic | Kind::Open)));
+    // The same with a letter that is known: `67-ascii('a')`.
+    let is_known = matches!(query.text(index), b"ascii" | b"ord" | b"unicode")
+        && matches!(query.kind(index + 2), Some(Kind::Quote(_) | Kind::Number))
+        && index > 1
+        && query.is_over(query.group_end(index + 1))
+        && (0..index).all(|at| matches!(query.kind(at), Some(Kind::Number | Kind::Arithmetic | Kind::Open)));
     let makes_text = query.text(index).starts_with(b"concat")
         && inside.clone().any(|at| query.is(at, Kind::Number) && query.text(at).starts_with(b"0x"));
     let lists = query.text(index) == b"group_concat"
         && inside.into_iter().any(|at| query.is_word(at, Word::CatalogueColumn));
-    (asks || is_letter || makes_text || lists).then_some("sqli-condition")
+    (asks || is_choice || is_letter || is_known || makes_text || lists).then_some("sqli-condition")
+}
+
+/// Whether two numbers are compared at `index`.
+fn is_constant(query: &Query<'_>, index: usize) -> bool {
+    query.is(index, Kind::Number) && query.is(index + 1, Kind::Compare) && query.is(index + 2, Kind::Number)
 }
 
 /// `if(condition, sleep(5), 0)` and `iif`, `case` of a query.
@@ -197,5 +233,6 @@ fn conditional(query: &Query<'_>, index: usize) -> Option<&'static str> {
     let decides = query.is(index + 2, Kind::Number)
         && query.is(index + 3, Kind::Compare)
         && matches!(query.word(end), Some(Word::Select | Word::WaitFor | Word::Exec | Word::Define));
-    ((asks || decides) && !query.is_in_statement(index)).then_some("sqli-condition")
+    let is_whole = index <= 2 && is_constant(query, index + 2) && query.is_over(end);
+    ((asks || decides || is_whole) && !query.is_in_statement(index)).then_some("sqli-condition")
 }

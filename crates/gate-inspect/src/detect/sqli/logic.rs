@@ -34,6 +34,12 @@ fn condition(query: &Query<'_>, index: usize) -> Option<(&'static str, usize)> {
         || (query.is_word(left.next, Word::Not) && query.is_word(left.next + 1, Word::Is));
     let right = query.operand(right)?;
     let next = right.next;
+    if query.is_word(index, Word::Where) && query.breaks_out(index) && query.is_commented(next) {
+        return Some(("sqli-break-out", next));
+    }
+    if is_same_call(&left, &right) && query.is_early(index) && index > 0 {
+        return Some((tautology(query, index), next));
+    }
     if left.sort.is_literal() && right.sort.is_literal() {
         return constants(query, index, (&left, &right)).map(|rule| (rule, next));
     }
@@ -55,16 +61,18 @@ fn condition(query: &Query<'_>, index: usize) -> Option<(&'static str, usize)> {
     if breaks_out && (is_sql || is_left_open || query.is_early(index) || query.is_commented(next)) {
         return Some(("sqli-break-out", next));
     }
-    let is_called_for =
-        (query.is_early(index) && (index > 0 || asks(query, index, next))) || query.is_commented(next);
+    let is_called_for = (query.is_early(index)
+        && (index > 0 || asks(query, index, next) || is_question(query, index, (&left, &right))))
+        || query.is_commented(next);
     if is_sql && !query.is_in_statement(index) && is_called_for {
         return Some(("sqli-condition", next));
     }
     // A number that the condition goes on behind needs no quote to end it.
     let is_behind_number = query.is_early(index) && index > 0 && query.has_number_before(index);
     let is_asked = matches!(left.value, b"current_user" | b"session_user" | b"system_user");
-    let is_whole =
-        is_behind_number && query.is_over(next) && (right.sort.is_quoted() || is_a_test || is_asked);
+    let is_whole = query.is_over(next)
+        && ((is_behind_number && (right.sort.is_quoted() || is_a_test || is_asked))
+            || (index == 0 && is_asked));
     ((is_a_test && query.is_commented(next)) || is_whole).then_some(("sqli-condition", next))
 }
 
@@ -105,8 +113,21 @@ fn bare(query: &Query<'_>, index: usize, operand: &Operand<'_>) -> Option<&'stat
         return Some("sqli-break-out");
     }
     let is_number = matches!(operand.sort, Sort::Number | Sort::Constant);
+    // A division by nothing shows that the condition is looked at.
+    if query.text(next.saturating_sub(1)) == b"0"
+        && query.text(next.saturating_sub(2)) == b"/"
+        && query.is_over(next)
+        && (quote.is_some() || query.has_number_before(index))
+    {
+        return Some("sqli-condition");
+    }
     // All of the text is a condition that is true or false, to be put behind a number.
     if index == 0 && next == query.len() && next == 2 && is_truth(query, operand) {
+        return Some(tautology(query, index));
+    }
+    // The same behind one.
+    let is_constant = operand.sort == Sort::Constant && is_truth(query, operand);
+    if index == 1 && next == query.len() && is_constant && query.has_number_before(index) {
         return Some(tautology(query, index));
     }
     // Dashes in prose have a space before them.
@@ -177,6 +198,7 @@ fn is_measure(query: &Query<'_>, quote: usize, operand: &Operand<'_>) -> bool {
 fn is_value(query: &Query<'_>, operand: &Operand<'_>) -> bool {
     let is_back = query.is(operand.next.saturating_sub(1), Kind::Quote(Quote::Back));
     match operand.sort {
+        Sort::Text if operand.value == b"=" => query.joins(operand.next),
         Sort::Text => !is_back && operand.value.first().is_none_or(u8::is_ascii_alphanumeric),
         Sort::OpenText => operand.value.first().is_some_and(u8::is_ascii_alphanumeric),
         Sort::Number | Sort::Constant | Sort::Name(_) | Sort::Call(_) | Sort::Query | Sort::Variable => true,
@@ -190,6 +212,29 @@ fn is_behind_constants(query: &Query<'_>, index: usize) -> bool {
         && query.is(index - 2, Kind::Compare)
         && query.is(index - 3, Kind::Number)
         && query.text(index - 1) == query.text(index - 3)
+}
+
+/// Whether all of the text compares what a function of the database says: `and user()='root'`.
+fn is_question(query: &Query<'_>, index: usize, (left, right): (&Operand<'_>, &Operand<'_>)) -> bool {
+    let is_function = match left.sort {
+        // Its name is one of a thing, too, and nothing is asked of that.
+        Sort::Call(Word::Object) => query.is(index + 2, Kind::Open) && query.is(index + 3, Kind::Close),
+        Sort::Call(_) => left.sort.is_sql(),
+        Sort::Number
+        | Sort::Text
+        | Sort::OpenText
+        | Sort::Constant
+        | Sort::Name(_)
+        | Sort::Query
+        | Sort::Variable => false,
+    };
+    let is_answer = matches!(right.sort, Sort::Call(Word::Char | Word::If));
+    (is_function || is_answer) && query.is_over(right.next)
+}
+
+/// `crc32('a')=crc32('a')`
+fn is_same_call(left: &Operand<'_>, right: &Operand<'_>) -> bool {
+    matches!((left.sort, right.sort), (Sort::Call(_), Sort::Call(_))) && left.value == right.value
 }
 
 /// Whether a query or a call within a call is in a condition.

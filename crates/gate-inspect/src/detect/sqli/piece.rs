@@ -12,11 +12,14 @@ pub(super) fn search(query: &Query<'_>, met: &mut dyn FnMut(&'static str, Range<
     if query.len() > TOKENS_MAX {
         return;
     }
-    if comes_back(query) {
+    if comes_back(query) || is_joined_on(query) {
         met("sqli-break-out", query.range(0, query.len()));
     }
     if let Some(rule) = cut_off(query) {
         met(rule, query.range(0, query.len()));
+    }
+    if hides_what_follows(query) {
+        met("sqli-comment-dash", query.range(0, query.len()));
     }
     if is_case_of_constants(query) {
         met("sqli-condition", query.range(0, query.len()));
@@ -55,7 +58,19 @@ fn comes_back(query: &Query<'_>) -> bool {
     });
     // Programs put texts together out of names, too: `'+name+'`.
     let is_number = query.is(last + 1, Kind::Number);
-    names < 4 && (is_sql || (names > 0 && is_number))
+    // `admin'+'`: nothing is put to the value.
+    let is_nothing = first == 1 && last == 3 && query.touch(1) && query.touch(2) && query.len() == 4;
+    names < 4 && (is_nothing || is_sql || (names > 0 && is_number))
+}
+
+/// Whether something is joined to a text on both sides: `'||f()||'`.
+fn is_joined_on(query: &Query<'_>) -> bool {
+    let Some(last) = query.len().checked_sub(1) else { return false };
+    last > 4
+        && query.is_quote(0)
+        && query.kind(0) == query.kind(last)
+        && query.is(1, Kind::DoublePipe)
+        && query.is(last - 1, Kind::DoublePipe)
 }
 
 /// An expression of which a comment hides the rest of the query: `1*1--`, `(cos('b'))--`.
@@ -70,9 +85,16 @@ fn cut_off(query: &Query<'_>) -> Option<&'static str> {
     }
     let mut is_meant = false;
     let mut operands = 0;
+    let mut depth = 0_i32;
     for at in 0..last {
         match query.kind(at)? {
-            Kind::Open | Kind::Close | Kind::Comma => {}
+            Kind::Open => depth += 1,
+            Kind::Close => {
+                depth -= 1;
+                is_meant |= depth < 0;
+            }
+            Kind::Comma => {}
+            Kind::Semicolon if at + 1 == last && depth < 0 => {}
             Kind::Number => operands += 1,
             Kind::Quote(_) => {
                 operands += 1;
@@ -110,6 +132,18 @@ fn cut_off(query: &Query<'_>) -> Option<&'static str> {
     (is_meant && operands > 0).then_some(rule)
 }
 
+/// Whether a comment without a word ends a whole statement: nobody comments on what comes behind.
+fn hides_what_follows(query: &Query<'_>) -> bool {
+    let Some(last) = query.len().checked_sub(1) else { return false };
+    let is_closed =
+        |at: usize| matches!(query.kind(at), Some(Kind::Semicolon | Kind::Quote(_) | Kind::Number));
+    last > 3
+        && query.text(last) == b"--"
+        && is_closed(last - 1)
+        && (query.touch(last - 1) || query.is(last - 1, Kind::Semicolon))
+        && query.is_statement(0)
+}
+
 /// Whether a token is all that stands between two quotes.
 fn is_between_quotes(query: &Query<'_>, at: usize) -> bool {
     at > 0 && query.is_quote(at - 1) && query.kind(at + 1) == query.kind(at - 1)
@@ -117,7 +151,8 @@ fn is_between_quotes(query: &Query<'_>, at: usize) -> bool {
 
 /// `(case when 1=2 then 1 else null end)`, in the place of a value.
 fn is_case_of_constants(query: &Query<'_>) -> bool {
-    let first = query.skip(0, |kind| matches!(kind, Kind::Open | Kind::Arithmetic | Kind::Number));
+    let is_before = |kind| matches!(kind, Kind::Open | Kind::Arithmetic | Kind::Number | Kind::Comma);
+    let first = query.skip(0, is_before);
     query.is_word(first, Word::Case)
         && query.is_word(first + 1, Word::When)
         && query.is(query.skip(first + 2, |kind| kind == Kind::Open), Kind::Number)

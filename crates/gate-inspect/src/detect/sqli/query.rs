@@ -1,7 +1,7 @@
 //! The tokens of a text with what rules ask of them: operands, comparators, and what stands
 //! before and behind.
 
-use super::token::{Comments, Kind, Quote, Token, tokens};
+use super::token::{Comments, Kind, Plus, Quote, Token, tokens};
 use super::word::Word;
 
 /// How far an operand, a list or a group is followed, in tokens: rules look near.
@@ -76,6 +76,8 @@ impl Sort {
                     | Word::If
                     | Word::Object
                     | Word::Catalogue
+                    | Word::Telltale
+                    | Word::Like
             ),
             Self::Number | Self::Text | Self::OpenText | Self::Constant | Self::Name(_) => false,
         }
@@ -83,8 +85,8 @@ impl Sort {
 }
 
 impl<'a> Query<'a> {
-    pub(super) fn new(lower: &'a [u8], comments: Comments) -> Self {
-        let mut query = Self { text: lower, tokens: tokens(lower, comments), opening: None };
+    pub(super) fn new(lower: &'a [u8], comments: Comments, plus: Plus) -> Self {
+        let mut query = Self { text: lower, tokens: tokens(lower, comments, plus), opening: None };
         query.opening = query.find_opening();
         query
     }
@@ -142,6 +144,11 @@ impl<'a> Query<'a> {
             .get(opening)
             .is_some_and(|first| first.in_single == token.in_single && first.in_double == token.in_double);
         opening < index && is_of_it
+    }
+
+    /// Whether the first statement that stands by itself begins at `index`.
+    pub(super) fn is_opening(&self, index: usize) -> bool {
+        self.opening == Some(index)
     }
 
     /// The first token at or behind `index` that is not of `kinds`.
@@ -502,7 +509,10 @@ impl<'a> Query<'a> {
         let next = self.text(index + 1);
         match self.text(index) {
             b"call" => self.is(index + 2, Kind::Open) && self.is_over(self.group_end(index + 2)),
-            b"load" => next == b"data" && matches!(self.text(index + 2), b"infile" | b"local"),
+            b"load" => {
+                matches!(next, b"data" | b"xml")
+                    && matches!(self.text(index + 2), b"infile" | b"local" | b"low_priority" | b"concurrent")
+            }
             b"attach" => next == b"database" && self.is_quote(index + 2),
             b"begin" => self.is_word(index + 1, Word::Declare) || self.is_statement(index + 1),
             b"copy" => (index + 2..self.len().min(index + 24)).any(|at| {
@@ -511,8 +521,35 @@ impl<'a> Query<'a> {
             b"do" => next.starts_with(b"$$"),
             b"while" => (index + 1..self.len().min(index + 8))
                 .any(|at| self.word(at).is_some_and(|word| word != Word::Other) && self.is_statement(at)),
-            b"prepare" => self.is_word(index + 2, Word::From) && self.is(index + 3, Kind::Variable),
+            b"prepare" => {
+                self.is_word(index + 2, Word::From)
+                    && matches!(self.kind(index + 3), Some(Kind::Variable | Kind::Number))
+            }
+            b"backup" => matches!(next, b"database" | b"log") && self.is_word(index + 3, Word::To),
+            b"vacuum" => self.is_word(index + 1, Word::Into) && self.is_quote(index + 2),
+            b"handler" => matches!(self.text(index + 2), b"open" | b"read"),
+            b"deallocate" => next == b"prepare",
+            b"rename" => self.is_word(index + 1, Word::Object) && self.is_word(index + 3, Word::To),
             b"bulk" => self.is_word(index + 1, Word::Insert) && self.is_word(index + 3, Word::From),
+            _ => false,
+        }
+    }
+
+    /// Whether all that comes at `index` is a statement whose verb is also an ordinary word.
+    pub(super) fn is_plain_statement(&self, index: usize) -> bool {
+        let named = self.word(index + 1).is_some_and(Word::is_name) && self.is_over(index + 2);
+        match self.text(index) {
+            b"commit" | b"rollback" | b"reconfigure" | b"vacuum" => self.is_over(index + 1),
+            b"show" | b"describe" | b"desc" | b"use" | b"analyze" | b"open" | b"truncate" => named,
+            b"lock" => {
+                matches!(self.text(index + 1), b"tables" | b"table")
+                    && self.word(index + 2).is_some_and(Word::is_name)
+            }
+            b"pragma" => matches!(self.kind(index + 2), Some(Kind::Open | Kind::Compare)) || named,
+            b"kill" => self.is(index + 1, Kind::Number) && self.is_over(index + 2),
+            b"do" => {
+                self.word(index + 1).is_some_and(|word| word != Word::Other) && self.is(index + 2, Kind::Open)
+            }
             _ => false,
         }
     }
@@ -553,6 +590,26 @@ impl<'a> Query<'a> {
                     .contains(&self.text(behind)))
     }
 
+    /// Whether a query is joined to another one at `index`, and no word of a sentence stands there.
+    fn unites(&self, index: usize) -> bool {
+        let verb = self.skip(index + 1, |kind| matches!(kind, Kind::Word(Word::Quantifier) | Kind::Open));
+        self.is_over(verb) || matches!(self.word(verb), Some(Word::Select | Word::Values | Word::Object))
+    }
+
+    /// Whether the text begins as a list of statements does that are run one by one.
+    fn begins_script(&self) -> bool {
+        // Mail quotes lines by a sign.
+        let first = self.skip(0, |kind| kind == Kind::Compare);
+        let behind = self.text(first + 1);
+        match self.text(first) {
+            b"begin" => behind == b";" || matches!(behind, b"transaction" | b"work"),
+            b"start" => behind == b"transaction",
+            b"use" | b"pragma" => true,
+            b"set" => !self.is(first + 1, Kind::Variable),
+            _ => false,
+        }
+    }
+
     /// The beginning of the first statement, if it is one that stands by itself.
     fn find_opening(&self) -> Option<usize> {
         let mut depth = 0_usize;
@@ -560,10 +617,10 @@ impl<'a> Query<'a> {
             match self.kind(index) {
                 Some(Kind::Open) => depth += 1,
                 Some(Kind::Close) => depth = depth.saturating_sub(1),
-                Some(Kind::Word(Word::Union)) => return None,
+                Some(Kind::Word(Word::Union)) if self.unites(index) => return None,
                 Some(Kind::Word(_)) if self.is_statement(index) => {
                     let is_behind_a_value = index > 0
-                        && (self.is(index - 1, Kind::Semicolon)
+                        && ((self.is(index - 1, Kind::Semicolon) && !self.begins_script())
                             || self.joins(index - 1)
                             || self.quote_before(index).is_some_and(|quote| self.is_early(quote)));
                     return (depth == 0 && !is_behind_a_value).then_some(index);

@@ -39,7 +39,9 @@ fn union_select(query: &Query<'_>, index: usize) -> Found {
             .then_some(("sqli-union-select", verb + 2));
     }
     let is_verb = query.is_word(verb, Word::Select) || query.is_word(verb, Word::Values);
-    if !is_verb || query.is_in_statement(index) {
+    // In a statement of its own nobody joins numbers and hides what follows.
+    let is_probe = query.is(verb + 1, Kind::Number) && query.is_commented(query.len().saturating_sub(2));
+    if !is_verb || (query.is_in_statement(index) && !is_probe) {
         return None;
     }
     let is_list = query.is_select_list(verb + 1)
@@ -54,7 +56,13 @@ fn order_by(query: &Query<'_>, index: usize) -> Found {
         return None;
     }
     let first = query.skip(index + 2, |kind| kind == Kind::Open);
-    let end = query.skip(first, |kind| matches!(kind, Kind::Number | Kind::Comma | Kind::Close));
+    let first = first + usize::from(query.is(first, Kind::Arithmetic));
+    let is_of_list = |at: usize| {
+        matches!(query.kind(at), Some(Kind::Number | Kind::Comma | Kind::Close))
+            || matches!(query.text(at), b"asc" | b"desc")
+    };
+    let end = (first..query.len().min(first + LIST_MAX)).find(|at| !is_of_list(*at));
+    let end = end.unwrap_or_else(|| query.len().min(first + LIST_MAX));
     let is_number = query.is(first, Kind::Number);
     let is_alone = query.is_word(index, Word::Order) && index == 0 && query.is_over(end) && query.len() <= 3;
     let is_behind_value = query.has_number_before(index) && query.is_early(index);
@@ -63,7 +71,8 @@ fn order_by(query: &Query<'_>, index: usize) -> Found {
         && query.is_commented(first + 1);
     // Between quotes of its own, with words behind, it is talked about.
     let is_ended = query.is_over(end) && (query.breaks_out(index) || is_alone || is_behind_value);
-    let is_chosen = query.is_word(first, Word::If) && query.is(first + 1, Kind::Open) && is_behind_value;
+    let is_question = query.operand(index + 2).is_some_and(|operand| operand.sort.is_sql());
+    let is_chosen = is_question && (is_behind_value || index == 0);
     let is_counted = is_number && (query.is_commented(end) || is_ended);
     (is_counted || is_named || is_chosen).then_some(("sqli-order-by", end))
 }
@@ -77,9 +86,23 @@ fn catalogue(query: &Query<'_>, index: usize) -> Found {
             _ => false,
         };
     let is_selected = (index.saturating_sub(48)..index).any(|before| query.is_word(before, Word::Select));
-    let is_telling = [&b"information_schema"[..], b"mysql.", b"sys", b"pg_shadow", b"all_", b"dba_"]
-        .iter()
-        .any(|start| query.text(index).starts_with(start));
+    let is_selected = is_selected || (query.breaks_out(1) && query.is_commented(index + 1));
+    let is_telling = [
+        &b"information_schema"[..],
+        b"mysql.",
+        b"sys",
+        b"pg_shadow",
+        b"pg_authid",
+        b"sql_logins",
+        b"all_",
+        b"dba_",
+        b"v$",
+    ]
+    .iter()
+    .any(|start| {
+        let last = query.text(index).rsplit(|byte| *byte == b'.').next().unwrap_or_default();
+        query.text(index).starts_with(start) || last.starts_with(start)
+    });
     (is_source && is_selected && (is_telling || !query.is_in_statement(index)))
         .then_some(("sqli-info-schema", index + 1))
 }
@@ -96,6 +119,9 @@ fn file(query: &Query<'_>, index: usize) -> Found {
 }
 
 fn procedure(query: &Query<'_>, index: usize) -> Found {
+    if is_put_together(query, index) {
+        return Some(("sqli-stacked-query", index + 2));
+    }
     if !query.is_word(index + 1, Word::SystemProcedure) {
         return None;
     }
@@ -107,9 +133,27 @@ fn procedure(query: &Query<'_>, index: usize) -> Found {
     (is_called && !is_alone).then_some(("sqli-procedure", index + 2))
 }
 
+/// A statement out of pieces or numbers: `exec('sel'+'ect 1')`, `declare @s .. exec(@s)`.
+fn is_put_together(query: &Query<'_>, index: usize) -> bool {
+    let is_immediate = query.text(index + 1) == b"immediate";
+    let first = query.skip(index + 1 + usize::from(is_immediate), |kind| kind == Kind::Open);
+    match query.kind(first) {
+        Some(Kind::Quote(_)) => query.operand(first).is_some_and(|text| {
+            let is_joined = |at: usize| matches!(query.kind(at), Some(Kind::DoublePipe | Kind::Arithmetic));
+            (first + 1..text.next).any(|at| is_joined(at) && query.is_quote(at - 1) && query.is_quote(at + 1))
+        }),
+        Some(Kind::Variable) => {
+            let before = index.saturating_sub(48)..index;
+            before.clone().any(|at| query.is_word(at, Word::Declare))
+                && before.into_iter().any(|at| query.text(at).starts_with(b"0x"))
+        }
+        _ => false,
+    }
+}
+
 fn stacked(query: &Query<'_>, index: usize) -> Found {
     let verb = query.skip(index, |kind| matches!(kind, Kind::Semicolon | Kind::Open));
-    if query.is_in_statement(index) {
+    if query.is_in_statement(index) || query.is_opening(verb) {
         return None;
     }
     let is_select = query.is_word(verb, Word::Select)
@@ -123,7 +167,9 @@ fn stacked(query: &Query<'_>, index: usize) -> Found {
     let is_call = query.is_word(verb, Word::Exec) && query.is(verb + 1, Kind::Open);
     let is_statement =
         query.is_statement(verb) && (!is_call || query.is_early(index) || query.breaks_out(index));
-    (is_select || is_block || is_statement).then_some(("sqli-stacked-query", verb + 2))
+    let is_cut = query.is_early(index) && query.is_commented(query.len().saturating_sub(1));
+    let is_plain = (query.breaks_out(index) || is_cut) && query.is_plain_statement(verb);
+    (is_select || is_block || is_statement || is_plain).then_some(("sqli-stacked-query", verb + 2))
 }
 
 /// Some servers need no semicolon between two statements.
@@ -188,6 +234,10 @@ fn system_variable(query: &Query<'_>, index: usize) -> Found {
                 query.kind(index - 1),
                 Some(Kind::Open | Kind::Comma | Kind::Compare | Kind::Arithmetic)
             ));
-    let is_compared = query.comparator(index + 1).is_some();
+    let is_whole = index == 0 && query.is_over(1);
+    let is_compared = query.comparator(index + 1).is_some() || is_whole;
     (is_telling && (is_asked || is_compared)).then_some(("sqli-system-variable", index + 1))
 }
+
+/// How far a list of columns to sort by is followed, in tokens.
+const LIST_MAX: usize = 64;

@@ -14,7 +14,7 @@ pub(super) fn is_suspect(text: Text<'_>) -> bool {
     let lower = text.lower;
     if !text.bytes.has_any(SIGNS) {
         return if lower.len() > 12 {
-            memmem::find(lower, b"union").is_some()
+            [&b"union"[..], b"select"].iter().any(|word| has(lower, word))
         } else {
             is_short_condition(lower)
         };
@@ -40,7 +40,10 @@ fn has_quote_that_ends(text: Text<'_>) -> bool {
     let is_short = lower.len() <= SHORT_MAX;
     memchr::memchr3_iter(b'\'', b'"', b'`', lower).any(|at| {
         let behind = lower.get(at + 1..).unwrap_or_default();
-        if is_short && matches!(behind.first(), Some(b'/' | b'%' | b'|')) {
+        if is_short && matches!(behind.first(), Some(b'/' | b'%' | b'|' | b',' | b'\0')) {
+            return true;
+        }
+        if is_short && matches!(behind, [b'+', b'\'' | b'"', ..]) {
             return true;
         }
         let spaces = behind.iter().take_while(|byte| b" \t\r\n+)(%\xc2\xa0\x0b\x0c\0".contains(byte)).count();
@@ -68,6 +71,7 @@ fn has_quote_that_ends(text: Text<'_>) -> bool {
                         | Word::Exec
                         | Word::Declare
                         | Word::Grant
+                        | Word::Where
                 );
                 len > 1 && joins
             }
@@ -110,12 +114,15 @@ fn has_second_statement(lower: &[u8]) -> bool {
 /// Whether words come together that a rule asks for.
 fn has_words(text: Text<'_>) -> bool {
     let lower = text.lower;
-    let mut compares = text.bytes.has_any(COMPARATORS) || hides_an_end(text);
+    let mut compares = text.bytes.has_any(COMPARATORS) || hides_an_end(text) || has(lower, b"/0");
     let mut joins = has_twice(text, PIPE, b'|') || has_twice(text, AND, b'&');
+    if [&b"elt("[..], b"make_set("].iter().any(|call| lower.starts_with(call)) {
+        return true;
+    }
     // A call that is joined to a number: `1 || lpad(user,7,1)`, `1 + ascii(substring(user,1,1))`.
     if lower.first().is_some_and(u8::is_ascii_digit) && text.bytes.has_any(OPEN) {
         let calculates = || [&b"ascii("[..], b"ord(", b"unicode("].iter().any(|call| has(lower, call));
-        if joins || calculates() {
+        if joins || calculates() || [&b"and"[..], b"or"].iter().any(|word| has(lower, word)) {
             return true;
         }
     }
@@ -202,8 +209,36 @@ const SEMICOLON: ByteSet = ByteSet::of(b";");
 const COMPARATORS: ByteSet = ByteSet::of(b"=<>#!");
 
 /// Verbs of statements that [`Word`] does not know.
-const RARE_VERBS: [&[u8]; 10] =
-    [b"call", b"copy", b"load", b"attach", b"begin", b"prepare", b"bulk", b"waitfor", b"while", b"do"];
+const RARE_VERBS: [&[u8]; 28] = [
+    b"call",
+    b"copy",
+    b"load",
+    b"attach",
+    b"begin",
+    b"prepare",
+    b"bulk",
+    b"waitfor",
+    b"while",
+    b"do",
+    b"backup",
+    b"vacuum",
+    b"pragma",
+    b"handler",
+    b"lock",
+    b"deallocate",
+    b"rename",
+    b"commit",
+    b"rollback",
+    b"reconfigure",
+    b"show",
+    b"describe",
+    b"desc",
+    b"use",
+    b"analyze",
+    b"open",
+    b"kill",
+    b"merge",
+];
 
 /// Pieces of expressions that stand alone are shorter.
 const SHORT_MAX: usize = 256;

@@ -67,13 +67,21 @@ pub(super) enum Comments {
     Read,
 }
 
+/// What a plus sign is in a text without blanks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Plus {
+    /// What forms write spaces as.
+    Space,
+    /// A sign of arithmetic.
+    Sign,
+}
+
 /// All tokens of `lower`.
-pub(super) fn tokens(lower: &[u8], comments: Comments) -> Vec<Token> {
+pub(super) fn tokens(lower: &[u8], comments: Comments, plus: Plus) -> Vec<Token> {
     let mut reader = Reader {
         text: lower,
         at: 0,
-        // Forms write spaces as plus signs.
-        plus_is_space: !lower.contains(&b' '),
+        plus_is_space: plus == Plus::Space && !lower.contains(&b' '),
         comments,
         last_newline: memchr::memrchr(b'\n', lower).unwrap_or(0),
         last_comment: memchr::memmem::rfind(lower, b"*/").unwrap_or(0),
@@ -146,16 +154,24 @@ impl Reader<'_> {
             b'*' => self.push(Kind::Star, 1),
             b'#' => self.line_comment(Kind::Hash, 1),
             b'-' if self.peek(1) == Some(b'-') => self.line_comment(Kind::Dashes, 2),
+            // A member of JSON.
+            b'-' if self.peek(1) == Some(b'>') => {
+                let len = 2 + usize::from(self.peek(2) == Some(b'>'));
+                self.push(Kind::Arithmetic, len);
+            }
             b'/' if self.peek(1) == Some(b'*') => self.block_comment(),
             b'|' if self.peek(1) == Some(b'|') => self.push(Kind::DoublePipe, 2),
             b'&' if self.peek(1) == Some(b'&') => self.push(Kind::DoubleAnd, 2),
             b'!' if self.peek(1) == Some(b'=') => self.push(Kind::Compare, 2),
+            b'<' if self.peek(1) == Some(b'@') => self.push(Kind::Compare, 2),
             b'=' | b'<' | b'>' => {
                 let len = self.rest().iter().take(3).take_while(|byte| b"=<>".contains(byte)).count();
                 self.push(Kind::Compare, len);
             }
             b'+' | b'-' | b'/' | b'^' | b'~' | b'!' | b'&' | b'|' | b'%' => self.push(Kind::Arithmetic, 1),
+            b'@' if self.peek(1) == Some(b'>') => self.push(Kind::Compare, 2),
             b'@' => self.variable(),
+            b':' if self.peek(1) == Some(b':') => self.cast(),
             0x80.. => self.beyond_ascii(),
             _ => self.push(Kind::Other, 1),
         }
@@ -179,9 +195,21 @@ impl Reader<'_> {
     }
 
     fn word(&mut self) {
-        let len = word_len(self.rest());
+        let len = self.joined_len().unwrap_or_else(|| word_len(self.rest()));
         let word = self.rest().get(..len).unwrap_or_default();
         self.push(Kind::Word(Word::of(word)), len);
+    }
+
+    /// How long a word is that joins a condition to a number or quote right before it, and whose next
+    /// operand needs no blank either: `1or1=1`.
+    fn joined_len(&self) -> Option<usize> {
+        let last = self.list.last().filter(|last| last.end == self.at)?;
+        if !matches!(last.kind, Kind::Number | Kind::Quote(_) | Kind::Close) {
+            return None;
+        }
+        let rest = self.rest();
+        let word = [&b"or"[..], b"and", b"xor"].into_iter().find(|word| rest.starts_with(word))?;
+        rest.get(word.len()).is_some_and(u8::is_ascii_digit).then_some(word.len())
     }
 
     fn number(&mut self) {
@@ -202,6 +230,15 @@ impl Reader<'_> {
             len
         };
         self.push(Kind::Number, len);
+    }
+
+    /// `::text` changes the type of what stands before it, and nothing for the rules.
+    fn cast(&mut self) {
+        let name = word_len(self.rest().get(2..).unwrap_or_default());
+        if name == 0 {
+            return self.push(Kind::Other, 2);
+        }
+        self.at += 2 + name;
     }
 
     fn variable(&mut self) {

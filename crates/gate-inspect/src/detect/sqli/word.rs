@@ -160,7 +160,7 @@ const VOCABULARY: &[(Word, &[&str])] = &[
     (Word::Or, &["or", "xor"]),
     (Word::And, &["and"]),
     (Word::Not, &["not", "binary"]),
-    (Word::Union, &["union", "intersect", "except"]),
+    (Word::Union, &["union", "intersect", "except", "minus"]),
     (Word::Quantifier, &["all", "distinct", "distinctrow", "top", "any"]),
     (Word::Select, &["select"]),
     (Word::From, &["from"]),
@@ -169,7 +169,7 @@ const VOCABULARY: &[(Word, &[&str])] = &[
     (Word::Order, &["order"]),
     (Word::Group, &["group"]),
     (Word::By, &["by"]),
-    (Word::Like, &["like", "rlike", "ilike", "regexp", "glob", "div"]),
+    (Word::Like, &["like", "rlike", "ilike", "regexp", "glob", "div", "mod"]),
     (Word::Is, &["is"]),
     (Word::In, &["in"]),
     (Word::Between, &["between"]),
@@ -184,8 +184,20 @@ const VOCABULARY: &[(Word, &[&str])] = &[
     (
         Word::Object,
         &[
-            "table", "database", "user", "view", "function", "index", "schema", "column", "trigger", "login",
+            "table",
+            "database",
+            "user",
+            "view",
+            "function",
+            "index",
+            "schema",
+            "column",
+            "trigger",
+            "login",
             "role",
+            "extension",
+            "event",
+            "sequence",
         ],
     ),
     (Word::Values, &["values"]),
@@ -304,6 +316,12 @@ const VOCABULARY: &[(Word, &[&str])] = &[
             "st_latfromgeohash",
             "st_longfromgeohash",
             "dbms_utility.sqlid_to_sqlhash",
+            "ordsys.ord_dicom.getmappingxpath",
+            "uuid_to_bin",
+            "bin_to_uuid",
+            "raise_error",
+            "file_name",
+            "type_name",
         ],
     ),
     (
@@ -384,6 +402,25 @@ const VOCABULARY: &[(Word, &[&str])] = &[
             "ascii_str",
             "unicode",
             "load_extension",
+            "json_valid",
+            "json_extract",
+            "json_length",
+            "json_type",
+            "json_value",
+            "json_exists",
+            "json_contains",
+            "json_array_length",
+            "jsonb_path_exists",
+            "isjson",
+            "object_name",
+            "col_name",
+            "greatest",
+            "least",
+            "find_in_set",
+            "crc32",
+            "binary_checksum",
+            "last_insert_rowid",
+            "get_bit",
         ],
     ),
     (
@@ -445,6 +482,13 @@ const VOCABULARY: &[(Word, &[&str])] = &[
             "v$database",
             "sqlite_master",
             "sqlite_schema",
+            "sql_logins",
+            "dba_sys_privs",
+            "dba_role_privs",
+            "user_sys_privs",
+            "pg_stat_activity",
+            "syscat.tabauth",
+            "sysibm.sysversions",
             "msysobjects",
             "msysaccessobjects",
             "domain.tables",
@@ -506,6 +550,12 @@ static INDEX: LazyLock<Vec<Vec<Entry>>> = LazyLock::new(|| {
 /// Which slots have words that make a text suspicious.
 static CLUES: LazyLock<Vec<bool>> =
     LazyLock::new(|| INDEX.iter().map(|words| words.iter().any(|(_, role)| role.is_clue())).collect());
+
+/// Builds what is built once, before a message needs it.
+pub(super) fn warm_up() {
+    LazyLock::force(&INDEX);
+    LazyLock::force(&CLUES);
+}
 
 const SLOTS: usize = 1024;
 

@@ -13,6 +13,11 @@ static OPENERS: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
     AhoCorasick::builder().kind(Some(AhoCorasickKind::DFA)).build(openers).ok()
 });
 
+/// Builds what is built once, before a message needs it.
+pub(super) fn warm_up() {
+    LazyLock::force(&OPENERS);
+}
+
 /// The next place at or behind `from` where an expression begins.
 pub(super) fn next(lower: &[u8], from: usize) -> Option<usize> {
     let found = OPENERS.as_ref()?.find(lower.get(from..)?)?;

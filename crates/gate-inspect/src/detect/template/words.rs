@@ -331,6 +331,12 @@ pub(super) struct Search {
 pub(super) static SEARCH_INSIDE: LazyLock<Option<Search>> = LazyLock::new(|| Search::of(INSIDE));
 pub(super) static SEARCH_ANYWHERE: LazyLock<Option<Search>> = LazyLock::new(|| Search::of(ANYWHERE));
 
+/// Builds what is built once, before a message needs it.
+pub(super) fn warm_up() {
+    LazyLock::force(&SEARCH_INSIDE);
+    LazyLock::force(&SEARCH_ANYWHERE);
+}
+
 impl Search {
     fn of(words: &[Words]) -> Option<Self> {
         let all = || words.iter().flat_map(|(rule, words)| words.iter().map(move |word| (*rule, *word)));

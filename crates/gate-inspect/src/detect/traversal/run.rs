@@ -11,7 +11,7 @@ pub(super) struct Climb {
     pub(super) chain: usize,
     /// Segments `.`.
     pub(super) selves: usize,
-    /// The most segments of three dots or more in a row.
+    /// The most segments of three dots or more in a row, `.` between them or not.
     pub(super) dots: usize,
     /// Whether one of these has four or more.
     pub(super) long_dots: bool,
@@ -21,6 +21,8 @@ pub(super) struct Climb {
     pub(super) escaped: usize,
     /// Slashes of both kinds stand beside each other.
     pub(super) mixed: bool,
+    /// `.` stands behind such a segment: what is left of `..././` is a step up.
+    pub(super) nested: usize,
     /// It begins at a root and climbs above it.
     pub(super) above_root: bool,
     /// All names behind the first segment of dots, with single slashes.
@@ -41,6 +43,7 @@ impl Climb {
         let mut climb = Self::default();
         let rooted = path.first().is_some_and(|unit| is_slash(unit.byte));
         let (mut level, mut chain, mut dots) = (0_i64, 0, 0);
+        climb.above_root = rooted && leaves_alias(path);
         let mut left: Option<&Unit> = None;
         let mut rest = path;
         loop {
@@ -54,7 +57,12 @@ impl Climb {
                     climb.count(count, segment, slash);
                     level -= i64::from(count == 2);
                     chain += usize::from(count == 2);
-                    dots = if count > 2 { dots + 1 } else { 0 };
+                    climb.nested += usize::from(count == 1 && dots > 0);
+                    dots = match count {
+                        1 => dots,
+                        2 => 0,
+                        _ => dots + 1,
+                    };
                 }
                 (Segment::Empty, _) => {}
                 (Segment::Name | Segment::Dots(_), _) => {
@@ -89,6 +97,17 @@ impl Climb {
             self.escaped += 1;
         }
     }
+}
+
+/// Whether the first segment is a name with two dots behind it (`/static../x`): where a server puts
+/// a directory in place of the name, the dots climb out of it.
+fn leaves_alias(path: &[Unit]) -> bool {
+    let mut segments = path.split(|unit| is_slash(unit.byte));
+    let first = segments.nth(1).unwrap_or_default();
+    let is_of_name = |unit: &Unit| unit.byte.is_ascii_alphanumeric() || b"-_".contains(&unit.byte);
+    let named = first.iter().take_while(|unit| is_of_name(unit)).count();
+    let is_left = first.len() == named + 2 && first.iter().skip(named).all(|unit| unit.byte == b'.');
+    named > 0 && is_left && segments.next().is_some_and(|behind| !behind.is_empty())
 }
 
 /// Servers cut parameters off a segment (`..;x`), and a path may follow a scheme or a parameter (`file:..`).

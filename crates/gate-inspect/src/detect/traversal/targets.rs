@@ -225,6 +225,11 @@ pub(super) static TARGETS: LazyLock<Option<Targets>> = LazyLock::new(|| {
     Some(Targets { secret: words(SECRET)?, private: words(PRIVATE)?, system: words(SYSTEM)? })
 });
 
+/// Builds what is built once, before a message needs it.
+pub(super) fn warm_up() {
+    LazyLock::force(&TARGETS);
+}
+
 impl Targets {
     pub(super) fn is_secret(&self, path: &[u8]) -> bool {
         self.secret.is_match(path)

@@ -29,6 +29,9 @@ pub(super) fn at(walk: &Walk<'_>, at: usize) -> Found {
     if is_cut_off(walk, at, value) {
         return Some(("xss-dangling-markup", range));
     }
+    if let Some(id) = of_framework(name, value) {
+        return Some((id, range));
+    }
     if renames(name, value) {
         return Some(("xss-js-call", range));
     }
@@ -50,6 +53,10 @@ fn is_cut_off(walk: &Walk<'_>, at: usize, value: &[u8]) -> bool {
         return false;
     }
     let before = walk.before(at);
+    let open = walk.open.here.unwrap_or_default();
+    if tag::name(walk.after(open)) == b"base" && trim_end(before).ends_with(b"target") {
+        return true;
+    }
     memchr::memmem::rfind(before, b"<form").is_some_and(|form| {
         let form = before.get(form..).unwrap_or_default();
         memchr::memmem::find(form, b"action=")
@@ -72,10 +79,27 @@ fn renames(name: &[u8], value: &[u8]) -> bool {
             })
     };
     let is_end = || rest.first().is_none_or(|byte| matches!(byte, b';' | b','));
-    name.ends_with(b".tostring")
-        || name.ends_with(b".valueof")
-        || (name.ends_with(b"onerror") && is_end())
+    let last = name.rsplit(|byte| *byte == b'.').next().unwrap_or(name);
+    let is_handler = last.len() < name.len() && last.len() > 4 && last.starts_with(b"on");
+    matches!(last, b"tostring" | b"valueof")
+        || ((name.ends_with(b"onerror") || is_handler) && is_end())
         || is_called()
+}
+
+/// Attributes that frameworks run or fetch, with what no page of theirs has.
+fn of_framework(name: &[u8], value: &[u8]) -> Option<&'static str> {
+    let runs = [&b"ng-"[..], b"v-", b"@", b":", b"x-", b"hx-", b"data-ng-"]
+        .iter()
+        .any(|start| name.starts_with(start));
+    let inside = unquoted(value);
+    if runs && (has(inside, b"constructor`") || has(inside, b".constructor") || has(inside, b"orderby:")) {
+        return Some("xss-js-eval");
+    }
+    if name.ends_with(b"ng-include") && has(head(inside, 24), b"//") {
+        return Some("xss-import");
+    }
+    let is_script = inside.starts_with(b"'script'") || inside.starts_with(b"script");
+    (matches!(name, b":is" | b"v-bind:is" | b"is") && is_script).then_some("xss-script-tag")
 }
 
 /// Whether an address is made of cookies.
@@ -86,7 +110,7 @@ fn steals(name: &[u8], value: &[u8]) -> bool {
 
 /// The letters before a `=`.
 fn attribute_name(before: &[u8]) -> &[u8] {
-    let len = before.iter().rev().take(40).take_while(|byte| is_of_name(**byte)).count();
+    let len = before.iter().rev().take(48).take_while(|byte| is_of_name(**byte)).count();
     tail(before, len)
 }
 
@@ -133,7 +157,25 @@ fn is_handler(walk: &Walk<'_>, start: usize, name: &[u8], quoted: &[u8]) -> bool
             || tail(before, 32).contains(&b'"');
     }
     // A quote that ends another attribute, and then a handler.
-    is_behind_quote && starts_code(value) && !is_component(walk, start, value)
+    (is_behind_quote || begins_with_end(before) || is_between_attributes(walk))
+        && starts_code(value)
+        && !is_component(walk, start, value)
+}
+
+/// Whether the text begins by ending the value of an attribute, so that others of the same tag follow.
+fn begins_with_end(before: &[u8]) -> bool {
+    let near = head(before, 24);
+    let Some(at) = near.iter().position(|byte| matches!(byte, b'"' | b'\'')) else { return false };
+    let lead = head(near, at);
+    let follows = near.get(at + 1).is_some_and(|byte| is_space(*byte) || *byte == b'/');
+    follows && lead.last() != Some(&b'=') && !lead.contains(&b' ')
+}
+
+/// Whether all of the text is attributes, the last without its value: what is between two quotes of a message was
+/// behind a quote of a page.
+fn is_between_attributes(walk: &Walk<'_>) -> bool {
+    walk.lower.first().is_some_and(|byte| is_space(*byte) || *byte == b'/')
+        && walk.lower.last() == Some(&b'=')
 }
 
 /// Words that begin like handlers.

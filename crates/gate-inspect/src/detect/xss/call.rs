@@ -35,6 +35,11 @@ fn named(walk: &Walk<'_>, before: &[u8], name: &[u8], after: &[u8]) -> Option<&'
         return Some(id);
     }
     let lead = lead_of(before, name);
+    // Who ends a text at the beginning and hides what follows at the end, calls something that counts.
+    let ends = || lead.len() <= LEAD_MAX && lead.last() != Some(&b'{') && ends_a_text(walk, lead);
+    if name.len() > 1 && hides_the_end(walk.lower) && (ends() || begins_with_end(walk.lower)) {
+        return Some("xss-js-break-out");
+    }
     let is_proof = is_proof(strip_method(name));
     if !is_proof && !is_sink(name) {
         return None;
@@ -42,10 +47,14 @@ fn named(walk: &Walk<'_>, before: &[u8], name: &[u8], after: &[u8]) -> Option<&'
     if ends_a_text(walk, lead) && (is_proof || is_tail_of_code(walk.lower)) {
         return Some("xss-js-break-out");
     }
+    if is_between_operators(walk.lower, lead) {
+        return Some("xss-js-call");
+    }
     if is_empty_call(after) && !is_whole(walk, lead) {
         return None;
     }
-    if is_proof && (walk.open.has_script || is_value(walk, lead) || ends_a_script(after)) {
+    let is_asked = || name != b"confirm" && name != b"prompt" || proof::says_nothing(after);
+    if is_proof && (walk.open.has_script || (is_value(walk, lead) && is_asked()) || ends_a_script(after)) {
         return Some("xss-js-call");
     }
     let behind = walk.after(before.len());
@@ -64,6 +73,33 @@ fn named(walk: &Walk<'_>, before: &[u8], name: &[u8], after: &[u8]) -> Option<&'
     }
     None
 }
+
+/// Where a text is ended, this much is before the call.
+const LEAD_MAX: usize = 48;
+
+/// Whether the text begins with the end of a text between quotes: `x';`.
+fn begins_with_end(lower: &[u8]) -> bool {
+    let near = head(lower, BEGINNING_MAX);
+    let Some(at) = near.iter().position(|byte| matches!(byte, b'\'' | b'"' | b'`')) else { return false };
+    let is_value =
+        head(near, at).iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'\\' | b'-' | b'.'));
+    is_value && near.get(at + 1).is_some_and(|byte| b";)}]-+*/|&^%,?\n".contains(byte))
+}
+
+/// A value before the quote that ends it is shorter.
+const BEGINNING_MAX: usize = 24;
+
+/// Whether all of the text is a call between two operators, as it stands where quotes were around it: `-print()-`.
+fn is_between_operators(lower: &[u8], lead: &[u8]) -> bool {
+    let (lead, text) = (trim_start(lead), trim_end(lower));
+    (1..4).contains(&lead.len())
+        && lead.iter().all(|byte| b"+-*/^|&%;".contains(byte))
+        && text.last().is_some_and(|byte| b"+-*/^|&%=(".contains(byte))
+        && text.len() < VALUE_MAX
+}
+
+/// A call that shows something is shorter.
+const VALUE_MAX: usize = 256;
 
 /// Whether the call is closed and a comment follows at once.
 fn hides_the_rest(after: &[u8]) -> bool {
@@ -126,6 +162,14 @@ fn is_whole(walk: &Walk<'_>, lead: &[u8]) -> bool {
 
 /// Whether a text between quotes ends before the call: a quote, then only signs.
 pub(super) fn ends_a_text(walk: &Walk<'_>, lead: &[u8]) -> bool {
+    let is_word = |word: &[u8]| {
+        let quote =
+            lead.len().checked_sub(word.len() + 1).and_then(|at| lead.get(at)).copied().unwrap_or_default();
+        lead.ends_with(word) && matches!(quote, b'\'' | b'"') && walk.is_odd(quote)
+    };
+    if is_word(b"in ") || is_word(b"instanceof ") {
+        return true;
+    }
     let near = tail(lead, 24);
     let signs = near
         .iter()
@@ -152,27 +196,22 @@ fn closes_a_block(lead: &[u8]) -> bool {
 
 /// Whether the text ends by hiding what follows it, or by opening a text for it.
 fn is_tail_of_code(text: &[u8]) -> bool {
-    let end = tail(trim_end(text), 4);
-    [
-        &b"//"[..],
-        b"/*",
-        b"<!--",
-        b"-'",
-        b"-\"",
-        b"+'",
-        b"+\"",
-        b";'",
-        b";\"",
-        b"='",
-        b"=\"",
-        b"||'",
-        b"('",
-        b"-`",
-        b"&&'",
-        b"{",
-    ]
-    .iter()
-    .any(|mark| end.ends_with(mark))
+    hides_the_end(text) || trim_end(text).ends_with(b"{")
+}
+
+/// The same without the beginning of a block, with which many lines of programs end.
+fn hides_the_end(text: &[u8]) -> bool {
+    let end = tail(trim_end(text), 5);
+    let opens = |quote: u8| {
+        end.strip_suffix(&[quote]).is_some_and(|end| {
+            end.last().is_some_and(|byte| b"-+;=(|&*^%,?:<{[\n".contains(byte)) || end.ends_with(b" in")
+        })
+    };
+    [&b"//"[..], b"/*", b"<!--"].iter().any(|mark| end.ends_with(mark))
+        || opens(b'\'')
+        || opens(b'"')
+        || end.ends_with(b"-`")
+        || end.ends_with(b"+`")
 }
 
 /// Calls whose argument is code in disguise, or what is stolen.
@@ -208,7 +247,7 @@ fn hidden(name: &[u8], after: &[u8]) -> Option<&'static str> {
         {
             Some("xss-js-eval")
         }
-        b"map" | b"flatmap" | b"find" | b"filter" | b"foreach" | b"some" | b"every" | b"sort"
+        b"catch" | b"map" | b"flatmap" | b"find" | b"filter" | b"foreach" | b"some" | b"every" | b"sort"
         | b"findindex" | b"from"
             if is_proof(head(argument, name_len(argument))) && is_end_of_argument(argument) =>
         {
@@ -320,6 +359,13 @@ fn template(walk: &Walk<'_>, before: &[u8], name: &[u8], after: &[u8]) -> Option
     let is_closed = memchr::memchr(b'`', head(after, 64)).is_some() || has(head(after, 64), b"${");
     let touches = walk.before(before.len() + 1).last() == Some(&b'`');
     // Prose has names between backticks.
+    let last = name.rsplit(|byte| *byte == b'.').next().unwrap_or(name);
+    if touches
+        && matches!(last, b"settimeout" | b"setinterval" | b"function" | b"constructor" | b"eval" | b"from")
+        && (has_sink(head(after, 64)) || has(head(after, 64), b"${alert}"))
+    {
+        return Some("xss-js-eval");
+    }
     let is_quoted = memchr::memchr(b'`', tail(lead, 64)).is_some()
         || after.first().is_none_or(|byte| !byte.is_ascii_alphanumeric() && !b"$`'\"{(<\\".contains(byte));
     (is_closed && touches && !is_quoted && is_proof(strip_method(name))).then_some("xss-js-call")

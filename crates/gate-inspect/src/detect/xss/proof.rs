@@ -16,7 +16,7 @@ pub(super) fn is_shown(walk: &Walk<'_>, lead: &[u8], name: &[u8], after: &[u8]) 
 }
 
 /// Whether an argument is a number, a thing of the page, or a word of testers.
-fn says_nothing(after: &[u8]) -> bool {
+pub(super) fn says_nothing(after: &[u8]) -> bool {
     let argument = head(trim_start(after), ARGUMENT_MAX);
     let digits = argument.iter().take_while(|byte| byte.is_ascii_digit()).count();
     if digits > 0 {
@@ -47,6 +47,7 @@ fn is_in_code(walk: &Walk<'_>, lead: &[u8]) -> bool {
             }
         }
         // A parenthesis of a style.
+        Some(b')') => is_glued && trimmed.contains(&b'('),
         Some(b'8') if trimmed.ends_with(b"\\28") => true,
         Some(b'(') => before(1).is_some_and(|byte| is_name(byte) || b")]=!&|,;:(*/>+-".contains(&byte)),
         Some(b'>') => is_glued || before(1) == Some(b'='),
@@ -58,7 +59,7 @@ fn is_in_code(walk: &Walk<'_>, lead: &[u8]) -> bool {
         Some(byte) if is_name(byte) && !is_glued => {
             matches!(
                 last_name(trimmed),
-                b"return" | b"void" | b"throw" | b"await" | b"yield" | b"else" | b"typeof"
+                b"return" | b"void" | b"throw" | b"delete" | b"await" | b"yield" | b"else" | b"typeof"
             ) || (walk.open.here.is_some() && last_name(trimmed) == b"call")
         }
         _ => false,
@@ -67,6 +68,12 @@ fn is_in_code(walk: &Walk<'_>, lead: &[u8]) -> bool {
 
 /// A run of brackets and signs with which JavaScript spells any code (`[][(![]+[])[+[]]…`).
 pub(super) fn without_letters(lower: &[u8]) -> Option<Range<usize>> {
+    // What two well-known encoders of code begin with.
+    for start in [&b"=~[];"[..], b"[$=[]]["] {
+        if let Some(at) = memchr::memmem::find(lower, start) {
+            return Some(at..at + start.len());
+        }
+    }
     let is_sign = |byte: u8| matches!(byte, b'[' | b']' | b'(' | b')' | b'!' | b'+') || is_space(byte);
     let mut at = 0;
     while let Some(found) = memchr::memmem::find(lower.get(at..)?, b"[]") {

@@ -59,6 +59,7 @@ pub(super) fn at(walk: &Walk<'_>, at: usize) -> Found {
         b"form" | b"img" | b"a" | b"input" | b"iframe" | b"embed" | b"object" | b"button" | b"image" => {
             element(name, attributes)
         }
+        b"textarea" => is_left_open(walk, at, behind).then_some("xss-dangling-markup"),
         b"import" => has(attributes, b"implementation").then_some("xss-import"),
         b"link" => (has(attributes, b"rel") && (has(attributes, b"import") || is_all(walk, at, attributes)))
             .then_some("xss-import"),
@@ -271,6 +272,20 @@ fn clobbers(attributes: &[u8]) -> bool {
     })
 }
 
+/// Whether a text ends within a field of a form that is sent elsewhere: the field takes what the page has behind.
+fn is_left_open(walk: &Walk<'_>, at: usize, behind: &[u8]) -> bool {
+    let is_end = tag_end(behind).is_some_and(|end| behind.get(end + 1..).is_some_and(<[u8]>::is_empty));
+    let before = walk.before(at);
+    is_end
+        && memchr::memmem::rfind(before, b"<form").is_some_and(|form| {
+            let form = before.get(form..).unwrap_or_default();
+            has(form, b"action=//")
+                || has(form, b"action=http")
+                || has(form, b"action=\"http")
+                || has(form, b"action='http")
+        })
+}
+
 /// Whether an address is opened with a quote that never closes, to swallow what follows.
 fn dangles(attributes: &[u8]) -> bool {
     let Some(at) = memchr::memmem::rfind(attributes, b"src=") else { return false };
@@ -278,5 +293,5 @@ fn dangles(attributes: &[u8]) -> bool {
     matches!(quote, b'"' | b'\'' | b'`')
         && !value.contains(quote)
         && (has(value, b"//") && has(value, b"?"))
-        && value.last() == Some(&b'=')
+        && matches!(value.last(), Some(b'=' | b'?'))
 }

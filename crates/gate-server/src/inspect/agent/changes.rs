@@ -1,11 +1,12 @@
-//! What agents change of a head: checked once, applied where the head goes on.
+//! What agents and routes change of a head: checked once, applied where the head goes on.
 //!
 //! Nobody can change what belongs to one hop, says where a message ends or is the WebSocket
 //! handshake's own: those are left as they are. A name or a value that HTTP does not allow makes
 //! the agent's answer one of no use.
 
 use agent_proto::HeaderOp;
-use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use gate_config::model::HeaderEdit;
+use http::header::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::inspect::agent::error::AgentError;
 
@@ -39,6 +40,16 @@ impl Changes {
             }
         }
         Ok((Self(changes), ignored))
+    }
+
+    /// Those of a route, which were looked at when it was read.
+    pub(crate) fn of_route(edits: &[HeaderEdit]) -> Self {
+        let change = |edit: &HeaderEdit| match edit.clone() {
+            HeaderEdit::Set(name, value) => Change::Set(name, value),
+            HeaderEdit::Add(name, value) => Change::Add(name, value),
+            HeaderEdit::Remove(name) => Change::Remove(name),
+        };
+        Self(edits.iter().map(change).collect())
     }
 
     /// Others behind these.
@@ -89,7 +100,7 @@ pub(super) fn value(name: &str, value: &str) -> Result<HeaderValue, AgentError> 
 
 /// Whether a field is none of an agent's business.
 pub(super) fn is_protected(name: &HeaderName) -> bool {
-    PROTECTED.contains(name) || name.as_str().starts_with("sec-websocket-")
+    !HeaderEdit::may_change(name)
 }
 
 fn remove_all_spellings(headers: &mut HeaderMap, name: &HeaderName) {
@@ -106,24 +117,6 @@ fn is_same(one: &str, other: &str) -> bool {
     let alike = |byte: u8| if byte == b'_' { b'-' } else { byte };
     one.len() == other.len() && one.bytes().map(alike).eq(other.bytes().map(alike))
 }
-
-const PROTECTED: [HeaderName; 14] = [
-    header::CONNECTION,
-    HeaderName::from_static("keep-alive"),
-    HeaderName::from_static("proxy-connection"),
-    header::PROXY_AUTHENTICATE,
-    header::PROXY_AUTHORIZATION,
-    header::TE,
-    header::TRAILER,
-    header::TRANSFER_ENCODING,
-    header::CONTENT_LENGTH,
-    header::UPGRADE,
-    HeaderName::from_static("http2-settings"),
-    header::EXPECT,
-    header::HOST,
-    // Records name requests by it.
-    HeaderName::from_static("x-request-id"),
-];
 
 /// Characters of a name in a message.
 const NAME_SHOWN: usize = 64;

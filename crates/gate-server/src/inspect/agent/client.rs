@@ -2,7 +2,6 @@
 //! heeds the circuit breaker, counts, records, and applies the failure-mode.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -22,6 +21,7 @@ use crate::inspect::agent::turns::Turns;
 use crate::inspect::opinion::{Message, Opinion, Speaker};
 use crate::observe::agents::{self, AgentFigures, BreakerState, Outcome};
 use crate::observe::counters::WorkerCounters;
+use crate::observe::throttle::Throttle;
 use crate::observe::writer::Records;
 
 /// See the module.
@@ -33,8 +33,7 @@ pub(crate) struct AgentClient {
     figures: Arc<AgentFigures>,
     counters: Arc<WorkerCounters>,
     records: Records,
-    /// By kind: when one was recorded last, and how many were not since.
-    recorded: RefCell<HashMap<&'static str, (Instant, u64)>>,
+    recorded: Throttle,
 }
 
 impl AgentClient {
@@ -48,7 +47,7 @@ impl AgentClient {
             figures,
             counters,
             records,
-            recorded: RefCell::default(),
+            recorded: Throttle::default(),
             agent,
         }
     }
@@ -157,7 +156,7 @@ impl AgentClient {
     fn record(&self, event: agents::Event, request_id: &str, error: &AgentError) {
         let reason = error.reason();
         self.figures.failed(reason);
-        let Some(suppressed) = self.may_record(reason) else { return };
+        let Some(suppressed) = self.recorded.admit(reason, clock::now()) else { return };
         let mode = match self.agent.failure_mode {
             FailureMode::Closed => "closed",
             FailureMode::Open => "open",
@@ -178,7 +177,7 @@ impl AgentClient {
     /// Tells of headers that the agent wanted to change and may not.
     fn record_ignored(&self, request_id: &str, sentence: &Sentence) {
         let Some(header) = sentence.ignored.first() else { return };
-        let Some(suppressed) = self.may_record("header") else { return };
+        let Some(suppressed) = self.recorded.admit("header", clock::now()) else { return };
         self.records.error("agent_header_ignored", Level::Warn, |line| {
             line.text("agent", &self.agent.id);
             line.text("header", header.as_str());
@@ -187,21 +186,6 @@ impl AgentClient {
                 line.number("suppressed", suppressed);
             }
         });
-    }
-
-    /// Whether something may be recorded, as nothing of its kind has been a moment ago; then how
-    /// many others were not.
-    fn may_record(&self, kind: &'static str) -> Option<u64> {
-        let now = clock::now();
-        let mut recorded = self.recorded.borrow_mut();
-        if let Some((last, since)) = recorded.get_mut(kind)
-            && now.saturating_duration_since(*last) < RECORD_PAUSE
-        {
-            *since += 1;
-            return None;
-        }
-        let before = recorded.insert(kind, (now, 0));
-        Some(before.map_or(0, |(_, since)| since))
     }
 }
 
@@ -218,6 +202,3 @@ impl Drop for Call<'_> {
         }
     }
 }
-
-/// Between two records of failures for the same reason.
-const RECORD_PAUSE: Duration = Duration::from_secs(1);

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use gate_config::model::{FrameFilter, Senders};
-use gate_core::session::{Cause, Death, Party};
+use gate_core::session::{Cause, Death, Party, Traffic};
 use gate_core::template::{Bound, Close, Data, End, Event, Facts, Kind, Totals};
-use gate_core::{Session, Side};
+use gate_core::Side;
 use ws_proto::walk::Message;
 use ws_proto::{CloseCode, FrameHeader, Opcode};
 
@@ -168,9 +168,10 @@ impl SessionLog {
     }
 
     /// The session is over.
-    pub(crate) fn end(&self, session: &Session, death: Death, now: Instant) {
+    /// `traffic`: of the client, of the upstream.
+    pub(crate) fn end(&self, traffic: [Traffic; Side::BOTH.len()], death: Death, now: Instant) {
         let totals = Side::BOTH.map(|side| {
-            let traffic = session.traffic(side);
+            let traffic = traffic.get(side.index()).copied().unwrap_or_default();
             Totals {
                 frames: traffic.frames,
                 messages: traffic.messages,

@@ -1,5 +1,6 @@
 //! Opening handshakes with targets that behave in all kinds of ways.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::SocketAddr;
@@ -38,7 +39,7 @@ fn server() -> Fake {
 }
 
 fn opened(cluster: &Arc<Cluster>) -> Result<Opened, OpenError> {
-    run(open(cluster, wish(cluster), REQUEST, &asked()))
+    run(open(cluster, wish(cluster), REQUEST, &asked(), None))
 }
 
 fn attempts(cluster: &Cluster) -> Vec<u64> {
@@ -59,7 +60,7 @@ fn a_handshake_opens_a_websocket_and_what_came_behind_it_is_kept() {
     let server = server();
     let cluster = cluster(&upstream(&[server.address]));
     let said = run(async {
-        let opened = open(&cluster, wish(&cluster), REQUEST, &asked()).await.unwrap();
+        let opened = open(&cluster, wish(&cluster), REQUEST, &asked(), None).await.unwrap();
         assert_eq!(*opened.address, *server.address.to_string());
         assert_eq!(opened.set_cookie, None);
         let Answer::Switched(switched, lease) = opened.answer else { panic!("it refused") };
@@ -87,6 +88,34 @@ fn another_target_is_tried_when_one_cannot_be_reached_or_is_lost_before_it_answe
         assert_eq!(failures(&cluster, 0), BTreeMap::from([(reason, 1)]));
         assert_eq!(failures(&cluster, 1), BTreeMap::new());
     }
+}
+
+#[test]
+fn a_witness_is_told_of_each_target_that_fails_and_how_far_it_came() {
+    let wrong = Fake::start(|_, stream| {
+        read_head(stream);
+        stream.write_all(b"HTTP/1.1 101 Switching Protocols\r\nX-A: b\r\n\r\n").unwrap();
+    });
+    let (gone, silent) = (nobody(), Fake::start(|_, stream| drop(read_head(stream))));
+    let cluster = cluster(&upstream(&[gone, silent.address, wrong.address]));
+    let told = RefCell::new(Vec::new());
+    let witness = |trail: &Trail, error: &OpenError| {
+        let course = trail.course().unwrap();
+        let status = course.reply.as_ref().map(|(status, _)| status.as_u16());
+        assert_eq!(course.is_connected, course.is_asked);
+        assert_eq!(course.is_connected, course.local.is_some());
+        told.borrow_mut().push((course.peer.unwrap(), error.reason(), course.is_asked, status));
+    };
+    let opened = run(open(&cluster, wish(&cluster), REQUEST, &asked(), Some(&witness)));
+    assert!(opened.is_err());
+    assert_eq!(
+        told.into_inner(),
+        [
+            (gone, "upstream_unreachable", false, None),
+            (silent.address, "upstream_lost", true, None),
+            (wrong.address, opened.err().unwrap().reason(), true, Some(101)),
+        ]
+    );
 }
 
 #[test]
@@ -158,7 +187,7 @@ fn a_target_that_does_not_answer_in_time_is_given_up() {
 
 /// The refusal of the only target.
 async fn refused(cluster: &Arc<Cluster>) -> Response<Download> {
-    let opened = open(cluster, wish(cluster), REQUEST, &asked()).await.unwrap();
+    let opened = open(cluster, wish(cluster), REQUEST, &asked(), None).await.unwrap();
     let Answer::Refused(refused) = opened.answer else { panic!("it switched") };
     *refused
 }
@@ -263,7 +292,7 @@ fn a_sticky_upstream_gives_a_cookie() {
     let pair = cookie.to_str().unwrap().split(';').next().unwrap();
     let headers: HeaderMap = [(header::COOKIE, HeaderValue::from_str(pair).unwrap())].into_iter().collect();
     let wish = crate::upstream::fake::wish_with(&cluster, &headers);
-    assert_eq!(run(open(&cluster, wish, REQUEST, &asked())).unwrap().set_cookie, None);
+    assert_eq!(run(open(&cluster, wish, REQUEST, &asked(), None)).unwrap().set_cookie, None);
 }
 
 #[test]

@@ -1,27 +1,18 @@
 //! The heads of opening handshakes as they are told: without what clients prove themselves by.
-//! Cookies keep their names; tokens in the query, in subprotocols and in Authorization are `***`.
+//! Cookies keep their names; tokens in the query and in Authorization are `***`.
+//!
+//! Not here: tokens among the subprotocols, whose name the route knows.
 
 use gate_core::template::Redaction;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, Version, header};
 
-use crate::front::token;
 use crate::upstream::request::push_name;
 
-/// The head of a request. `token_subprotocol` is the name behind which a client may offer a token.
-pub(crate) fn request(
-    line: (&str, &Uri, Version),
-    headers: &HeaderMap,
-    token_subprotocol: Option<&str>,
-) -> String {
-    let (method, uri, version) = line;
+/// The head of a request.
+pub(crate) fn request((method, uri, version): (&str, &Uri, Version), headers: &HeaderMap) -> String {
     let target = uri.to_string();
-    let mut headers = headers.clone();
-    if let Some(name) = token_subprotocol {
-        token::hide(&mut headers, name);
-    }
-    token::hide_cookies(&mut headers);
     let mut head = format!("{method} {} {version:?}\r\n", Redaction::default().target(&target)).into_bytes();
-    fields(&mut head, &headers);
+    fields(&mut head, headers);
     text(head)
 }
 
@@ -47,6 +38,8 @@ fn value_of(head: &mut Vec<u8>, name: &HeaderName, value: &HeaderValue) {
     let redaction = Redaction::default();
     if redaction.hides_header(name.as_str()) || is_secret(name.as_str()) {
         head.extend_from_slice(HIDDEN);
+    } else if *name == header::COOKIE {
+        head.extend_from_slice(&without_values(value.as_bytes()));
     } else if *name == header::SET_COOKIE {
         let cookie = value.as_bytes().split(|byte| *byte == b';').next().unwrap_or_default();
         let name = cookie.split(|byte| *byte == b'=').next().unwrap_or_default();
@@ -58,6 +51,25 @@ fn value_of(head: &mut Vec<u8>, name: &HeaderName, value: &HeaderValue) {
     } else {
         head.extend_from_slice(value.as_bytes());
     }
+}
+
+/// Puts `***` in the place of the values of all cookies of a head that is for logs.
+pub(crate) fn hide_cookies(headers: &mut HeaderMap) {
+    let header::Entry::Occupied(mut entry) = headers.entry(header::COOKIE) else { return };
+    for line in entry.iter_mut() {
+        let told = without_values(line.as_bytes());
+        *line = HeaderValue::from_bytes(&told).unwrap_or(HeaderValue::from_static("***"));
+    }
+}
+
+fn without_values(cookies: &[u8]) -> Vec<u8> {
+    let told = cookies.split(|byte| *byte == b';').map(|cookie| {
+        let cookie = cookie.trim_ascii();
+        let name = cookie.split(|byte| *byte == b'=').next().unwrap_or_default();
+        // What has no name is all value.
+        if name.len() < cookie.len() { [name, b"=", HIDDEN].concat() } else { HIDDEN.to_vec() }
+    });
+    told.collect::<Vec<_>>().join(&b"; "[..])
 }
 
 /// What a request that names its own upstream proves itself by, and its webhooks are shown.
@@ -90,26 +102,34 @@ mod tests {
             ("cookie", "session=s3cret; theme=dark"),
             ("authorization", "Bearer s3cret"),
             ("proxy-authorization", "Basic s3cret"),
-            ("sec-websocket-protocol", "sip, access_token, s3cret"),
+            ("sec-websocket-protocol", "sip"),
             ("referer", "https://example.org/?token=s3cret"),
             ("x-wsproxy-signature", "s3cret"),
             ("x-wsproxy-inboundhook-headers", "Authorization=s3cret"),
             ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
         ]);
         let uri = Uri::from_static("/chat?room=1&access_token=s3cret&%74oken=s3cret");
-        let head = request(("GET", &uri, Version::HTTP_11), &headers, Some("access_token"));
+        let head = request(("GET", &uri, Version::HTTP_11), &headers);
         assert!(!head.contains("s3cret"), "{head}");
         let expected = "GET /chat?room=1&access_token=***&%74oken=*** HTTP/1.1\r\n\
             Host: gw.example.org\r\n\
             Cookie: session=***; theme=***\r\n\
             Authorization: ***\r\n\
             Proxy-Authorization: ***\r\n\
-            Sec-WebSocket-Protocol: sip, access_token, ***\r\n\
+            Sec-WebSocket-Protocol: sip\r\n\
             Referer: https://example.org/?token=***\r\n\
             X-Wsproxy-Signature: ***\r\n\
             X-Wsproxy-Inboundhook-Headers: ***\r\n\
             Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
         assert_eq!(head, expected);
+    }
+
+    #[test]
+    fn logs_have_the_names_of_cookies_alone() {
+        let mut headers = headers(&[("cookie", "a=1; session=x=y"), ("cookie", "abc")]);
+        hide_cookies(&mut headers);
+        let told: Vec<_> = headers.get_all(header::COOKIE).iter().collect();
+        assert_eq!(told, ["a=***; session=***", "***"]);
     }
 
     #[test]
