@@ -9,11 +9,11 @@ from string import Template
 
 from backend import dial as dial_python
 from certificates import certificates
-from fetch import fetch
+from fetch import Answer, fetch, read_head
 from gateway import OBSERVED, Gateway, fresh
 from harness import check, equal, eventually, expect
-from processes import free_port, output_of
-from wire import TEXT, Server, dial, session
+from processes import accepts, free_port, output_of
+from wire import TEXT, Server, accept, dial, header_of, request, session
 
 NGINX = r"""
 user www-data;
@@ -180,7 +180,11 @@ BARE = """
 server {
     listen 8000;
     %directives
-    location / { proxy_pass http://127.0.0.1:9000; }
+    location / {
+        proxy_pass http://127.0.0.1:9000;
+        proxy_set_header Upgrade $http_upgrade;
+        proxy_set_header Connection "upgrade";
+    }
 }
 """
 
@@ -224,10 +228,10 @@ async def directives(rig) -> None:
 async def malformed(rig) -> None:
     lines = Percent(BARE).substitute(directives="ws_max_connections 5;").splitlines()
     for name, number, text in (
-        ("brace", 5, "    location / { proxy_pass http://127.0.0.1:9000;"),
+        ("brace", 9, ""),
         ("quote", 4, '    ws_log_format "$ws_opcode;'),
         ("semicolon", 4, "    ws_max_connections 5"),
-        ("extra", 6, "}}"),
+        ("extra", 10, "}}"),
     ):
         broken = [*lines]
         broken[number - 1] = text
@@ -237,3 +241,198 @@ async def malformed(rig) -> None:
         expect(re.search(rf"{re.escape(file.name)}:\d+:\d+", error), f"{name}: {error}")
     code, _, error = await output_of([str(rig.binary), "import", "nginx", "/nowhere/nginx.conf"])
     expect(code not in (0, 2) and "/nowhere/nginx.conf" in error, f"{code}: {error}")
+
+
+CLOSED = r"""
+daemon off; master_process off; worker_processes 1; pid %folder/nginx.pid; error_log stderr;
+events { worker_connections 512; }
+http {
+    access_log off;
+    client_body_temp_path %folder; proxy_temp_path %folder; fastcgi_temp_path %folder;
+    uwsgi_temp_path %folder; scgi_temp_path %folder;
+    server {
+        listen 127.0.0.1:%port;
+        root %folder/none;
+        proxy_http_version 1.1;
+        proxy_set_header Upgrade $http_upgrade;
+        proxy_set_header Connection $http_connection;
+
+        location / { try_files $uri @app; }
+        location @app { proxy_pass http://127.0.0.1:%backend; deny all; }
+        location /admin { deny all; proxy_pass http://127.0.0.1:%backend; }
+        location "/half;1" { deny all; proxy_pass http://127.0.0.1:%backend; }
+        location ~ ^/secret(?!/public) { deny all; proxy_pass http://127.0.0.1:%backend; }
+        location ~ ^/twice/(a|b)/\1 { deny all; proxy_pass http://127.0.0.1:%backend; }
+        location /login {
+            if ($cookie_id = "") { return 302 /; }
+            proxy_pass http://127.0.0.1:%backend;
+        }
+        location /open {
+            proxy_pass http://127.0.0.1:%backend;
+            location ~ \.key$ { deny all; proxy_pass http://127.0.0.1:%backend; }
+        }
+        location ~ ^/api/ {
+            proxy_pass http://127.0.0.1:%backend;
+            location ~ \.key$ { deny all; proxy_pass http://127.0.0.1:%backend; }
+        }
+        location /fields {
+            proxy_pass http://127.0.0.1:%backend;
+            proxy_set_header X-User "";
+            proxy_set_header X-Verified $ssl_client_verify;
+            proxy_set_header X-Team blue;
+        }
+        location /page {
+            if ($http_upgrade = websocket) { proxy_pass http://127.0.0.1:%backend; }
+        }
+    }
+}
+"""
+
+# Where the backend must not be reached unless nginx does; some of it is closed in the one only.
+PATHS = (
+    "/ /x //x /admin //admin /%2fadmin /%2Fadmin/x /.//admin /x/../admin /x//../admin /open/..%2fadmin "
+    "/open%2f..%2fadmin /open/%2e%2e/admin /adm%69n /half;1 /half%3b1 //half%3B1 /secret /secret/public "
+    "//secret /secre%74/ /twice/a/a /twice/b/b /twice/a/b //twice/a%2fa /login /open /open/a.key /open%2fa.key /api/a.key "
+    "/api//a%2ekey /%2Fapi/a.key /fields /page //page"
+).split()
+
+# What both must let through: path, and whether it asks for an upgrade.
+OPEN = (
+    ("/open", False),
+    ("/open", True),
+    ("//open", False),
+    ("/%2Fopen/x", True),
+    ("/api/x", False),
+    ("/page", True),
+)
+
+
+class Telling:
+    """A backend that switches protocols where it is asked to, and else answers 200 with the head
+    of the request."""
+
+    async def start(self) -> "Telling":
+        """Listens."""
+        server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self.port = server.sockets[0].getsockname()[1]
+        self.server = server
+        return self
+
+    async def _serve(self, reader, writer) -> None:
+        try:
+            head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+            if header_of(head, "upgrade"):
+                key = accept(header_of(head, "sec-websocket-key"))
+                fields = f"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {key}\r\n"
+                writer.write(f"HTTP/1.1 101 Switching Protocols\r\n{fields}\r\n".encode())
+            else:
+                body = head.encode("latin-1")
+                fields = f"X-Backend: yes\r\nConnection: close\r\nContent-Length: {len(body)}\r\n"
+                writer.write(f"HTTP/1.1 200 OK\r\n{fields}\r\n".encode() + body)
+            await writer.drain()
+        except (ConnectionError, asyncio.IncompleteReadError):
+            pass
+        finally:
+            writer.close()
+
+
+async def first_answer(port: int, asked: str | bytes) -> Answer:
+    """The answer to these very bytes; whether the connection then stays does not matter."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        writer.write(asked.encode("latin-1") if isinstance(asked, str) else asked)
+        head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 10)
+        answer = read_head(head.removesuffix(b"\r\n\r\n"))
+        size = int(answer.get("content-length") or 0)
+        answer.body = await asyncio.wait_for(reader.readexactly(size), 10)
+    finally:
+        writer.close()
+    return answer
+
+
+async def answered(port: int, path: str, upgrades: bool, *lines: str):
+    """What comes back, and whether it is from the backend."""
+    if upgrades:
+        asked = request(path, port, *lines)
+    else:
+        more = "".join(f"{line}\r\n" for line in lines)
+        asked = f"GET {path} HTTP/1.1\r\nHost: localhost\r\n{more}Connection: close\r\n\r\n"
+    answer = await first_answer(port, asked)
+    return answer, answer.status == 101 or answer.get("x-backend") == "yes"
+
+
+@check("import nginx: what nginx keeps out, in whatever spelling, the gateway keeps out as well", 60)
+async def closed(rig) -> None:
+    backend = await Telling().start()
+    folder = rig.folder / "nginx-closed"
+    folder.mkdir(exist_ok=True)
+    values = {"folder": folder, "backend": backend.port}
+    of_nginx, of_gateway = free_port(), free_port()
+    conf = folder / "nginx.conf"
+    conf.write_text(Percent(CLOSED).substitute(port=of_nginx, **values))
+    nginx = await rig.child(["nginx", "-p", str(folder), "-c", str(conf)], rig.logs / "closed-nginx.log")
+    await eventually(lambda: f"nginx listens; it printed: {nginx.output()}", lambda: accepts(of_nginx))
+    text = Percent(CLOSED).substitute(port=of_gateway, **values)
+    # The gateway's logs are where the suite looks for them.
+    out = await good(rig, "closed", text.replace("error_log stderr;", "").replace("access_log off;", ""))
+    gateway = await run(rig, "closed-run", out)
+
+    for path in PATHS:
+        for upgrades in (False, True):
+            (theirs, reached), (ours, opened) = [
+                await answered(port, path, upgrades) for port in (of_nginx, of_gateway)
+            ]
+            what = f"{path} {'upgrade' if upgrades else 'GET'}: nginx {theirs.status}, here {ours.status}"
+            expect(reached or not opened, f"opened what nginx keeps out: {what}\n{out}")
+    for path, upgrades in OPEN:
+        for name, port in (("nginx", of_nginx), ("the gateway", of_gateway)):
+            answer, reached = await answered(port, path, upgrades)
+            expect(reached, f"{name} does not let {path} through: {answer.status}")
+
+    lines = ("X-User: eve", "X_User: eve", "X-Verified: SUCCESS", "X-Team: red", "X-Else: kept")
+    for name, port in (("nginx", of_nginx), ("the gateway", of_gateway)):
+        answer, _ = await answered(port, "/fields", False, *lines)
+        seen = answer.body.decode("latin-1").lower()
+        expect("eve" not in seen and "success" not in seen, f"{name} passes on what it must not:\n{seen}")
+        expect("x-team: blue" in seen and "x-else: kept" in seen and "red" not in seen, f"{name}:\n{seen}")
+    equal(await gateway.end(), 0, "exit code")
+
+
+COUNTED = """
+http {
+    server {
+        listen 127.0.0.1:%port; server_name a;
+        ws_log_enabled on; ws_max_connections 1;
+        proxy_set_header Upgrade $http_upgrade;
+        proxy_set_header Connection "upgrade";
+        location /one { proxy_pass http://127.0.0.1:%backend; }
+        location /two { proxy_pass http://127.0.0.1:%backend; }
+    }
+    server {
+        listen 127.0.0.1:%port; server_name b;
+        location / {
+            proxy_pass http://127.0.0.1:%backend;
+            proxy_set_header Upgrade $http_upgrade;
+            proxy_set_header Connection "upgrade";
+        }
+    }
+}
+"""
+
+
+@check("import nginx: ws_max_connections of a server is one limit for all its locations")
+async def counted(rig) -> None:
+    server = await Server().start()
+    for path in ("/one", "/two", "/else"):
+        server.scenes[path] = server.scenes["/"]
+    port = free_port()
+    out = await good(rig, "counted", Percent(COUNTED).substitute(port=port, backend=server.port))
+    gateway = await run(rig, "counted-run", out)
+    async with session(port, "/one", "Host: a"):
+        second = await dial(port, "/two", "Host: a")
+        equal((await second.frame()).code, 1013, "what the second is told, at another location")
+        second.reset()
+        async with session(port, "/else", "Host: b") as other:
+            await other.send(TEXT, b"hello")
+            equal((await other.frame()).payload, b"hello", "echo of the server without a limit")
+    equal(await gateway.end(), 0, "exit code")

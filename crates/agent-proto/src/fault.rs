@@ -26,7 +26,7 @@ pub enum Fault {
         wanted: u32,
     },
     /// An event of version 1 that does not exist.
-    #[error("the event type {0:?}, which does not exist")]
+    #[error("the event type `{0}`, which does not exist")]
     UnknownEvent(String),
     /// A type byte of version 2 that does not exist.
     #[error("the message type {0:#04x}, which does not exist")]
@@ -76,7 +76,8 @@ impl From<serde_json::Error> for Fault {
 }
 
 /// A text of the other side's in a form that may stand in a log: short, without control characters.
-pub(crate) fn quote(text: &str) -> String {
+#[must_use]
+pub fn quote(text: &str) -> String {
     let printable = text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c });
     let mut quoted: String = printable.clone().take(QUOTE_MAX).collect();
     if printable.count() > QUOTE_MAX {

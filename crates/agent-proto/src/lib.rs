@@ -26,7 +26,7 @@ pub use event::{
     Configure, Event, EventKind, GuardrailInspect, InspectionType, Metadata, Opcode, RequestBodyChunk,
     RequestComplete, RequestHeaders, ResponseBodyChunk, ResponseHeaders, WebSocketFrame,
 };
-pub use fault::Fault;
+pub use fault::{Fault, quote};
 pub use json::Json;
 pub use payload::Payload;
 pub use sniff::{SNIFF_LENGTH, Version, sniff};

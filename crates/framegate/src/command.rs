@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 use std::net::SocketAddr;
+use std::path::Path;
 
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
@@ -54,6 +55,11 @@ fn runtime() -> Result<Runtime, Failure> {
 
 async fn bind(who: &'static str, flag: &'static str, address: SocketAddr) -> Result<TcpListener, Failure> {
     TcpListener::bind(address).await.map_err(|source| Failure::Listen { who, flag, address, source })
+}
+
+/// Whether a file is standard input: `-`, as everywhere.
+fn is_stdin(path: &Path) -> bool {
+    path.as_os_str() == "-"
 }
 
 /// Tells something on standard error that is no failure.

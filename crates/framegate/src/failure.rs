@@ -29,6 +29,11 @@ pub(crate) enum Failure {
         /// How many.
         mistakes: usize,
     },
+    /// The world objects to what the configuration wants; what it says has been shown.
+    Objections {
+        /// How many.
+        count: usize,
+    },
     /// The value of a flag cannot be used.
     Flag {
         /// The flag.
@@ -42,6 +47,8 @@ pub(crate) enum Failure {
     Runtime(io::Error),
     /// Standard output could not be written.
     Output(io::Error),
+    /// Standard input could not be read.
+    Input(io::Error),
     /// A gateway that runs could not be asked, or did not do what it was asked for.
     Ctl(CtlError),
     /// An agent could not start.
@@ -68,10 +75,12 @@ impl Failure {
             Self::Listen { .. }
             | Self::Gateway(_)
             | Self::Configuration { .. }
+            | Self::Objections { .. }
             | Self::Flag { .. }
             | Self::NoRoute
             | Self::Runtime(_)
             | Self::Output(_)
+            | Self::Input(_)
             | Self::Ctl(_)
             | Self::Agent(_)
             | Self::Import(_)
@@ -95,6 +104,12 @@ impl fmt::Display for Failure {
             }
             Self::Configuration { mistakes: 1 } => f.write_str("the configuration has a mistake"),
             Self::Configuration { mistakes } => write!(f, "the configuration has {mistakes} mistakes"),
+            Self::Objections { count: 1 } => {
+                f.write_str("the configuration cannot be used here, for the reason above")
+            }
+            Self::Objections { count } => {
+                write!(f, "the configuration cannot be used here, for the {count} reasons above")
+            }
             Self::Flag { flag, why } => write!(f, "{flag}: {why}"),
             Self::NoRoute => f.write_str("no route answers that request"),
             Self::Ctl(error) => write!(f, "{error}"),
@@ -108,6 +123,7 @@ impl fmt::Display for Failure {
             Self::Gateway(_) => f.write_str("the gateway could not be started"),
             Self::Runtime(_) => f.write_str("the runtime could not be started"),
             Self::Output(_) => f.write_str("standard output could not be written"),
+            Self::Input(_) => f.write_str("standard input could not be read"),
             Self::Lost => f.write_str("the gateway was lost to a fault of its own; see above"),
             Self::EndedAtOnce => f.write_str("ended at once by a second Ctrl-C; open connections were cut"),
         }
@@ -118,7 +134,7 @@ impl Error for Failure {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Gateway(source) => Some(source),
-            Self::Runtime(source) | Self::Output(source) => Some(source),
+            Self::Runtime(source) | Self::Output(source) | Self::Input(source) => Some(source),
             Self::Ctl(error) => error.source(),
             Self::Agent(error) => error.source(),
             Self::Import(error) => error.source(),
@@ -126,6 +142,7 @@ impl Error for Failure {
             Self::TakeOver(source) => Some(source),
             Self::Listen { .. }
             | Self::Configuration { .. }
+            | Self::Objections { .. }
             | Self::Flag { .. }
             | Self::NoRoute
             | Self::NoTakeOver

@@ -46,7 +46,7 @@ pub fn target(text: &str) -> Result<Target, String> {
 /// # Errors
 /// What is wrong, and what would be right.
 pub fn listen_address(text: &str) -> Result<ListenAddress, String> {
-    value::listen_address(text, 0, |path| PathBuf::from(path))
+    value::listen_address(text, 0, None, |path| PathBuf::from(path))
         .map_err(|fault| format!("{}; {}", fault.why, fault.help))
 }
 

@@ -1,5 +1,7 @@
 //! Settings that are one of a few words, and the words.
 
+use std::fmt;
+
 use gate_core::balance::Algorithm;
 use gate_core::rate::OnExceed;
 use gate_core::template::Escape;
@@ -26,6 +28,23 @@ pub(crate) trait Words: Copy + 'static {
 /// The words of a type.
 pub(crate) fn names<W: Words>() -> Vec<&'static str> {
     W::WORDS.iter().map(|(name, _)| *name).collect()
+}
+
+/// The word for a value.
+fn word<W: Words + PartialEq>(value: W) -> &'static str {
+    W::WORDS.iter().find(|(_, known)| *known == value).map_or("", |(name, _)| name)
+}
+
+impl fmt::Display for Handler {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(word(*self))
+    }
+}
+
+impl fmt::Display for FailureMode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(word(*self))
+    }
 }
 
 /// What a word stands for.
@@ -209,6 +228,17 @@ pub(crate) enum Protocol {
     Http,
     Https,
     Sip(SipTransport),
+}
+
+impl Protocol {
+    /// The port where none is written.
+    pub(crate) fn default_port(self) -> u16 {
+        match self {
+            Self::Http => 80,
+            Self::Https => 443,
+            Self::Sip(transport) => transport.default_port(),
+        }
+    }
 }
 
 impl Words for Protocol {

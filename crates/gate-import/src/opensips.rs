@@ -9,6 +9,7 @@
 mod document;
 mod domains;
 mod filter;
+mod judge;
 mod lexer;
 mod listeners;
 mod network;
@@ -49,7 +50,8 @@ pub fn import(main: Source, options: &Options) -> Result<Imported, Box<SyntaxErr
     let (name, text) = (main.name.clone(), std::sync::Arc::clone(&main.text));
     let mut sources = Sources::default();
     sources.add(main);
-    let statements = match parser::statements(&text) {
+    let statements = parser::statements(&text).and_then(judge::judged);
+    let statements = match statements {
         Ok(statements) => statements,
         Err(fault) => return Err(Box::new(SyntaxError::new("opensips::syntax", fault, &sources))),
     };

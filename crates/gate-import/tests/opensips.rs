@@ -134,6 +134,9 @@ fn relative_paths_are_put_behind_the_folder() {
     }
 }
 
+const NOT_OF_OPENSIPS: &str = "a.cfg:1:1: nothing in it is a statement of OpenSIPS (an opensips.cfg has lines like \
+                               socket=wss:10.0.0.1:443, loadmodule \"proto_wss.so\", modparam(…))";
+
 #[test]
 fn each_mistake_is_told_with_its_line_and_column() {
     for (text, expected) in [
@@ -147,6 +150,11 @@ fn each_mistake_is_told_with_its_line_and_column() {
             "a.cfg:1:7: a block is not closed (each `{` needs its `}`; the file ends before)",
         ),
         ("}\n", "a.cfg:1:1: a `}` closes nothing (remove it, or look for a `}` too many before it)"),
+        ("log_level=3\nsocket=wss:10.0.0.1:99999\n", "a.cfg:2:8: `99999` is no port (ports are 1 to 65535)"),
+        ("socket=ws:[::1]:x tag a\n", "a.cfg:1:8: `x` is no port (ports are 1 to 65535)"),
+        ("", NOT_OF_OPENSIPS),
+        ("# nothing\n", NOT_OF_OPENSIPS),
+        ("http {\n  server { listen 80; location = /a { return 404; } }\n}\n", NOT_OF_OPENSIPS),
         ("route[a]\n", "a.cfg:1:6: a route has no block (write route[name] { … })"),
         (
             "modparam(\"a\", \"b\")",

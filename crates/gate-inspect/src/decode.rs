@@ -98,6 +98,10 @@ enum Step {
     Name {
         at: usize,
     },
+    /// The body of a message of SIP.
+    Content {
+        at: usize,
+    },
     /// A string or a key of JSON.
     Quoted {
         at: usize,

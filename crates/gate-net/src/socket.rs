@@ -9,6 +9,7 @@ use std::path::Path;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use rustix::fs::Access;
 use socket2::{Domain, Protocol, SockRef, Socket as Raw, TcpKeepalive, Type};
 use tokio::io::Interest;
 use tokio::net::{TcpStream, UnixStream};
@@ -185,6 +186,20 @@ pub fn listen_unix(path: &Path, mode: u32) -> io::Result<std::os::unix::net::Uni
     socket.listen(BACKLOG)?;
     socket.set_nonblocking(true)?;
     Ok(socket.into())
+}
+
+/// Whether [`listen_unix`] would work, without leaving a file behind.
+///
+/// # Errors
+/// As those of [`listen_unix`].
+pub fn try_listen_unix(path: &Path) -> io::Result<()> {
+    let _may_be_removed = is_abandoned(path)?;
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let directory = directory.unwrap_or(Path::new("."));
+    if !std::fs::metadata(directory)?.is_dir() {
+        return Err(io::ErrorKind::NotADirectory.into());
+    }
+    Ok(rustix::fs::access(directory, Access::WRITE_OK | Access::EXEC_OK)?)
 }
 
 /// Whether there is the file of a socket that nobody listens on.

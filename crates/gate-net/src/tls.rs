@@ -19,6 +19,7 @@ mod stream;
 mod tickets;
 mod unverified;
 mod versions;
+mod words;
 
 use std::sync::{Arc, LazyLock};
 

@@ -13,7 +13,7 @@ use crate::observe::sink::Sinks;
 use crate::observe::writer::{Outlets, Records};
 use crate::snapshot::Snapshot;
 use crate::sockets::inherited::Inherited;
-use crate::sockets::posts::{Plan, Posts, of_address, wanted};
+use crate::sockets::posts::{Plan, Posts, clashes, of_address, wanted};
 use crate::upstream::cluster::Cluster;
 use crate::upstream::resolve;
 
@@ -120,8 +120,9 @@ fn build(config: Config, before: Option<&Snapshot>) -> Result<Snapshot, Vec<Obje
 /// What there is against the addresses, without listening on them. One that is taken is no
 /// objection.
 fn addresses(config: &Config) -> Vec<Objection> {
-    let mut objections = Vec::new();
-    for wanted in wanted(config) {
+    let wanted = wanted(config);
+    let mut objections = clashes(&wanted);
+    for wanted in wanted {
         if let Err(error) = probe(&wanted.address)
             && error.kind() != io::ErrorKind::AddrInUse
         {
@@ -135,10 +136,6 @@ fn probe(address: &ListenAddress) -> io::Result<()> {
     match address {
         ListenAddress::Tcp(address) => socket::try_bind(*address),
         ListenAddress::Udp(address) => socket::try_bind_datagrams(*address),
-        // To listen would leave a file behind; that its directory is there says enough.
-        ListenAddress::Unix { path, .. } => {
-            let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-            directory.map_or(Ok(()), |directory| std::fs::read_dir(directory).map(drop))
-        }
+        ListenAddress::Unix { path, .. } => socket::try_listen_unix(path),
     }
 }

@@ -33,7 +33,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 pub(super) async fn serve(args: InspectorArgs, stop: impl Future<Output = ()>) -> Result<(), AgentError> {
     let (path, mode, connections) = (args.socket.clone(), args.socket_mode, args.max_connections);
     let inspector = Arc::new(Inspector::new(args, now())?);
-    let refused = |why| AgentError::Listen { path: path.clone(), why };
+    let refused = |why| AgentError::Listen { path: path.clone(), why: told(&path, why) };
     let listener = gate_net::socket::listen_unix(&path, mode).map_err(refused)?;
     let file = SocketFile::of(&path);
     let listener = UnixListener::from_std(listener).map_err(refused)?;
@@ -61,6 +61,21 @@ pub(super) async fn serve(args: InspectorArgs, stop: impl Future<Output = ()>) -
     let _all_or_late = tokio::time::timeout(GRACE, all).await;
     Ok(())
 }
+
+/// Why a path cannot be listened on, in words that name what to change.
+fn told(path: &Path, why: io::Error) -> io::Error {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.exists());
+    match (path.as_os_str().len(), folder) {
+        (length @ PATH_TOO_LONG.., _) => {
+            io::Error::other(format!("the path of a socket has at most 107 bytes, and this one {length}"))
+        }
+        (_, Some(folder)) => io::Error::other(format!("there is no folder {}", folder.display())),
+        (_, None) => why,
+    }
+}
+
+/// What the system takes no more (`sun_path`, with the NUL at its end).
+const PATH_TOO_LONG: usize = 108;
 
 /// The next connection, and its seat; while there is none the others wait in the system's queue.
 async fn accept(

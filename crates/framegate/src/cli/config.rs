@@ -25,7 +25,7 @@ pub(crate) struct RunArgs {
 /// The flags of `framegate check`.
 #[derive(Debug, Args)]
 pub(crate) struct CheckArgs {
-    /// The configuration, KDL
+    /// The configuration, KDL; - reads standard input, which can include no files
     #[arg(value_name = "FILE")]
     pub(crate) file: PathBuf,
 

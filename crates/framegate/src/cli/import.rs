@@ -30,13 +30,17 @@ pub(crate) enum ImportCommand {
 /// The flags of `framegate import nginx`.
 #[derive(Debug, Args)]
 pub(crate) struct NginxArgs {
-    /// The configuration of nginx
+    /// The configuration of nginx; - reads standard input
     #[arg(value_name = "FILE")]
     pub(crate) file: PathBuf,
 
-    /// Write to this file, and not to standard output
+    /// Write to this file, and not to standard output; one that is there already is left alone
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
+
+    /// Replace the file of --output if it is there already
+    #[arg(long, requires = "output")]
+    pub(crate) force: bool,
 
     /// Take only the servers at this address, as it stands behind `listen`: 443, 127.0.0.1:8080, unix:/run/a.sock
     #[arg(long, value_name = "ADDRESS", value_parser = listen_at)]
@@ -46,13 +50,17 @@ pub(crate) struct NginxArgs {
 /// The flags of `framegate import opensips`.
 #[derive(Debug, Args)]
 pub(crate) struct OpensipsArgs {
-    /// The configuration of OpenSIPS
+    /// The configuration of OpenSIPS; - reads standard input
     #[arg(value_name = "FILE")]
     pub(crate) file: PathBuf,
 
-    /// Write to this file, and not to standard output
+    /// Write to this file, and not to standard output; one that is there already is left alone
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
+
+    /// Replace the file of --output if it is there already
+    #[arg(long, requires = "output")]
+    pub(crate) force: bool,
 
     /// Where SIP goes, by udp, tcp, tls, ws or wss: udp://127.0.0.1:5060 [default: OpenSIPS' own socket]
     #[arg(long, value_name = "URL", value_parser = upstream_url)]
@@ -79,10 +87,12 @@ Examples:
       says what is still wrong with it, certificates and names included
   framegate import nginx nginx.conf --listen 127.0.0.1:8080 -o internal.kdl
       only the servers at that address, for a gateway of their own
+  nginx -T | framegate import nginx - | framegate check -
+      the configuration that nginx has, included files and all, without a file
 
 Exit status:
   0  the configuration was written; what is left out or differs is listed on standard error
-  1  it is not in nginx's language, or a file could not be read or written
+  1  it is not in nginx's language, or a file could not be read or written, or the one to write is there already
   2  the command line was wrong";
 
 /// Shown below the help of `framegate import opensips`.
@@ -100,7 +110,7 @@ Examples:
 Exit status:
   0  the configuration was written; what is left out or differs is listed on standard error
   1  it was written, but without a setting that cannot be had, such as HEP version 1; or it is not in OpenSIPS'
-     language, or a file could not be read or written
+     language, or a file could not be read or written, or the one to write is there already
   2  the command line was wrong";
 
 #[cfg(test)]

@@ -66,9 +66,10 @@ pub(crate) enum Format {
 
 /// Shown below the help of `framegate inspect`.
 pub(crate) const EXAMPLES: &str = "\
-A line is the message itself, unless it is a JSON object with a text `payload` or `payload_base64`: then that
-is the message, `direction` (client, upstream) and `opcode` (text, binary) are its own, and other keys are
-labels that are not looked at. --raw takes every line as it is. Empty lines are skipped.
+A line is the message itself, unless it is a JSON object with a text `payload`
+or `payload_base64`: then that is the message, `direction` (client, upstream)
+and `opcode` (text, binary) are its own, and other keys are labels that are not
+looked at. --raw takes every line as it is. Empty lines are skipped.
 
 Examples:
   framegate inspect --file messages.jsonl

@@ -17,7 +17,8 @@ use crate::value::ask::Ask;
 /// # Errors
 /// When the configuration cannot run, or no route answers the request that is to be explained.
 pub(crate) fn run(args: CheckArgs) -> Result<(), Failure> {
-    let loaded = configuration::load(&args.file)?;
+    let is_stdin = super::is_stdin(&args.file);
+    let loaded = if is_stdin { configuration::load_stdin()? } else { configuration::load(&args.file)? };
     if let Some(ask) = &args.explain {
         return explain(&loaded.config, ask, args.headers);
     }
@@ -90,7 +91,9 @@ fn explain(config: &Config, ask: &Ask, fields: Vec<(HeaderName, HeaderValue)>) -
 fn outcome(config: &Config, route: &gate_config::model::Route) -> String {
     let mut text = match route.action {
         Action::ByHeader => "goes where its x-wsproxy-upstream says\n".to_owned(),
-        Action::Builtin(handler) => format!("answered by the gateway: {handler:?}\n"),
+        Action::Builtin(handler) => {
+            format!("answered by the gateway: builtin-handler \"{handler}\"\n")
+        }
         Action::Proxy(id) => config.upstream(id).map_or_else(String::new, |upstream| {
             let targets: Vec<String> =
                 upstream.targets.iter().map(|target| target.address.value.to_string()).collect();
@@ -105,11 +108,9 @@ fn outcome(config: &Config, route: &gate_config::model::Route) -> String {
             (false, true) => "messages",
             (false, false) => "nothing",
         };
-        let _infallible = writeln!(
-            text,
-            "agent {} is asked about {about}; failure-mode {:?}",
-            agent.id, agent.failure_mode
-        );
+        let mode = agent.failure_mode;
+        let _infallible =
+            writeln!(text, "agent {} is asked about {about}; failure-mode \"{mode}\"", agent.id);
     }
     if !route.websocket.enabled {
         text.push_str("WebSocket is not enabled: an upgrade is answered 403\n");

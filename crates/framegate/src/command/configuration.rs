@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 
 use gate_config::model::Objection;
-use gate_config::{Diagnostic, Loaded, Sources};
+use gate_config::{Diagnostic, Failed, Loaded, Sources};
 use gate_server::StartError;
 use miette::{GraphicalReportHandler, GraphicalTheme};
 
@@ -15,7 +15,21 @@ use crate::failure::Failure;
 /// # Errors
 /// When there are mistakes, which have been shown.
 pub(super) fn load(path: &Path) -> Result<Loaded, Failure> {
-    match gate_config::load(path) {
+    told(gate_config::load(path))
+}
+
+/// The same from standard input, which can include no files; paths are relative to where the
+/// command runs.
+///
+/// # Errors
+/// When it cannot be read, or there are mistakes, which have been shown.
+pub(super) fn load_stdin() -> Result<Loaded, Failure> {
+    let text = io::read_to_string(io::stdin().lock()).map_err(Failure::Input)?;
+    told(gate_config::parse("standard input", &text))
+}
+
+fn told(loaded: Result<Loaded, Failed>) -> Result<Loaded, Failure> {
+    match loaded {
         Ok(loaded) => {
             show(&loaded.warnings);
             Ok(loaded)
@@ -43,7 +57,7 @@ pub(super) fn refuse(objections: &[Objection], sources: &Sources) -> Result<(), 
     }
     let shown: Vec<Diagnostic> = objections.iter().map(|objection| sources.objection(objection)).collect();
     show(&shown);
-    Err(Failure::Configuration { mistakes: shown.len() })
+    Err(Failure::Objections { count: shown.len() })
 }
 
 /// Shows why a gateway did not start.

@@ -24,6 +24,8 @@ pub(crate) enum ImportError {
     Read { path: PathBuf, source: io::Error },
     /// The new file could not be written.
     Write { path: PathBuf, source: io::Error },
+    /// The new file is there already.
+    Exists(PathBuf),
     /// The new file would be the old one.
     Same,
     /// It is not in the language of that server, which has been shown.
@@ -37,8 +39,16 @@ pub(crate) enum ImportError {
 impl fmt::Display for ImportError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Read { path, .. } if super::is_stdin(path) => {
+                f.write_str("standard input could not be read")
+            }
             Self::Read { path, .. } => write!(f, "{} could not be read", path.display()),
             Self::Write { path, .. } => write!(f, "{} could not be written", path.display()),
+            Self::Exists(path) => write!(
+                f,
+                "{} is there already; choose another file, or add --force to replace it",
+                path.display()
+            ),
             Self::Same => {
                 f.write_str("the file to write is the one that is read; choose another one with --output")
             }
@@ -56,7 +66,7 @@ impl Error for ImportError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Read { source, .. } | Self::Write { source, .. } => Some(source),
-            Self::Same | Self::Syntax(_) | Self::Nobody | Self::Refused(_) => None,
+            Self::Exists(_) | Self::Same | Self::Syntax(_) | Self::Nobody | Self::Refused(_) => None,
         }
     }
 }
@@ -73,8 +83,9 @@ pub(crate) fn run(command: ImportCommand) -> Result<(), Failure> {
 }
 
 fn of_nginx(args: NginxArgs) -> Result<(), Failure> {
-    let NginxArgs { file, output, listen } = args;
+    let NginxArgs { file, output, force, listen } = args;
     let source = read(&file, output.as_deref())?;
+    let writing = if force { Writing::Replaces } else { Writing::Makes };
     let folder = home(file.parent().unwrap_or_else(|| Path::new(""))).to_owned();
     let target = target(output.as_deref());
     let is_filtered = listen.is_some();
@@ -87,18 +98,19 @@ fn of_nginx(args: NginxArgs) -> Result<(), Failure> {
     if is_filtered && imported.counts.listeners == 0 {
         return Err(Failure::Import(ImportError::Nobody));
     }
-    write(output.as_deref(), &imported)?;
+    write(output.as_deref(), writing, &imported)?;
     summarise(&file, &imported, &NGINX_KINDS);
     Ok(())
 }
 
 fn of_opensips(args: OpensipsArgs) -> Result<(), Failure> {
-    let OpensipsArgs { file, output, upstream } = args;
+    let OpensipsArgs { file, output, force, upstream } = args;
     let source = read(&file, output.as_deref())?;
+    let writing = if force { Writing::Replaces } else { Writing::Makes };
     let folder = file.parent().unwrap_or_else(|| Path::new(""));
     let options = opensips::Options { folder: seen_from(folder, target(output.as_deref())), upstream };
     let imported = shown(opensips::import(source, &options))?;
-    write(output.as_deref(), &imported)?;
+    write(output.as_deref(), writing, &imported)?;
     summarise(&file, &imported, &OPENSIPS_KINDS);
     match imported.notes.iter().filter(|note| note.kind == NoteKind::Refused).count() {
         0 => Ok(()),
@@ -111,9 +123,10 @@ fn read(file: &Path, output: Option<&Path>) -> Result<Source, Failure> {
     if output.is_some_and(|output| is_same(file, output)) {
         return Err(Failure::Import(ImportError::Same));
     }
-    let text = files::text(file)
-        .map_err(|source| Failure::Import(ImportError::Read { path: file.to_owned(), source }))?;
-    Ok(Source { name: file.display().to_string(), text: Arc::from(text) })
+    let text = if super::is_stdin(file) { files::of_stdin() } else { files::text(file) };
+    let text = text.map_err(|source| Failure::Import(ImportError::Read { path: file.to_owned(), source }))?;
+    let name = if super::is_stdin(file) { "stdin".to_owned() } else { file.display().to_string() };
+    Ok(Source { name, text: Arc::from(text) })
 }
 
 /// The folder of the new file; empty: where the command runs.
@@ -129,12 +142,30 @@ fn shown(imported: Result<Imported, Box<SyntaxError>>) -> Result<Imported, Failu
     })
 }
 
-fn write(output: Option<&Path>, imported: &Imported) -> Result<(), Failure> {
-    match output {
-        Some(path) => fs::write(path, &imported.kdl)
-            .map_err(|source| Failure::Import(ImportError::Write { path: path.to_owned(), source })),
-        None => super::print(&imported.kdl),
-    }
+/// What becomes of a file that is there already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Writing {
+    /// It stays, and nothing is written.
+    Makes,
+    /// It is replaced.
+    Replaces,
+}
+
+fn write(output: Option<&Path>, writing: Writing, imported: &Imported) -> Result<(), Failure> {
+    let Some(path) = output else { return super::print(&imported.kdl) };
+    let mut options = fs::OpenOptions::new();
+    let options = match writing {
+        Writing::Makes => options.write(true).create_new(true),
+        Writing::Replaces => options.write(true).create(true).truncate(true),
+    };
+    let written = options.open(path).and_then(|mut file| file.write_all(imported.kdl.as_bytes()));
+    written.map_err(|source| {
+        let path = path.to_owned();
+        Failure::Import(match source.kind() {
+            io::ErrorKind::AlreadyExists => ImportError::Exists(path),
+            _ => ImportError::Write { path, source },
+        })
+    })
 }
 
 fn is_same(one: &Path, other: &Path) -> bool {

@@ -27,6 +27,8 @@ pub(crate) enum InspectError {
     Route(String),
     /// The messages could not be read.
     Read { path: PathBuf, source: io::Error },
+    /// A line says that there is a message in it, which there is not.
+    Line { number: u64, why: String },
     /// Standard output could not be written.
     Output(io::Error),
 }
@@ -36,7 +38,11 @@ impl InspectError {
     pub(crate) const fn exit_code(&self) -> u8 {
         match self {
             Self::Blocked { .. } => 1,
-            Self::Configuration { .. } | Self::Route(_) | Self::Read { .. } | Self::Output(_) => 2,
+            Self::Configuration { .. }
+            | Self::Route(_)
+            | Self::Read { .. }
+            | Self::Line { .. }
+            | Self::Output(_) => 2,
         }
     }
 }
@@ -44,11 +50,14 @@ impl InspectError {
 impl fmt::Display for InspectError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Blocked { blocked, of } => write!(f, "{blocked} of {of} messages would be blocked"),
+            Self::Blocked { blocked, of } => write!(f, "{blocked} of {} would be blocked", messages(*of)),
             Self::Configuration { mistakes: 1 } => f.write_str("the configuration has a mistake"),
             Self::Configuration { mistakes } => write!(f, "the configuration has {mistakes} mistakes"),
             Self::Route(why) => f.write_str(why),
             Self::Read { path, .. } => write!(f, "{} could not be read", path.display()),
+            Self::Line { number, why } => {
+                write!(f, "line {number}: {why}; --raw takes every line as the message itself")
+            }
             Self::Output(_) => f.write_str("standard output could not be written"),
         }
     }
@@ -58,7 +67,7 @@ impl Error for InspectError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Read { source, .. } | Self::Output(source) => Some(source),
-            Self::Blocked { .. } | Self::Configuration { .. } | Self::Route(_) => None,
+            Self::Blocked { .. } | Self::Configuration { .. } | Self::Route(_) | Self::Line { .. } => None,
         }
     }
 }
@@ -87,7 +96,8 @@ fn inspect(args: &InspectArgs) -> Result<(), InspectError> {
         if text.is_empty() {
             continue;
         }
-        let message = if args.raw { message::itself(text) } else { message::of(text) };
+        let message = if args.raw { Ok(message::itself(text)) } else { message::of(text) };
+        let message = message.map_err(|why| InspectError::Line { number, why })?;
         let judgement = rules.judge(message.subject(args.direction.side()), &mut scratch);
         tally.count(&judgement);
         if judgement.verdict != Verdict::Allow || !judgement.findings.is_empty() {
@@ -149,8 +159,8 @@ fn of_configuration(path: &Path, name: Option<&str>) -> Result<Inspection, Inspe
         Ok(Some(rules)) => Ok(rules),
         Ok(None) => Err(InspectError::Route(format!("the route {} has no `inspect`", route.id))),
         Err(objections) => {
-            let shown = configuration::refuse(&objections, &loaded.sources);
-            Err(shown.err().map_or(InspectError::Configuration { mistakes: objections.len() }, mistakes))
+            let refused = configuration::refuse(&objections, &loaded.sources);
+            Err(InspectError::Route(refused.err().map_or_else(String::new, |failure| failure.to_string())))
         }
     }
 }
@@ -204,7 +214,7 @@ fn told(line: u64, judgement: &Judgement, format: Format) -> String {
                     finding.rule.as_str(),
                     finding.category.name(),
                     finding.score,
-                    finding.excerpt.escape_debug()
+                    finding.excerpt
                 );
             }
             text
@@ -219,6 +229,10 @@ fn verdict(judgement: &Judgement) -> &'static str {
         Verdict::Drop => "drop",
         Verdict::Close { .. } => "close",
     }
+}
+
+fn messages(count: u64) -> String {
+    if count == 1 { "1 message".to_owned() } else { format!("{count} messages") }
 }
 
 /// How many messages came to what.
@@ -243,9 +257,10 @@ impl Tally {
     }
 
     fn told(&self) -> String {
-        let Self { messages, closed, dropped, rewritten, detected } = self;
+        let Self { messages: all, closed, dropped, rewritten, detected } = self;
+        let all = messages(*all);
         format!(
-            "{messages} messages: {closed} would end their session, {dropped} be dropped, {rewritten} be \
+            "{all}: {closed} would end their session, {dropped} be dropped, {rewritten} be \
              rewritten, {detected} be told of only\n"
         )
     }

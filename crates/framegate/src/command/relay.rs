@@ -109,7 +109,8 @@ mod tests {
     fn the_flags_defaults_are_the_gateways_own() {
         let upstream = Target::new(TargetAddress::Tcp { host: String::from("::1"), port: 9001 });
         let expected = Relay::new(([127, 0, 0, 1], 8080).into(), upstream);
-        let typed = typed("framegate relay --listen 127.0.0.1:8080 --to ws://[::1]:9001").expect("it is right");
+        let typed =
+            typed("framegate relay --listen 127.0.0.1:8080 --to ws://[::1]:9001").expect("it is right");
         assert_eq!(format!("{typed:?}"), format!("{expected:?}"));
     }
 
@@ -118,10 +119,16 @@ mod tests {
         for (flags, expected) in [
             ("--shutdown-spread 60s", Ok(())),
             ("--shutdown-spread 90s --shutdown-grace 0", Ok(())),
-            ("--shutdown-spread 90s", Err("--shutdown-spread: it is longer than --shutdown-grace, which is 60s")),
+            (
+                "--shutdown-spread 90s",
+                Err("--shutdown-spread: it is longer than --shutdown-grace, which is 60s"),
+            ),
         ] {
             let typed = typed(&format!("framegate relay --listen 127.0.0.1:80 --to ws://h {flags}"));
-            assert_eq!(typed.map(drop).map_err(|failure| failure.to_string()), expected.map_err(str::to_owned));
+            assert_eq!(
+                typed.map(drop).map_err(|failure| failure.to_string()),
+                expected.map_err(str::to_owned)
+            );
         }
     }
 }

@@ -104,8 +104,7 @@ mod tests {
 
     #[test]
     fn what_is_no_number_or_network_is_refused() {
-        for flags in
-            [
+        for flags in [
             "--port x",
             "--port 70000",
             "--webhook-pool-size many",

@@ -13,7 +13,7 @@ const MODE: u32 = 0o600;
 pub(super) fn read(top: &Fields<'_>, cx: &mut Context<'_>) -> Option<Admin> {
     let fields = top.sub("admin", cx.report)?;
     let address = if fields.one("address").is_some() {
-        listen_on(&fields, MODE, cx)
+        listen_on(&fields, MODE, None, cx)
     } else {
         let default = ListenAddress::Tcp(([127, 0, 0, 1], 9091).into());
         Some(At { value: default, place: fields.place })

@@ -284,7 +284,7 @@ fn refuse_rule(id: &str, place: Place, settings: &Settings, cx: &mut Context<'_>
     known.extend(settings.patterns.iter().map(|pattern| &*pattern.id));
     let help = match nearest(id, known) {
         Some(near) => format!("did you mean \"{near}\"?"),
-        None => "docs/inspection.md lists the rules".to_owned(),
+        None => "docs/rules.md lists the rules".to_owned(),
     };
     cx.report
         .error(Code::UnknownReference, place, format!("no rule is called `{}`", id.escape_debug()))

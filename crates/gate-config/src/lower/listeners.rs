@@ -16,8 +16,9 @@ pub(super) fn read<'a>(top: &Fields<'a>, cx: &mut Context<'_>) -> Vec<Entry<'a>>
 
 pub(super) fn listener(entry: &Entry<'_>, names: &Names<'_>, cx: &mut Context<'_>) -> Option<Listener> {
     let fields = &entry.fields;
-    let address = listen_on(fields, 0o660, cx);
     let protocol = fields.word::<Protocol>("protocol", cx.report);
+    let spoken = protocol.as_ref().map_or(Protocol::Http, |protocol| protocol.value);
+    let address = listen_on(fields, 0o660, Some(spoken.default_port()), cx);
     let tls = fields.sub("tls", cx.report);
     match (protocol.as_ref().map(|protocol| protocol.value), &tls) {
         (Some(secure @ (Protocol::Https | Protocol::Sip(SipTransport::Tls))), None)
@@ -75,6 +76,7 @@ pub(super) fn listener(entry: &Entry<'_>, names: &Names<'_>, cx: &mut Context<'_
             .unwrap_or(defaults.keepalive_timeout),
         send_timeout: fields.duration("send-timeout-ms", cx.report).unwrap_or(defaults.send_timeout),
         sends_forwarded: fields.flag("forwarded", cx.report).unwrap_or(defaults.sends_forwarded),
+        sends_real_ip: fields.flag("real-ip", cx.report).unwrap_or(defaults.sends_real_ip),
         address,
         tls: tls.flatten(),
         sip,
@@ -149,6 +151,7 @@ fn sip(
 pub(super) fn listen_on(
     fields: &Fields<'_>,
     default_mode: u32,
+    default_port: Option<u16>,
     cx: &mut Context<'_>,
 ) -> Option<At<ListenAddress>> {
     let permissions = fields.text("mode", cx.report).and_then(|text| match mode(text.value) {
@@ -167,7 +170,7 @@ pub(super) fn listen_on(
     });
     let text = fields.text("address", cx.report)?;
     let mode = permissions.as_ref().map_or(default_mode, |mode| mode.value);
-    let address = listen_address(text.value, mode, |path| cx.sources.resolve(text.place, path));
+    let address = listen_address(text.value, mode, default_port, |path| cx.sources.resolve(text.place, path));
     match address {
         Ok(address) => {
             if let (ListenAddress::Tcp(_) | ListenAddress::Udp(_), Some(mode)) = (&address, permissions) {

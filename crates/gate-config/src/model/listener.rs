@@ -39,6 +39,8 @@ pub struct Listener {
     pub send_timeout: Duration,
     /// `forwarded true`: `Forwarded` (RFC 7239) is sent to upstreams as well. Default off.
     pub sends_forwarded: bool,
+    /// `real-ip`: whether X-Real-IP is sent. Default off.
+    pub sends_real_ip: bool,
     /// `protocol "sip-udp"` and its like. `None`: HTTP comes here.
     pub sip: Option<SipListener>,
     /// `trace`: who is told of connections that come to no route.
@@ -60,6 +62,7 @@ impl Listener {
             keepalive_timeout: Duration::from_secs(75),
             send_timeout: Duration::from_secs(60),
             sends_forwarded: false,
+            sends_real_ip: false,
             sip: None,
             trace: None,
         }

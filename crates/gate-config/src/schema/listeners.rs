@@ -19,7 +19,7 @@ pub(crate) static LISTENER: Block = Block {
         required(
             "address",
             Text("address"),
-            "`\"127.0.0.1:8080\"`, `\"[::1]:8080\"` or `\"unix:/path\"`. Port 0 lets the system choose.",
+            "`\"127.0.0.1:8080\"`, `\"[::1]:8080\"` or `\"unix:/path\"`. Port 0 lets the system choose. Without a port it is that of `protocol`: 80 for `http`, 443 for `https`, 5060 for `sip-udp` and `sip-tcp`, 5061 for `sip-tls`.",
         ),
         key("mode", Text("permissions in octal"), "660", "The permissions of a unix socket."),
         key(
@@ -75,7 +75,13 @@ pub(crate) static LISTENER: Block = Block {
             "forwarded",
             Flag,
             "false",
-            "`Forwarded` (RFC 7239) is sent to upstreams beside `X-Forwarded-*`.",
+            "`Forwarded` (RFC 7239) is sent to upstreams beside `X-Forwarded-For`, `-Proto` and `-Host`.",
+        ),
+        key(
+            "real-ip",
+            Flag,
+            "false",
+            "`X-Real-IP` is sent to upstreams, with the client's address. One that a client sends goes to no upstream in either case; that of one of the `trusted-proxies` stays.",
         ),
         optional("trace", Text("name"), "Who is told of connections that come to no route."),
         later("request-timeout-secs", "`request-head-timeout` is the time for a request's head"),

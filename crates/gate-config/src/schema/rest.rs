@@ -41,7 +41,7 @@ pub(crate) static SERVER: Block = Block {
             "max-connections",
             Count,
             "100000",
-            "Sessions of WebSocket in the whole process at a time; 0: no limit.",
+            "Sessions of WebSocket, and connections to listeners of SIP over TCP and TLS, in the whole process at a time; 0: no limit.",
         ),
         CONNECTIONS_PER_ADDRESS,
         CONNECTION_RATE,

@@ -22,15 +22,38 @@ fn fault<T>(why: &str, help: impl Into<String>) -> Result<T, Fault> {
 
 const LISTEN: &str = "addresses are like \"127.0.0.1:8080\", \"[::1]:8080\" or \"unix:/path\"";
 
-/// Where to listen. The path of a unix socket is made whole by `resolve`.
+/// Where to listen; `port`: on which port where none is written, if one goes without saying. The path of a
+/// unix socket is made whole by `resolve`.
 pub(crate) fn listen_address(
     text: &str,
     mode: u32,
+    port: Option<u16>,
     resolve: impl Fn(&str) -> PathBuf,
 ) -> Result<ListenAddress, Fault> {
-    match text.strip_prefix("unix:") {
-        Some(path) => Ok(ListenAddress::Unix { path: socket_path(path, resolve)?, mode }),
-        None => metrics_address(text).map(ListenAddress::Tcp),
+    match (text.strip_prefix("unix:"), port) {
+        (Some(path), _) => Ok(ListenAddress::Unix { path: socket_path(path, resolve)?, mode }),
+        (None, Some(port)) => match lone_address(text)? {
+            Some(address) => Ok(ListenAddress::Tcp(SocketAddr::new(address, port))),
+            None => metrics_address(text).map(ListenAddress::Tcp),
+        },
+        (None, None) => metrics_address(text).map(ListenAddress::Tcp),
+    }
+}
+
+/// An address without a port, if `text` is one. Without brackets the end of one of IPv6 could be meant as
+/// a port.
+fn lone_address(text: &str) -> Result<Option<IpAddr>, Fault> {
+    let in_brackets = text.strip_prefix('[').and_then(|text| text.strip_suffix(']'));
+    if let Some(address) = in_brackets {
+        return Ok(address.parse::<Ipv6Addr>().ok().map(IpAddr::V6));
+    }
+    match text.parse() {
+        Ok(IpAddr::V6(address)) => fault(
+            "addresses of IPv6 need brackets",
+            format!("write \"[{address}]\", or with a port behind it"),
+        ),
+        Ok(address @ IpAddr::V4(_)) => Ok(Some(address)),
+        Err(_) => Ok(None),
     }
 }
 
@@ -220,7 +243,7 @@ mod tests {
             ("unix:a.sock", "unix:/etc/gate/a.sock"),
             ("unix:///run/a.sock", "unix:/run/a.sock"),
         ] {
-            let address = listen_address(text, 0o660, resolve).map(|address| address.to_string());
+            let address = listen_address(text, 0o660, None, resolve).map(|address| address.to_string());
             assert_eq!(address, Ok(expected.to_owned()), "{text}");
         }
         for (text, why) in [
@@ -237,11 +260,26 @@ mod tests {
             ("ws://127.0.0.1:80", "a scheme does not belong here"),
             ("unix:", "the path of the socket is missing"),
         ] {
-            let found = listen_address(text, 0o660, resolve).map_err(|fault| fault.why);
+            let found = listen_address(text, 0o660, None, resolve).map_err(|fault| fault.why);
             assert_eq!(found, Err(why.to_owned()), "{text}");
         }
+        for (text, expected) in [
+            ("0.0.0.0", Ok("0.0.0.0:443")),
+            ("[::1]", Ok("[::1]:443")),
+            ("0.0.0.0:80", Ok("0.0.0.0:80")),
+            ("unix:/run/a.sock", Ok("unix:/run/a.sock")),
+            ("::1", Err("addresses of IPv6 need brackets")),
+            ("::1:80", Err("addresses of IPv6 need brackets")),
+            ("localhost", Err("not a numeric address with a port")),
+            ("[::x]", Err("not a numeric address with a port")),
+            ("", Err("not a numeric address with a port")),
+        ] {
+            let found = listen_address(text, 0o660, Some(443), resolve);
+            let found = found.map(|address| address.to_string()).map_err(|fault| fault.why);
+            assert_eq!(found.as_deref().map_err(|why| &**why), expected, "{text}");
+        }
         let long = format!("unix:/{}", "a".repeat(107));
-        assert!(listen_address(&long, 0o660, resolve).is_err());
+        assert!(listen_address(&long, 0o660, None, resolve).is_err());
     }
 
     #[test]

@@ -125,14 +125,11 @@ fn address(text: &str) -> Result<Option<AllowedHost>, Fault> {
         None => text.to_owned(),
     };
     if bare.parse::<IpAddr>().is_err() && bare.parse::<IpNet>().is_err() {
-        return match bare.split_once('/').and_then(|(address, _)| address.parse::<IpAddr>().ok()) {
-            Some(IpAddr::V4(_)) if !bare.contains(':') => {
-                fault("not a network", "prefixes of IPv4 are /0 to /32")
-            }
-            Some(IpAddr::V6(_)) if !bare.contains("]:") => {
-                fault("not a network", "prefixes of IPv6 are /0 to /128")
-            }
-            Some(_) | None => Ok(None),
+        let split = bare.split_once('/').filter(|(_, prefix)| !prefix.contains([':', '/']));
+        return match split.and_then(|(address, _)| address.parse::<IpAddr>().ok()) {
+            Some(IpAddr::V4(_)) => fault("not a network", "prefixes of IPv4 are /0 to /32"),
+            Some(IpAddr::V6(_)) => fault("not a network", "prefixes of IPv6 are /0 to /128"),
+            None => Ok(None),
         };
     }
     Ok(network(&bare)?.map(AllowedHost::Network))

@@ -109,3 +109,22 @@ fn what_came_and_went_is_counted() {
         assert_eq!(messages.collect::<Vec<_>>(), [Some(1), None, Some(2)]);
     }
 }
+
+#[test]
+fn other_rules_hold_for_what_comes_from_then_on() {
+    let policy = |message_size_max| {
+        let limits = Limits { message_size_max, ..Limits::default() };
+        std::sync::Arc::new(EndpointPolicy { limits, ..EndpointPolicy::default() })
+    };
+    let now = start();
+    let mut endpoint = Endpoint::new(policy(4), Role::Client, now, 1);
+    let came = |size: u64, endpoint: &mut Endpoint| {
+        endpoint.set_policy(&policy(size));
+        let mut frame = *b"\x81\x05hello";
+        endpoint.handle_bytes(&mut frame, now).message.map(|message| message.payload.into_owned())
+    };
+    assert_eq!(came(5, &mut endpoint), Some(b"hello".to_vec()));
+    assert_eq!(came(4, &mut endpoint), None);
+    let cause = endpoint.death().map(|death| death.cause);
+    assert!(matches!(cause, Some(Cause::Violation(FrameError::MessageTooLarge))), "{cause:?}");
+}

@@ -10,10 +10,12 @@ use super::layout::{Block, Layout};
 use super::limits::Zones;
 use super::listen::is_at;
 use super::notes::Notes;
+use super::parser::Directive;
 use super::paths::Paths;
 use super::process::{left_out, process};
 use super::routes::{Limit, Writer};
 use super::server::{Reader, Server};
+use super::session::NO_UPGRADE;
 use super::upstreams::Upstreams;
 use super::{Counts, Options, listeners, tls};
 
@@ -42,6 +44,7 @@ pub(super) fn document(
         }
         None => comments.extend(upstreams.add_unused(blocks(), notes)),
     }
+    comments.extend(no_websockets(&servers, notes));
     arrange::settle(&mut servers, notes);
     let mut points = arrange::points(&servers);
     hold_unverified(&mut servers, &points, notes);
@@ -144,6 +147,20 @@ fn hold_unverified(servers: &mut [Server<'_>], points: &[Point], notes: &mut Not
             server.hold(directive, why, notes);
         }
     }
+}
+
+/// Tells once where no location at all is for WebSockets.
+fn no_websockets(servers: &[Server<'_>], notes: &mut Notes<'_>) -> Option<String> {
+    let proxying = servers.iter().find(|server| server.is_proxying())?;
+    let directive = first_pass(proxying.block.scope.own())?;
+    let is_none = !servers.iter().any(Server::upgrades);
+    is_none.then(|| notes.differs(directive, &format!("here and everywhere: {NO_UPGRADE}")))
+}
+
+fn first_pass(block: &[Directive]) -> Option<&Directive> {
+    block.iter().find_map(|directive| {
+        if directive.is("proxy_pass") { Some(directive) } else { first_pass(directive.children()) }
+    })
 }
 
 /// nginx decodes paths before it looks for a location, and takes several `/` for one.

@@ -43,6 +43,7 @@ pub(super) fn settings(
     notes: &mut Notes<'_>,
 ) -> Vec<Node> {
     let mut nodes: Vec<Node> = Vec::new();
+    let mut group: Vec<String> = Vec::new();
     let read = |name: &str| scope.all(name);
     for directive in read("limit_conn").into_iter().chain(read("limit_req")) {
         let found =
@@ -52,11 +53,12 @@ pub(super) fn settings(
                 comments.push(notes.none(directive, "there is one limit of each kind, the first here"));
             }
             Ok(node) => {
-                let own = scope.own().iter().any(|other| std::ptr::eq(other, directive));
-                if !own {
-                    let what = "nginx counts for all that share the zone together, Framegate for each route by itself";
-                    comments.push(notes.differs(directive, what));
-                }
+                group.push(zone(directive).to_owned());
+                // Such a zone counts for each server.
+                let is_of_server =
+                    zones.of(zone(directive)).is_some_and(|zone| zone.key.starts_with("$server"));
+                let server = scope.find("server_name").filter(|_| is_of_server);
+                group.extend(server.map(|server| server.value().to_owned()));
                 nodes.push(node.comment(notes.explain(
                     directive,
                     "counts WebSocket connections, not other requests, and keeps none waiting",
@@ -65,7 +67,17 @@ pub(super) fn settings(
             Err(why) => comments.push(notes.none(directive, why)),
         }
     }
+    if !group.is_empty() {
+        let why = "nginx: what shares a zone is counted together; here it is what has the same zones.";
+        nodes.push(Node::new("connections-group").text(&group.join(" ")).comment(why));
+    }
     nodes
+}
+
+/// The name of the zone that a limit is for.
+fn zone(directive: &Directive) -> &str {
+    let named = directive.args.iter().find_map(|word| word.text.strip_prefix("zone="));
+    named.unwrap_or_else(|| directive.value())
 }
 
 /// `limit_conn zone number`
@@ -117,12 +129,16 @@ mod tests {
                      limit_req_zone $remote_addr zone=m:1m rate=30r/m;";
         let zones = parse(zones, 0).expect("they are directives");
         for (text, expected, comments) in [
-            ("limit_conn a 10;", "max-connections-per-ip 10\n", 0),
-            ("limit_conn s 500;", "max-connections 500\n", 0),
-            ("limit_req zone=r burst=20 nodelay;", "connection-rate-per-ip \"10/s\" burst=21\n", 0),
-            ("limit_req zone=r;", "connection-rate-per-ip \"10/s\" burst=1\n", 0),
-            ("limit_req zone=m;", "connection-rate-per-ip \"30/m\" burst=1\n", 0),
-            ("limit_conn a 10; limit_conn a 20;", "max-connections-per-ip 10\n", 1),
+            ("limit_conn a 10;", "max-connections-per-ip 10\nconnections-group \"a\"\n", 0),
+            ("limit_conn s 500;", "max-connections 500\nconnections-group \"s\"\n", 0),
+            (
+                "limit_req zone=r burst=20 nodelay;",
+                "connection-rate-per-ip \"10/s\" burst=21\nconnections-group \"r\"\n",
+                0,
+            ),
+            ("limit_req zone=r;", "connection-rate-per-ip \"10/s\" burst=1\nconnections-group \"r\"\n", 0),
+            ("limit_req zone=m;", "connection-rate-per-ip \"30/m\" burst=1\nconnections-group \"m\"\n", 0),
+            ("limit_conn a 10; limit_conn a 20;", "max-connections-per-ip 10\nconnections-group \"a\"\n", 1),
             ("limit_conn u 10;", "", 1),
             ("limit_conn x 10;", "", 1),
             ("limit_conn a many;", "", 1),

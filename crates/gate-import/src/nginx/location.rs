@@ -142,29 +142,34 @@ impl Kind {
 fn without_look_around(text: &str) -> Option<String> {
     let mut wider = text.to_owned();
     while let Some(start) = LOOK_AROUND.iter().find_map(|opening| wider.find(opening)) {
-        let (mut depth, mut is_class, mut is_escaped) = (0_i32, false, false);
-        let end = wider.get(start..)?.char_indices().find_map(|(at, c)| {
-            match c {
-                _ if is_escaped => is_escaped = false,
-                '\\' => is_escaped = true,
-                '[' => is_class = true,
-                ']' => is_class = false,
-                '(' if !is_class => depth += 1,
-                ')' if !is_class => depth -= 1,
-                _ => {}
-            }
-            (depth == 0).then_some(start + at)
-        })?;
+        let end = start + depths(wider.get(start..)?).find(|(_, _, depth)| *depth == 0)?.0;
         wider.replace_range(start..=end, "");
     }
     (wider != text).then_some(wider)
+}
+
+/// The characters of an expression, each with its place and how many groups are open behind it.
+fn depths(text: &str) -> impl Iterator<Item = (usize, char, i32)> {
+    let (mut depth, mut is_class, mut is_escaped) = (0_i32, false, false);
+    text.char_indices().map(move |(at, c)| {
+        match c {
+            _ if is_escaped => is_escaped = false,
+            '\\' => is_escaped = true,
+            '[' => is_class = true,
+            ']' => is_class = false,
+            '(' if !is_class => depth += 1,
+            ')' if !is_class => depth -= 1,
+            _ => {}
+        }
+        (at, c, depth)
+    })
 }
 
 /// An expression for all that begins as what fits another one must; for every path, if that
 /// does not say how.
 fn beginning(text: &str) -> String {
     let (flags, text) = text.strip_prefix("(?i)").map_or(("", text), |rest| ("(?i)", rest));
-    let anchored = text.strip_prefix('^').filter(|rest| !rest.contains('|')).unwrap_or_default();
+    let anchored = text.strip_prefix('^').filter(|rest| !has_alternatives(rest)).unwrap_or_default();
     let mut literal = String::new();
     let mut chars = anchored.chars().peekable();
     while let Some(c) = chars.next() {
@@ -183,6 +188,11 @@ fn beginning(text: &str) -> String {
         literal.push(c);
     }
     format!("{flags}^{}", regex::escape(&literal))
+}
+
+/// Whether an expression may fit what does not begin as its text does.
+fn has_alternatives(text: &str) -> bool {
+    depths(text).any(|(_, c, depth)| c == '|' && depth <= 0)
 }
 
 /// The words in an expression, for a name.
@@ -350,7 +360,8 @@ pub(super) fn ranks(kinds: &[(&Kind, Option<&str>)]) -> Vec<u64> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Kind, Regex, normal, ranks, within};
+    use super::{Kind, Node, Regex, normal, ranks, within};
+    use crate::kdl::render;
 
     fn prefix(path: &str, stops: bool) -> Kind {
         Kind::Prefix { path: path.to_owned(), stops }
@@ -390,6 +401,24 @@ mod tests {
         }
         assert_eq!(within("/a", "^/b"), None);
         assert_eq!(within("/a", "^/a/x|y"), None);
+    }
+
+    #[test]
+    fn wider_expressions_fit_all_that_the_others_do() {
+        for (text, expected) in [
+            (r"^/admin(?!/public)", "^/admin"),
+            (r"^/a(?=[)])(?<!\))b$", "^/ab$"),
+            (r"^/twice/(a|b)/\1", "^/twice/"),
+            (r"^/a\.b/(x)\1", r"^/a\.b/"),
+            (r"^/ab?(x)\1", "^/a"),
+            (r"^/a(x)\1|^/b", "^"),
+            (r"/a(x)\1", "^"),
+            (r"(?i)^/A(x)\1", "(?i)^/A"),
+        ] {
+            let wider = Kind::Regex(text.to_owned()).wider().map(|nodes| render(&nodes));
+            let expected = render(&[Node::new("path-regex").text(expected)]);
+            assert_eq!(wider, Some(expected), "{text}");
+        }
     }
 
     #[test]

@@ -7,6 +7,7 @@ use super::groups::{Group, PRIORITY};
 use super::module::FrameLogs;
 use super::notes::Notes;
 use super::server::{Answer, Draft, Server};
+use super::session;
 use crate::slug::{Taken, slug};
 
 /// What routes are made with.
@@ -242,19 +243,17 @@ impl<'w, 's> Writer<'w, 's> {
             nodes.extend(limit.map(|limit| Node::new("max-connections").number(limit).comment(why)));
             nodes.push(Node::new("connections-group").text("ws_max_connections"));
         }
-        nodes.extend(
-            settings
-                .iter()
-                .filter(|node| !nodes.iter().any(|other| other.has_name_of(node)))
-                .cloned()
-                .collect::<Vec<_>>(),
-        );
+        let own = settings.iter().filter(|node| !nodes.iter().any(|other| other.has_name_of(node)));
+        let own: Vec<Node> = own.cloned().collect();
+        nodes.splice(0..0, own);
         nodes.extend(server.module.settings.iter().cloned());
         if let Some(log) = &server.module.log {
             let id = self.frame_logs.of(&server.slug(), log);
             nodes.push(Node::new("frame-log").text(&id));
         }
-        nodes
+        let disabled = nodes.iter().position(|node| node.meaning() == session::no_upgrades());
+        let Some(disabled) = disabled.map(|at| nodes.remove(at)) else { return nodes };
+        std::iter::once(disabled).chain(nodes.into_iter().map(|node| node.off(true))).collect()
     }
 }
 

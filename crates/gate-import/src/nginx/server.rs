@@ -103,6 +103,17 @@ impl Server<'_> {
         self.drafts.iter().any(is_all)
     }
 
+    /// Whether a backend is asked to upgrade anywhere.
+    pub(super) fn upgrades(&self) -> bool {
+        let asks = |draft: &Draft| match &draft.answer {
+            Answer::Proxy { settings, .. } => {
+                !settings.iter().any(|node| node.meaning() == session::no_upgrades())
+            }
+            Answer::Builtin(_) | Answer::Nothing => false,
+        };
+        self.drafts.iter().any(asks)
+    }
+
     /// Whether a backend answers anything.
     pub(super) fn is_proxying(&self) -> bool {
         self.drafts.iter().any(|draft| matches!(draft.answer, Answer::Proxy { .. }))

@@ -30,12 +30,21 @@ pub(super) fn upgrades(scope: &Scope<'_>, pass: &Directive, notes: &mut Notes<'_
         let mut values = fields.iter().filter(|field| field.value().eq_ignore_ascii_case(name));
         values.next_back().and_then(|field| field.arg(1)).is_some_and(|value| !matches!(value, "" | "close"))
     };
-    if says("upgrade") && says("connection") {
-        return None;
-    }
-    let what = "no WebSockets: it stands without `proxy_set_header Upgrade $http_upgrade` and `Connection \"upgrade\"`, so \
-                nginx asks the backend for none. An upgrade is answered 403";
-    Some(Node::new("enabled").flag(false).comment(notes.differs(pass, what)))
+    let comment = match (says("upgrade"), says("connection")) {
+        (true, true) => return None,
+        (false, false) => notes.explain(pass, NO_UPGRADE),
+        (true, false) | (false, true) => notes.differs(pass, NO_UPGRADE),
+    };
+    Some(no_upgrades().comment(comment))
+}
+
+/// Why there are no WebSockets.
+pub(super) const NO_UPGRADE: &str =
+    "no WebSockets, as nginx is not told to send Upgrade and Connection on; an upgrade is answered 403";
+
+/// The setting without which there would be.
+pub(super) fn no_upgrades() -> Node {
+    Node::new("enabled").flag(false)
 }
 
 /// nginx's time for a silent upstream.

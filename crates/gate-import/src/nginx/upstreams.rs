@@ -228,6 +228,9 @@ fn passive_health(block: &Directive, comments: &mut Vec<String>, notes: &mut Not
         words.filter_map(move |word| word.text.strip_prefix(name)?.strip_prefix('='))
     };
     let fails = values("max_fails").filter_map(|text| text.parse::<u32>().ok()).max();
+    // A server that does not say how many has one.
+    let says_all = servers().count() <= values("max_fails").count();
+    let fails = fails.map(|fails| if says_all { fails } else { fails.max(1) });
     let seconds = values("fail_timeout").filter_map(unit::time).max().map(unit::whole_seconds);
     if fails.is_none() && seconds.is_none() {
         return None;

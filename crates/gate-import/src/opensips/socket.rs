@@ -117,15 +117,27 @@ fn split_protocol(text: &str) -> (&'static str, &str) {
     named.unwrap_or(("udp", text))
 }
 
-/// The host without its brackets, and the port.
+/// The host without its brackets, and the port; 0 is none, as for OpenSIPS.
 fn split_port(address: &str) -> (&str, Option<u16>) {
+    let (host, port) = split_behind(address);
+    (host, port.and_then(|port| port.parse().ok()).filter(|port| *port > 0))
+}
+
+/// The host without its brackets, and what stands in the place of the port.
+fn split_behind(address: &str) -> (&str, Option<&str>) {
     if let Some((host, behind)) = address.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
-        return (host, behind.strip_prefix(':').and_then(|port| port.parse().ok()));
+        return (host, behind.strip_prefix(':'));
     }
     match address.rsplit_once(':') {
-        Some((host, port)) if !host.contains(':') => (host, port.parse().ok()),
+        Some((host, port)) if !host.contains(':') => (host, Some(port)),
         Some(_) | None => (address, None),
     }
+}
+
+/// What stands for a port and is none.
+pub(super) fn wrong_port(text: &str) -> Option<&str> {
+    let (_, address) = split_protocol(text);
+    split_behind(address).1.filter(|port| port.parse::<u16>().is_err())
 }
 
 fn takes_argument(word: &str) -> bool {

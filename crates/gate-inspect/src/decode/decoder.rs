@@ -72,8 +72,7 @@ impl Decoder<'_> {
         let Packet { head, body, is_auth } =
             packet::read(self.payload.get(range.clone()).unwrap_or_default());
         if head.is_empty() {
-            self.text(record, body)?;
-            return self.sip(record, range);
+            return self.text(record, body);
         }
         let split = range.start + head.len();
         if head == b"b" && matches!(body.first(), Some(b'0'..=b'6')) {
@@ -87,28 +86,6 @@ impl Decoder<'_> {
         }
         let step = Step::Body(if is_auth { Body::Auth } else { Body::Data });
         let view = self.part(record, step, split..range.end)?;
-        self.text(view, body)
-    }
-
-    /// The parts of a message of SIP. The whole is looked at as well.
-    fn sip(&mut self, record: usize, range: Range<usize>) -> Result<(), Stop> {
-        let text = self.payload.get(range.clone()).unwrap_or_default();
-        let Some(parts) = sip::split(text) else { return Ok(()) };
-        for value in parts.values(text).filter(|value| !value.is_empty()) {
-            let within = |part: Range<usize>| range.start + part.start..range.start + part.end;
-            let view = self.part(record, Step::Header { at: value.start }, within(value.clone()))?;
-            self.set_leaf(view);
-            if let Some(name) = sip::display_name(text, &value) {
-                let name = self.part(view, Step::Name { at: name.start - value.start }, within(name))?;
-                self.set_leaf(name);
-            }
-        }
-        if parts.body.is_empty() {
-            return Ok(());
-        }
-        let body = text.get(parts.body.clone()).unwrap_or_default();
-        let within = range.start + parts.body.start..range.end;
-        let view = self.part(record, Step::Body(Body::Data), within)?;
         self.text(view, body)
     }
 
@@ -226,8 +203,13 @@ impl Decoder<'_> {
             return Ok(());
         }
         let (bytes, is_at_limit) = (view.bytes, view.depth >= self.limits.depth);
+        // Its parts have layers of their own.
+        let is_layer = matches!(view.step, Step::Layer(_));
         if self.open_json(index, is_at_limit)? == Json::Whole {
             return Ok(());
+        }
+        if bytes.has(b'\n') && !is_layer && !is_at_limit {
+            self.open_sip(index)?;
         }
         self.open_layers(index, bytes, is_at_limit)?;
         self.open_words(index, bytes, is_at_limit)?;
@@ -382,6 +364,35 @@ impl Decoder<'_> {
         });
         self.views.rooms.ranges = parts;
         result
+    }
+
+    /// The parts of a message of SIP. The whole is looked at as well.
+    fn open_sip(&mut self, index: usize) -> Result<(), Stop> {
+        let Some(parts) = sip::split(self.text_at(index)) else { return Ok(()) };
+        let mut values = mem::take(&mut self.views.rooms.ranges);
+        values.clear();
+        values.extend(parts.values(self.text_at(index)).filter(|value| !value.is_empty()));
+        let result = values.iter().try_for_each(|value| {
+            let view = self.push_part(index, Step::Header { at: value.start }, value)?;
+            match sip::display_name(self.text_at(view)) {
+                Some(name) => self.push_part(view, Step::Name { at: name.start }, &name).map(|_| ()),
+                None => Ok(()),
+            }
+        });
+        self.views.rooms.ranges = values;
+        result?;
+        if parts.body.is_empty() {
+            return Ok(());
+        }
+        self.push_part(index, Step::Content { at: parts.body.start }, &parts.body).map(|_| ())
+    }
+
+    /// A part of a text that is a place of its own.
+    fn push_part(&mut self, parent: usize, step: Step, range: &Range<usize>) -> Result<usize, Stop> {
+        let span = self.span_in(parent, range);
+        let depth = self.views.get(parent).map_or(0, View::inner_depth);
+        let view = View { place: self.views.list.len(), ..self.leaf(span, parent, step, depth) };
+        self.push(view)
     }
 
     /// Bytes that are no text: the text within them.

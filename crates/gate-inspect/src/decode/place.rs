@@ -45,7 +45,8 @@ impl Views {
             && self.way_to(part).iter().any(|(parent, view)| {
                 let is_of_whole =
                     parent.is_some_and(|parent| parent.place == whole && parent.search == Search::All);
-                is_of_whole && matches!(view.step, Step::Header { .. } | Step::Name { .. } | Step::Body(_))
+                is_of_whole
+                    && matches!(view.step, Step::Header { .. } | Step::Name { .. } | Step::Content { .. })
             })
     }
 
@@ -81,7 +82,8 @@ impl View {
             | Step::Word { at, .. }
             | Step::Field { at }
             | Step::Header { at }
-            | Step::Name { at } => Some(at),
+            | Step::Name { at }
+            | Step::Content { at } => Some(at),
             Step::Message | Step::Record(_) | Step::Head | Step::Body(_) | Step::Layer(_) => None,
         }
     }
@@ -109,6 +111,7 @@ fn name(step: Step, parent_text: &[u8], place: &mut String) {
             Ok(())
         }
         Step::Name { .. } => write!(place, "|name"),
+        Step::Content { .. } => write!(place, "|body"),
         Step::Quoted { at } => {
             let mut path = Path::default();
             path.lead_to(at, parent_text);

@@ -136,7 +136,7 @@ fn weigh(text: &[u8], statements: &[Statement], mut lead: Lead, hits: &mut Hits)
             let ends = last_other.is_none_or(|other| other <= number);
             let certain = match statement.before {
                 Before::Start => *sure == Sure::Alone,
-                Before::Tick if is_shown_code(statement) => false,
+                Before::Tick if *sure < Sure::Alone && is_shown_code(statement, *sure) => false,
                 Before::Tick | Before::Dollar => {
                     let reads = statement.words.first().is_some_and(|word| word.text.starts_with('<'));
                     is_glued(text, &statement.at)
@@ -181,7 +181,10 @@ fn only_listing(statements: &[Statement]) -> Option<&Statement> {
     if only.before == Before::Start && matches!(only.words.as_slice(), [word] if is_datum(&word.text)) {
         only = named.next()?;
     }
-    let [word] = only.words.as_slice() else { return None };
+    let [word, behind @ ..] = only.words.as_slice() else { return None };
+    if !Arguments::of(behind).none() {
+        return None;
+    }
     let name = word.text.trim_end_matches(['"', '\'', ')', '#']);
     let is_only = named.next().is_none() && PROGRAMS.contains(&name);
     (is_only && matches!(only.before, Before::Mark | Before::Pipe | Before::Line)).then_some(only)
@@ -191,6 +194,7 @@ fn only_listing(statements: &[Statement]) -> Option<&Statement> {
 fn is_datum(word: &str) -> bool {
     let inner = word.trim_matches(['"', '\'']);
     word.len() > inner.len()
+        || (word.len() == 1 && word.starts_with(|byte: char| byte.is_ascii_alphanumeric()))
         || inner.split_once('.').is_some_and(|(first, rest)| {
             !first.is_empty() && rest.starts_with(|byte: char| byte.is_ascii_alphanumeric())
         })
@@ -265,11 +269,12 @@ fn is_glued(text: &[u8], at: &Range<usize>) -> bool {
 
 /// Whether this between backticks is what documents show: a command of developers, a script beside the text, or
 /// a command of PowerShell, which does not substitute with backticks.
-fn is_shown_code(statement: &Statement) -> bool {
-    statement
-        .words
-        .first()
-        .is_some_and(|word| is_tool(&word.text) || word.text.starts_with("./") || is_cmdlet(&word.text))
+fn is_shown_code(statement: &Statement, sure: Sure) -> bool {
+    statement.words.first().is_some_and(|word| {
+        (is_tool(&word.text) && sure == Sure::Injected)
+            || word.text.starts_with("./")
+            || is_cmdlet(&word.text)
+    })
 }
 
 /// Whether a substitution stands where a command would, behind a separator.

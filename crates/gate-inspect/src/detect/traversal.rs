@@ -16,6 +16,7 @@ use std::ops::Range;
 use std::sync::LazyLock;
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind};
+use memchr::memmem;
 use regex::bytes::Regex;
 
 use self::canonical::{Unit, bare_slash, canonical, is_slash};
@@ -133,15 +134,15 @@ static WRAPPER: LazyLock<Option<Regex>> = LazyLock::new(|| {
         r"|\bdata:(?://)?(?:text/plain)?(?:;base64,pd9wa|,\s*<\?)|\bfile:(?:/{1,4}|\\+)(?:localhost|127\.0\.0\.1)?[/\\]*",
         r"(?:etc/(?:passwd|shadow|group|hosts|issue)|proc/|c:[/\\]+(?:boot|win)|c:[/\\]+windows|[a-z]:/winnt|var/log|dev/|root/|\w+/\.ssh)",
         // What is named in manuals, too, but there not as a value of its own.
-        r"|(?:^|=)\W{0,4}(?:php://(?:stdin|temp|memory|output)(?:[&?/]|\s*$)|gopher://[^\s/]{1,255}/_|dict://[^\s/]{1,255}:\d",
+        r"|(?:^|=)\W{0,4}(?:php://(?:stdin|temp|memory|output)(?:[&?/]|\s*$)|gopher://[^\s/]+/_|dict://[^\s/]+:\d",
         r"|https?://(?:169\.254\.169\.254|100\.100\.100\.200|metadata\.google\.internal|\[fd00:ec2::254\])(?:[/:?]|$))",
     ))
     .ok()
 });
 static SHARE: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(concat!(
-        r"(?-u)(?:^|[^\\/\w])[\\/]{2}[\w.:@-]{1,64}[\\/](?:[a-z]\$|admin\$|ipc\$)(?:[\\/]|$|\W)",
-        r"|^\s*\\\\[\w.:-]{1,255}(?:@(?:\d+|ssl)[\w@]*\\|(?:\\[^\\\s]{1,64}){1,8}\.(?:dll|exe|php\d?|aspx?|jsp|hta|ps1|bat|cmd|vbs|scr|xel|trc)\s*$)",
+        r"(?-u)(?:^|[^\\/\w])[\\/]{2}[\w.:@-]+[\\/](?:[a-z]\$|admin\$|ipc\$)(?:[\\/]|$|\W)",
+        r"|^\s*\\\\[\w.:-]+(?:@(?:\d+|ssl)[\w@]*\\|\\\S*\.(?:dll|exe|php\d?|aspx?|jsp|hta|ps1|bat|cmd|vbs|scr|xel|trc)\s*$)",
     ))
     .ok()
 });
@@ -150,14 +151,10 @@ static NUL: LazyLock<Option<Regex>> =
     LazyLock::new(|| Regex::new(r"(?-u)[\w/\\]\.\w{1,8}(?:%(?:25)*00|\x00)\.?\w").ok());
 /// The name under which a form gives a file, as far up as it climbs.
 static FILE_NAME: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    Regex::new(r"(?-u)\bfilename\*?=[\x22']?[^\x22'\s]{0,64}\.\.[/\\](?:\.\.[/\\]|[^\x22'\s]{0,64}\.(?:php|phtml|jspx?|aspx?|sh|py|pl|cgi|exe|dll)\b)").ok()
-});
-/// A script of another host, in the place of a file: what is put behind it becomes its query, or is cut off.
-static REMOTE: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    Regex::new(r"(?-u)^[\w.?&=/-]{0,128}\b(?:https?|ftp)://[^\s?#]{1,255}\.(?:txt|php\d?|inc|jpe?g|gif)(?:\?{1,2}|%00|\x00)\s*$").ok()
+    Regex::new(r"(?-u)\bfilename\*?=[\x22']?[^\x22'\s]*\.\.[/\\](?:\.\.[/\\]|[^\x22'\s]*\.(?:php|phtml|jspx?|aspx?|sh|py|pl|cgi|exe|dll)\b)").ok()
 });
 static STREAM: LazyLock<Option<Regex>> =
-    LazyLock::new(|| Regex::new(r"(?-u)^\S{1,255}::\$(?:data|index_allocation)\b").ok());
+    LazyLock::new(|| Regex::new(r"(?-u)^\S*::\$(?:data|index_allocation)\b").ok());
 
 /// Builds what is built once, before a message needs it.
 pub(super) fn warm_up() {
@@ -167,7 +164,6 @@ pub(super) fn warm_up() {
     LazyLock::force(&NUL);
     LazyLock::force(&STREAM);
     LazyLock::force(&FILE_NAME);
-    LazyLock::force(&REMOTE);
     targets::warm_up();
 }
 
@@ -201,15 +197,23 @@ pub(super) fn detect(text: Text<'_>, hits: &mut Hits) {
             meet(rule, range(path), hits);
         }
     }
+    if value::is_remote_file(text.lower) {
+        meet("traversal-remote-file", 0..text.lower.len(), hits);
+    }
+    search_patterns(text, hits);
+}
+
+/// What is not a path of its own: each pattern costs a search, so the bytes that it wants come first.
+fn search_patterns(text: Text<'_>, hits: &mut Hits) {
+    let has = |set: ByteSet| text.bytes.has_any(set);
     let patterns = [
-        ("traversal-wrapper", &WRAPPER),
-        ("traversal-admin-share", &SHARE),
-        ("traversal-nul", &NUL),
-        ("traversal-stream", &STREAM),
-        ("traversal-file-name", &FILE_NAME),
-        ("traversal-remote-file", &REMOTE),
+        ("traversal-wrapper", &WRAPPER, has(COLON)),
+        ("traversal-admin-share", &SHARE, has(const { ByteSet::of(b"\\$") })),
+        ("traversal-nul", &NUL, has(const { ByteSet::of(b"%\0") })),
+        ("traversal-stream", &STREAM, has(COLON) && has(DOLLAR)),
+        ("traversal-file-name", &FILE_NAME, memmem::find(text.lower, b"filename").is_some()),
     ];
-    for (id, regex) in patterns {
+    for (id, regex, _) in patterns.into_iter().filter(|(_, _, may)| *may) {
         if let Some(found) = regex.as_ref().and_then(|regex| regex.find(text.lower)) {
             meet(id, found.range(), hits);
         }

@@ -305,7 +305,7 @@ fn a_scratch_keeps_nothing_between_two_messages() {
 #[test]
 fn rules_have_ids_of_their_own() {
     let mut ids: Vec<_> =
-        crate::detect::RULES.iter().flat_map(|rules| rules.iter().map(|rule| rule.id)).collect();
+        detect::RULES.iter().flat_map(|rules| rules.iter().map(|rule| rule.id)).collect();
     let count = ids.len();
     ids.sort_unstable();
     ids.dedup();

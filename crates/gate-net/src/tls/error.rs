@@ -5,6 +5,7 @@ use std::io;
 use rustls::{CertificateError, Error};
 
 use crate::tls::PeerCertificate;
+use crate::tls::words::Words;
 
 /// Why there is no TLS with a peer.
 #[derive(Debug, thiserror::Error)]
@@ -17,14 +18,13 @@ pub enum TlsError {
     Closed,
     /// The peer was refused, refused, or does not speak TLS. Where there was something to tell
     /// it, the alert has been sent.
-    #[error("TLS failed")]
-    Protocol(#[source] Error),
+    #[error("{}", Words(.0))]
+    Protocol(Error),
     /// The peer's certificate was refused, and the peer was told so.
-    #[error("TLS failed")]
+    #[error("{}", Words(.error))]
     Refused {
         /// Why.
-        #[source]
-        source: Error,
+        error: Error,
         /// The certificate.
         certificate: Box<PeerCertificate>,
     },
@@ -73,7 +73,7 @@ impl TlsError {
             Self::Closed => "closed",
             Self::Name(_) => "bad_name",
             Self::UnknownName(_) => "unknown_name",
-            Self::Protocol(error) | Self::Refused { source: error, .. } => protocol_reason(error),
+            Self::Protocol(error) | Self::Refused { error, .. } => protocol_reason(error),
         }
     }
 }

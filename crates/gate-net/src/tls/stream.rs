@@ -62,7 +62,7 @@ impl Fault {
     fn told(&self) -> TlsError {
         let source = self.error.clone();
         match &self.refused {
-            Some(certificate) => TlsError::Refused { source, certificate: certificate.clone() },
+            Some(certificate) => TlsError::Refused { error: source, certificate: certificate.clone() },
             None => TlsError::Protocol(source),
         }
     }

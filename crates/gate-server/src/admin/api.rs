@@ -114,13 +114,18 @@ impl Answer for Api {
                 line.text("path", &path);
                 line.number("status", status.as_u16());
                 match &outcome {
-                    Ok((_, detail)) => line.text("detail", detail),
-                    Err(fault) => line.text("detail", &fault.to_string()),
+                    Ok((_, detail)) => line.text("detail", headline(detail)),
+                    Err(fault) => line.text("detail", headline(&fault.to_string())),
                 }
             });
         }
         outcome.map_or_else(|fault| fault.response(), |(response, _)| response)
     }
+}
+
+/// Of a report that whoever asked is shown whole: records of their own have the rest of it.
+fn headline(report: &str) -> &str {
+    report.lines().next().unwrap_or_default()
 }
 
 /// An answer, and what records tell of it.
@@ -140,7 +145,10 @@ impl Api {
             Asked::Configuration => Ok(read(&self.configuration())),
             Asked::Close => {
                 let wish = Close::read(&whole(body).await.map_err(Fault::Body)?)?;
-                let (response, detail, _) = self.close(&wish).await;
+                let (response, detail, closing) = self.close(&wish).await;
+                if closing == 0 {
+                    self.know_route(wish.filter.route.as_deref())?;
+                }
                 Ok((response, detail))
             }
             Asked::CloseOne(id) => {
@@ -185,6 +193,17 @@ impl Api {
         let closing = self.desk.close(wish).await;
         let detail = format!("{closing} closed with {}: {}", wish.order.code.get(), wish.filter);
         (json(StatusCode::OK, &Closing { closing }), detail, closing)
+    }
+
+    /// A name that no route has is a slip, unless sessions of a former configuration have it still.
+    fn know_route(&self, name: Option<&str>) -> Result<(), Fault> {
+        let routes = &self.setting.routes;
+        match name.filter(|name| !routes.iter().any(|route| **route == **name)) {
+            None => Ok(()),
+            Some(name) => {
+                Err(Fault::Route { name: name.to_owned(), help: format!("there are: {}", routes.join(", ")) })
+            }
+        }
     }
 
     fn health(&self) -> Health {

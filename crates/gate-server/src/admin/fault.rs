@@ -43,6 +43,8 @@ pub(super) enum Fault {
     Calls(String),
     #[error("there is no such connection")]
     NoSession,
+    #[error("no route is called `{name}`")]
+    Route { name: String, help: String },
     #[error("{0}")]
     Refused(Refusal),
     #[error("it was not done in time; it may still be")]
@@ -60,7 +62,7 @@ impl Fault {
         match self {
             Self::Stranger(stranger) => stranger.status(),
             Self::NoToken | Self::WrongToken => StatusCode::UNAUTHORIZED,
-            Self::NotFound | Self::NoSession => StatusCode::NOT_FOUND,
+            Self::NotFound | Self::NoSession | Self::Route { .. } => StatusCode::NOT_FOUND,
             Self::Method(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::Parameter(_)
             | Self::Repeated(_)
@@ -95,7 +97,7 @@ impl Fault {
                  with: code, reason, spread"
             }
             Self::Repeated(_) => "keep one of them",
-            Self::Value { help, .. } => help,
+            Self::Value { help, .. } | Self::Route { help, .. } => help,
             Self::NoFilter => "name a filter, or \"all\": true to close every connection",
             Self::SessionId(_) => "GET /v1/connections tells the ids",
             Self::Code(_) => "codes are 1000 to 1003, 1007 to 1014 and 3000 to 4999",

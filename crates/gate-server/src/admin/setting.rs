@@ -2,6 +2,7 @@
 //! in which OpenSIPS lists its own.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use gate_config::model::{At, ClientAuth, ClientTls, Config, Listener, ServerTls, SniDomain, TlsTerms};
 use gate_config::model::{TlsVersion, UnknownSni, Upstream};
@@ -15,6 +16,8 @@ pub(crate) struct Setting {
     pub(super) door: Door,
     /// An object of JSON.
     pub(super) domains: Box<RawValue>,
+    /// The names of all routes.
+    pub(super) routes: Vec<Arc<str>>,
 }
 
 impl Setting {
@@ -22,7 +25,8 @@ impl Setting {
     pub(crate) fn new(config: &Config, door: Door) -> Self {
         // Texts, lists and flags always have a form in JSON.
         let domains = to_raw_value(&Domains::of(config)).unwrap_or_default();
-        Self { door, domains }
+        let routes = config.routes.iter().map(|route| Arc::clone(&route.id)).collect();
+        Self { door, domains, routes }
     }
 }
 

@@ -203,8 +203,12 @@ impl Arrived {
 
     /// What upstreams are told beside who the client is.
     pub(crate) fn extras(&self) -> Extras<'static> {
-        let sends_forwarded = self.listener().is_some_and(|listener| listener.sends_forwarded);
-        Extras { sends_forwarded, host: None }
+        let listener = self.listener();
+        Extras {
+            sends_forwarded: listener.is_some_and(|listener| listener.sends_forwarded),
+            sends_real_ip: listener.is_some_and(|listener| listener.sends_real_ip),
+            host: None,
+        }
     }
 
     /// Whether a request is for a host that asks more of clients than was asked on this connection.

@@ -2,8 +2,8 @@
 //! others is believed of trusted proxies only; what anybody else says is replaced by what the
 //! gateway sees itself.
 //!
-//! Sent are X-Forwarded-For, -Proto and -Host, X-Request-Id, and `Forwarded` (RFC 7239) where
-//! it is switched on. X-Forwarded-Port, X-Real-IP and their like are not, and pass from
+//! Sent are X-Forwarded-For, -Proto and -Host, X-Request-Id, and `Forwarded` (RFC 7239) and
+//! X-Real-IP where they are switched on. X-Forwarded-Port and its like are not, and pass from
 //! trusted proxies. Only X-Forwarded-For tells whose request it is that comes from one.
 
 use std::fmt::{self, Write as _};
@@ -64,6 +64,8 @@ enum Trust {
 pub(crate) struct Extras<'a> {
     /// The listener's `forwarded`.
     pub(crate) sends_forwarded: bool,
+    /// The listener's `real-ip`.
+    pub(crate) sends_real_ip: bool,
     /// The upstream's `host`, in place of the client's.
     pub(crate) host: Option<&'a HeaderValue>,
 }
@@ -143,6 +145,13 @@ impl Client {
             && let Some(host) = headers.get(header::HOST).cloned()
         {
             headers.insert(X_FORWARDED_HOST, host);
+        }
+        if extras.sends_real_ip
+            && !headers.contains_key(X_REAL_IP)
+            && let Some(address) = self.address
+            && let Ok(address) = HeaderValue::from_str(&address.to_string())
+        {
+            headers.insert(X_REAL_IP, address);
         }
         if let Ok(id) = HeaderValue::from_str(&self.request_id) {
             headers.insert(X_REQUEST_ID, id);
@@ -283,6 +292,7 @@ const REQUEST_ID_MAX: usize = 128;
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+const X_REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
 pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 #[cfg(test)]

@@ -177,6 +177,8 @@ impl RequestError {
     /// Whether the client is to learn more than the status.
     fn is_the_clients(&self) -> bool {
         match self {
+            // Which name that was the client knows; what name servers say of it is not for it.
+            Self::ByHeader(ByHeaderError::Unresolved(..)) => false,
             Self::Request(_)
             | Self::Method(_)
             | Self::Coding

@@ -5,6 +5,7 @@ use std::fmt;
 use gate_core::Side;
 use gate_core::session::{Verdict, Whole};
 use gate_inspect::{Finding, Judgement};
+use ws_proto::Opcode;
 
 use crate::inspect::opinion::Opinion;
 use crate::observe::findings::{Action, Judge};
@@ -50,6 +51,15 @@ pub(crate) fn findings(
     }
 }
 
+/// The message that somebody outside has said something about.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct About {
+    pub(crate) from: Side,
+    /// Data messages of its direction that came before.
+    pub(crate) index: u64,
+    pub(crate) opcode: Opcode,
+}
+
 /// Somebody outside.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Who<'a> {
@@ -62,14 +72,8 @@ pub(crate) enum Who<'a> {
 }
 
 /// Somebody outside has said something about a message.
-pub(crate) fn opinion(
-    worker: &Worker,
-    opened: &Opened,
-    message: (Side, u64),
-    who: Who<'_>,
-    opinion: &Opinion,
-) {
-    let (from, index) = message;
+pub(crate) fn opinion(worker: &Worker, opened: &Opened, message: About, who: Who<'_>, opinion: &Opinion) {
+    let About { from, index, opcode } = message;
     let action = Action::of(&opinion.verdict);
     if let Some(action) = action {
         worker.counters.findings.count_judged(who.judge(), action, &opened.route);
@@ -86,6 +90,7 @@ pub(crate) fn opinion(
         opened.fields(line);
         line.plain("from", from.name());
         line.number("message", index);
+        line.plain("opcode", opcode.name());
         line.text("by", &who.to_string());
         line.plain("action", action.unwrap_or(Action::Detect).name());
         if action == Some(Action::Close) {

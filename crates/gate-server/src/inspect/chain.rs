@@ -9,7 +9,7 @@ use gate_core::Side;
 use gate_core::session::{Cause, Verdict, Whole};
 
 use crate::inspect::agent::AgentClient;
-use crate::inspect::audit::{self, Who};
+use crate::inspect::audit::{self, About, Who};
 use crate::inspect::credential::Credential;
 use crate::inspect::doorkeepers::Doorkeepers;
 use crate::inspect::opinion::{Message, Opinion, Speaker};
@@ -102,15 +102,16 @@ impl Chain {
         mut message: Message,
         mut verdict: Verdict,
     ) -> Opinion {
+        let about = About { from: message.from, index: message.index, opcode: message.opcode };
         if let (Some(doorkeepers), Some(token)) = (&self.doorkeepers, message.token.take()) {
-            let opinion = doorkeepers.judge(worker, opened, message.index, token).await;
+            let opinion = doorkeepers.judge(worker, opened, about, token).await;
             if opinion.ends_session() {
                 return opinion;
             }
         }
         for stage in self.of(message.from) {
             let opinion = stage.judge(&self.speaker, &message).await;
-            audit::opinion(worker, opened, (message.from, message.index), stage.who(), &opinion);
+            audit::opinion(worker, opened, about, stage.who(), &opinion);
             match &opinion.verdict {
                 Verdict::Allow => {}
                 Verdict::Rewrite(payload) => {

@@ -6,13 +6,12 @@
 
 use std::rc::Rc;
 
-use gate_core::Side;
 use gate_core::session::Cause;
 use http::{HeaderValue, header};
 use ws_proto::CloseCode;
 
 use crate::inspect::agent::{AgentClient, Inquiry};
-use crate::inspect::audit::{self, Who};
+use crate::inspect::audit::{self, About, Who};
 use crate::inspect::opinion::Opinion;
 use crate::observe::record::Opened;
 use crate::worker::Worker;
@@ -27,12 +26,12 @@ impl Doorkeepers {
         Self(Rc::new((agents, handshake)))
     }
 
-    /// Asks them about a token in the client's message `index`, until one does not let it in.
+    /// Asks them about a token in that message of the client's, until one does not let it in.
     pub(crate) async fn judge(
         &self,
         worker: &Worker,
         opened: &Opened,
-        index: u64,
+        message: About,
         token: HeaderValue,
     ) -> Opinion {
         let (agents, handshake) = &*self.0;
@@ -48,7 +47,7 @@ impl Doorkeepers {
                 }
                 Err(_) => Opinion::close(Cause::AgentFailed, CloseCode::INTERNAL_ERROR, "Inspection failed"),
             };
-            audit::opinion(worker, opened, (Side::Client, index), Who::Agent(&agent.agent().id), &opinion);
+            audit::opinion(worker, opened, message, Who::Agent(&agent.agent().id), &opinion);
             if opinion.ends_session() {
                 return opinion;
             }
@@ -56,10 +55,10 @@ impl Doorkeepers {
         Opinion::ALLOW
     }
 
-    /// They cannot be asked about what the client's message `index` says, so it goes nowhere.
-    pub(crate) fn refuse_unreadable(worker: &Worker, opened: &Opened, index: u64) -> Opinion {
+    /// They cannot be asked about what that message of the client's says, so it goes nowhere.
+    pub(crate) fn refuse_unreadable(worker: &Worker, opened: &Opened, message: About) -> Opinion {
         let opinion = Opinion { rules: vec![UNREADABLE.to_owned()], ..refusal() };
-        audit::opinion(worker, opened, (Side::Client, index), Who::Agents, &opinion);
+        audit::opinion(worker, opened, message, Who::Agents, &opinion);
         opinion
     }
 }

@@ -13,7 +13,7 @@ use gate_inspect::{Kind, Subject};
 use ws_proto::deflate::inflate::{InflateLimits, Inflater};
 use ws_proto::{CloseCode, FrameError, Opcode};
 
-use crate::inspect::audit;
+use crate::inspect::audit::{self, About};
 use crate::inspect::chain::Chain;
 use crate::inspect::credential::Credential;
 use crate::inspect::doorkeepers::Doorkeepers;
@@ -80,7 +80,8 @@ impl SessionInspection {
             Credential::None => None,
             Credential::Token(token) => Some(token),
             Credential::Unreadable => {
-                let opinion = Doorkeepers::refuse_unreadable(&self.worker, &self.opened, message.index);
+                let about = About { from, index: message.index, opcode: message.opcode };
+                let opinion = Doorkeepers::refuse_unreadable(&self.worker, &self.opened, about);
                 return Judged::Now(opinion.into_ruling());
             }
         };

@@ -219,6 +219,21 @@ impl WorkerCounters {
         Count(self).frame(from, header, None);
     }
 
+    /// A message of SIP came from a client over WebSocket.
+    pub(crate) fn sip_came(&self, opcode: Opcode) {
+        self.direction(Side::Client).count_message(opcode);
+    }
+
+    /// A message of SIP went to a client over WebSocket, in one frame of so many bytes. For the client it came
+    /// from upstream, however the server speaks.
+    pub(crate) fn sip_went(&self, opcode: Opcode, payload: usize, frame: usize) {
+        let direction = self.direction(Side::Upstream);
+        direction.count_message(opcode);
+        let length = |bytes: usize| u64::try_from(bytes).unwrap_or(u64::MAX);
+        direction.count_frame(opcode, length(payload));
+        direction.bytes.add(length(frame));
+    }
+
     /// A frame that came from that side goes nowhere, or not at once.
     pub(crate) fn withheld(&self, from: Side, what: Withheld) {
         Count(self).withheld(from, what);
@@ -233,29 +248,36 @@ impl WorkerCounters {
     }
 }
 
+impl DirectionCounters {
+    fn count_frame(&self, opcode: Opcode, payload: u64) {
+        let index = opcode.index();
+        if let (Some(frames), Some(bytes)) = (self.frames.get(index), self.payload_bytes.get(index)) {
+            frames.add(1);
+            bytes.add(payload);
+        }
+    }
+
+    fn count_message(&self, opcode: Opcode) {
+        let counter = match opcode {
+            Opcode::Text => &self.text_messages,
+            Opcode::Binary | Opcode::Continuation | Opcode::Close | Opcode::Ping | Opcode::Pong => {
+                &self.binary_messages
+            }
+        };
+        counter.add(1);
+    }
+}
+
 /// The observer of the sessions of a worker.
 pub(crate) struct Count<'a>(pub(crate) &'a WorkerCounters);
 
 impl Observe for Count<'_> {
     fn frame(&mut self, from: Side, header: &FrameHeader, _message: Option<&Message>) {
-        let direction = self.0.direction(from);
-        let index = header.opcode.index();
-        if let (Some(frames), Some(bytes)) = (direction.frames.get(index), direction.payload_bytes.get(index))
-        {
-            frames.add(1);
-            bytes.add(header.payload_len);
-        }
+        self.0.direction(from).count_frame(header.opcode, header.payload_len);
     }
 
     fn message(&mut self, from: Side, message: &Message) {
-        let direction = self.0.direction(from);
-        let counter = match message.opcode {
-            Opcode::Text => &direction.text_messages,
-            Opcode::Binary | Opcode::Continuation | Opcode::Close | Opcode::Ping | Opcode::Pong => {
-                &direction.binary_messages
-            }
-        };
-        counter.add(1);
+        self.0.direction(from).count_message(message.opcode);
     }
 
     fn close(&mut self, _from: Side, _code: Option<CloseCode>, _reason: &str) {}

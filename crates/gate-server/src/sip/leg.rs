@@ -11,14 +11,14 @@ use std::task::{Context, Waker};
 use std::time::Instant;
 
 use gate_core::Side;
-use gate_core::endpoint::{Endpoint, Kind, Message, Output};
+use gate_core::endpoint::{Endpoint, Kind, Message, Output, Role};
 use gate_core::session::{Cause, Death, Party, Progress, Traffic};
 use gate_net::Stream;
 use sip_proto::edge::Transport;
 use sip_proto::token::Flow;
 use sip_proto::{Framer, Keepalive, Limits};
-use ws_proto::{CloseCode, Opcode};
 use ws_proto::mask::MaskKey;
+use ws_proto::{CloseCode, Opcode};
 
 use crate::drive::pipe::{Pipe, Written};
 use crate::observe::record::close_number;
@@ -224,6 +224,9 @@ impl Leg {
                 let mut frame = worker.sip.frame();
                 let framed = Message::new(kind, message);
                 endpoint.send_message(&framed, now, &mut mask, &mut frame).map_err(|_| Unsent::Gone)?;
+                if endpoint.role() == Role::Server {
+                    worker.counters.sip_went(kind.opcode(), message.len(), frame.len());
+                }
                 self.write(&frame, worker, now);
                 if let Some(scrutiny) = &mut self.scrutiny {
                     scrutiny.message_went(kind, message.len(), now);

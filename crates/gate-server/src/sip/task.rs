@@ -209,14 +209,24 @@ impl LegTask {
             if let Some(withheld) = step.withheld {
                 self.worker.counters.withheld(self.side(), withheld);
             }
+            let of_client = matches!(self.party, Party::Client(_)).then_some(&self.worker.counters);
+            if let Some(counters) = of_client {
+                counters.direction(Side::Client).bytes.add(u64::try_from(consumed).unwrap_or(u64::MAX));
+            }
             if let Some(frame) = &step.frame {
-                self.worker.counters.frame(self.side(), &frame.header);
+                // What comes from servers counts where it goes to a client.
+                if let Some(counters) = of_client {
+                    counters.frame(Side::Client, &frame.header);
+                }
                 if let Some(scrutiny) = &mut leg.scrutiny {
                     scrutiny.frame_came(frame, endpoint, now);
                 }
             }
             let mut handed_over = None;
             if let Some(message) = step.message {
+                if let Some(counters) = of_client {
+                    counters.sip_came(message.kind.opcode());
+                }
                 if *mirrors {
                     *kind = message.kind;
                 }

@@ -9,6 +9,7 @@ use gate_config::model::ListenAddress;
 use gate_net::socket::{self, Sharing};
 
 use super::inherited::Inherited;
+use super::posts::overlap;
 use super::{Bound, Listens, Owner, SocketFile, SocketKey};
 
 /// One socket of a post.
@@ -81,16 +82,7 @@ impl Post {
 
     /// Whether nobody else can have `asked` while this one is there.
     pub(super) fn overlaps(&self, asked: &ListenAddress) -> bool {
-        match (self.address(), asked) {
-            (ListenAddress::Tcp(own), ListenAddress::Tcp(asked))
-            | (ListenAddress::Udp(own), ListenAddress::Udp(asked)) => {
-                own.port() == asked.port()
-                    && own.is_ipv6() == asked.is_ipv6()
-                    && (own.ip() == asked.ip() || own.ip().is_unspecified() || asked.ip().is_unspecified())
-            }
-            (ListenAddress::Unix { path: own, .. }, ListenAddress::Unix { path: asked, .. }) => own == *asked,
-            (ListenAddress::Tcp(_) | ListenAddress::Udp(_) | ListenAddress::Unix { .. }, _) => false,
-        }
+        overlap(&self.address(), asked)
     }
 
     /// Goes on with an address that [`is_at`](Self::is_at) it, or is to be taken for it.

@@ -79,6 +79,45 @@ pub(crate) fn wanted(config: &Config) -> Vec<Wanted> {
     listeners.chain(metrics).chain(admin).chain(take_over).collect()
 }
 
+/// Addresses of one configuration that cannot all be had: one stands for all of this machine, or they are
+/// the same.
+pub(crate) fn clashes(wanted: &[Wanted]) -> Vec<Objection> {
+    let mut objections = Vec::new();
+    for (index, later) in wanted.iter().enumerate() {
+        let before = wanted.iter().take(index).find(|earlier| overlap(&earlier.address, &later.address));
+        let Some(earlier) = before else { continue };
+        let (purpose, address) = (later.role.purpose(), &later.address);
+        let owner = match &earlier.role {
+            Role::Listener(id) => format!("the listener `{id}`"),
+            Role::Metrics => "`metrics`".to_owned(),
+            Role::Admin => "`admin`".to_owned(),
+            Role::TakeOver => "`take-over`".to_owned(),
+        };
+        let covers = if earlier.address == later.address { "it" } else { "an address that has it in common" };
+        objections.push(Objection {
+            place: later.place,
+            message: format!("cannot {purpose} on {address}: {owner} of this file has {covers}"),
+            help: format!("choose another port, or another address than {}", earlier.address),
+        });
+    }
+    objections
+}
+
+/// Whether nobody can have `one` while somebody has `other`. Ports that the system chooses are free.
+pub(super) fn overlap(one: &ListenAddress, other: &ListenAddress) -> bool {
+    match (one, other) {
+        (ListenAddress::Tcp(one), ListenAddress::Tcp(other))
+        | (ListenAddress::Udp(one), ListenAddress::Udp(other)) => {
+            one.port() == other.port()
+                && one.port() != 0
+                && one.is_ipv6() == other.is_ipv6()
+                && (one.ip() == other.ip() || one.ip().is_unspecified() || other.ip().is_unspecified())
+        }
+        (ListenAddress::Unix { path: one, .. }, ListenAddress::Unix { path: other, .. }) => one == other,
+        (ListenAddress::Tcp(_) | ListenAddress::Udp(_) | ListenAddress::Unix { .. }, _) => false,
+    }
+}
+
 /// A worker's sockets, with the places of their listeners in the configuration.
 #[derive(Debug, Default)]
 pub(crate) struct Assignment {
@@ -114,6 +153,10 @@ impl Posts {
         workers: usize,
         mut inherited: Inherited,
     ) -> Result<Plan, Vec<Objection>> {
+        let clashing = clashes(&wanted);
+        if !clashing.is_empty() {
+            return Err(clashing);
+        }
         let (mut plan, mut objections) = (Vec::new(), Vec::new());
         let mut is_kept = vec![false; self.0.len()];
         for wanted in wanted {

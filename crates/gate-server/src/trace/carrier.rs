@@ -38,7 +38,7 @@ pub(super) enum ConnectError {
     Name(String),
     #[error("cannot connect to {0}")]
     Connect(SocketAddr, #[source] io::Error),
-    #[error("TLS failed")]
+    #[error(transparent)]
     Tls(#[from] TlsError),
     #[error("it takes too long")]
     TimedOut,

@@ -31,10 +31,25 @@ use crate::upstream::target::{Named, Target};
 pub(super) enum ResolveError {
     #[error("it is not a valid name")]
     Name(#[source] ProtoError),
-    #[error("{0}")]
-    Dns(#[source] NetError),
+    #[error("{}", words(.0))]
+    Dns(NetError),
     #[error("it has no address")]
     NoAddress,
+}
+
+/// What name servers say, for people.
+fn words(error: &NetError) -> String {
+    if error.is_nx_domain() {
+        return "the name servers know no such name".to_owned();
+    }
+    if error.is_no_records_found() {
+        return "the name servers know no address of it".to_owned();
+    }
+    match error {
+        NetError::Timeout => "no name server answered in time".to_owned(),
+        NetError::NoConnections => "no name server can be reached".to_owned(),
+        other => other.to_string(),
+    }
 }
 
 /// What a name stands for.

@@ -127,6 +127,25 @@ fn the_length_is_known_before_the_message_is_there() {
 }
 
 #[test]
+fn other_limits_hold_at_once_but_not_for_a_message_whose_length_is_known() {
+    let small = Limits { message: 60, head: 60, ..LIMITS };
+    let text = format!("SIP/2.0 200 OK\r\nContent-Length: 40\r\n\r\n{}", "b".repeat(40));
+    assert!(text.len() > small.message);
+    let whole = Ok(Some(Item::Message { length: text.len() }));
+    for seen in [0, 10, 50] {
+        let mut framer = Framer::new(LIMITS);
+        assert_eq!(framer.next(&text.as_bytes()[..seen]), Ok(None));
+        framer.set_limits(small);
+        let is_known = framer.message_length().is_some();
+        assert_eq!(framer.next(text.as_bytes()) == whole, is_known, "after {seen} bytes");
+        assert_eq!(is_known, seen == 50);
+        let mut framer = Framer::new(small);
+        framer.set_limits(LIMITS);
+        assert_eq!(framer.next(text.as_bytes()), whole);
+    }
+}
+
+#[test]
 fn messages_that_stand_alone_are_keepalives_too() {
     for (message, expected) in [
         ("\r\n\r\n", Some(Keepalive::Ping)),

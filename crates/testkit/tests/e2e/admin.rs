@@ -144,6 +144,14 @@ fn a_close_reaches_exactly_those_that_are_meant_with_its_code_and_reason() {
     assert_eq!((reply.status(), reply.json()), (200, json!({"closing": 2})));
     let again = operator.post("/v1/connections/close", body);
     assert_eq!(again.json(), json!({"closing": 0}), "they have been told");
+    let slip = operator.post("/v1/connections/close", r#"{"filter": {"route": "chta"}}"#);
+    assert_eq!(slip.status(), 404);
+    assert_eq!(slip.json()["error"], "no route is called `chta`");
+    assert!(
+        slip.json()["help"].as_str().is_some_and(|help| help.contains("chat, feed")),
+        "{:?}",
+        slip.json()
+    );
     assert_eq!(paths(&list(&operator, "")), ["/feed/3"]);
     meant.into_iter().for_each(|session| expect_farewell(session, 4010, "moved"));
     other.pass(Client, &frame(Client, TEXT, b"still here"));

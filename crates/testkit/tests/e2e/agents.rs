@@ -89,7 +89,10 @@ fn messages_of_both_sides_pass_go_nowhere_or_end_the_session_as_the_agent_says()
         }
         let records = rig.finish();
         assert_eq!(records.reasons("close")["agent"], 2);
-        assert_has(records.of("finding")[0], &json!({ "by": "agent judge", "action": "drop" }));
+        assert_has(
+            records.of("finding")[0],
+            &json!({ "by": "agent judge", "action": "drop", "opcode": "text" }),
+        );
     }
 }
 

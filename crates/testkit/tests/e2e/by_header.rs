@@ -118,6 +118,18 @@ fn what_cannot_be_had_is_told_before_any_101() {
 }
 
 #[test]
+fn what_name_servers_say_is_not_for_clients() {
+    let rig = rig(OPEN);
+    let mut client =
+        rig.send(&Message::upgrade("/").with("X-WsProxy-Upstream", "ws://none.invalid").to_bytes());
+    let head = client.read_head();
+    assert_eq!(String::from_utf8(client.read_body(&head)).unwrap(), "502 Bad Gateway\n");
+    let records = rig.finish();
+    let detail = records.only("refused")["detail"].as_str().unwrap().to_owned();
+    assert!(!detail.contains("Query {") && !detail.contains("DNS error"), "{detail}");
+}
+
+#[test]
 fn row_14_nobody_is_believed_but_trusted_peers_of_the_connection() {
     let rig = rig(OPEN);
     for forwarded in ["127.0.0.1", "127.0.0.1, 127.0.0.1"] {

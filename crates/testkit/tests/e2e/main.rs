@@ -31,6 +31,7 @@ mod log_targets;
 mod observation;
 mod origins;
 mod plain_fields;
+mod policies;
 mod proxy_protocol;
 mod rates;
 mod reload;

@@ -87,6 +87,31 @@ fn the_closes_are_spread_over_time() {
 }
 
 #[test]
+fn few_sessions_do_not_wait_for_a_spread_that_nobody_wrote() {
+    let rig = Rig::with(|settings| {
+        settings.workers = 4;
+        settings.shutdown.spread = None;
+    });
+    let sessions: Vec<_> = (0..8).map(|_| rig.open()).collect();
+    let stopwatch = Stopwatch::start();
+    let _records = stop_while(rig, || sessions.into_iter().for_each(|session| expect_farewell(session, 1001)));
+    assert!(stopwatch.read() < Duration::from_secs(4), "8 of 50 a second, on whichever workers: {stopwatch:?}");
+}
+
+#[test]
+fn the_first_close_goes_out_at_once_whichever_worker_has_the_session() {
+    for _ in 0..3 {
+        let rig = Rig::with(|settings| {
+            settings.workers = 4;
+            settings.shutdown.grace = Duration::from_secs(600);
+            settings.shutdown.spread = Some(Duration::from_secs(600));
+        });
+        let session = rig.open();
+        let _records = stop_while(rig, || expect_farewell(session, 1001));
+    }
+}
+
+#[test]
 fn a_close_of_the_gateway_waits_for_the_end_of_the_frame_and_not_of_the_message() {
     let rig = Rig::default();
     let mut session = rig.open();

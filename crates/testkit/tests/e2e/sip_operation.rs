@@ -76,6 +76,38 @@ fn a_server_over_udp_is_asked_with_options_whether_it_lives() {
 }
 
 #[test]
+fn what_clients_of_sip_say_and_hear_is_in_the_ordinary_figures() {
+    let registrar = Registrar::start();
+    let rig = Rig::from_kdl([], &text(&format!("udp://{}", registrar.address()), "", ""));
+    let mut phone = phone(&rig);
+    say(&mut phone, &request("MESSAGE", 1, "", "hello"));
+    let (got, from) = registrar.receive();
+    registrar.send(&answer(&got, "100 Trying"), from);
+    registrar.send(&answer(&got, "200 OK"), from);
+    let heard = hear(&mut phone).len() + hear(&mut phone).len();
+    phone.send(&close(Client, 1000, ""));
+    assert_eq!(phone.read_frame().close().map(|(code, _)| code), Some(1000));
+    let said = request("MESSAGE", 1, "", "hello").len();
+    let metrics = rig.settled();
+    for (sample, expected) in [
+        ("framegate_messages_total{from=\"client\",opcode=\"binary\"}", 1),
+        ("framegate_messages_total{from=\"upstream\",opcode=\"text\"}", 2),
+        ("sentinel_websocket_messages_total{direction=\"c2s\",opcode=\"binary\"}", 1),
+        ("sentinel_websocket_messages_total{direction=\"s2c\",opcode=\"text\"}", 2),
+        ("framegate_frames_total{from=\"client\",opcode=\"binary\"}", 1),
+        ("framegate_frames_total{from=\"upstream\",opcode=\"text\"}", 2),
+        ("framegate_frame_payload_bytes_total{from=\"client\",opcode=\"binary\"}", said),
+        ("framegate_frame_payload_bytes_total{from=\"upstream\",opcode=\"text\"}", heard),
+    ] {
+        assert_eq!(metrics.get(sample), expected as f64, "{sample}");
+    }
+    // The frame's header with its mask, and a Close.
+    assert_eq!(metrics.get("framegate_bytes_total{from=\"client\"}"), (said + 8 + 8) as f64);
+    assert_eq!(metrics.get("framegate_bytes_total{from=\"upstream\"}"), (heard + 2 * 4) as f64);
+    let _records = rig.finish();
+}
+
+#[test]
 fn what_was_wrong_with_a_request_is_told_to_its_sender_counted_and_recorded() {
     let registrar = Registrar::start();
     let level = "observability { logging { level \"info\" } }";

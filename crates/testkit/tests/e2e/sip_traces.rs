@@ -1,7 +1,6 @@
 //! What traces are told of connections to servers of SIP: those that clients share, those that are one
 //! client's alone, and those that come to nothing.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use serde_json::{Value, json};

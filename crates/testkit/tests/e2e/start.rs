@@ -7,6 +7,7 @@ use gate_config::model::{LogTarget, Target, TargetAddress};
 use gate_config::relay::Relay;
 use gate_server::{Gateway, Options, StartError};
 use testkit::deadline::eventually;
+use testkit::folder::Folder;
 use testkit::rig::Rig;
 
 fn relay(listen: SocketAddr) -> Relay {
@@ -46,6 +47,55 @@ fn an_address_of_metrics_that_is_taken_is_an_error_and_nobody_listens() {
     let told = refused(Relay { metrics: Some(metrics), ..relay(listen) });
     assert!(told.starts_with(&format!("cannot serve metrics on {metrics}: ")), "{told}");
     assert!(TcpStream::connect(listen).is_err());
+}
+
+/// What a look at a configuration objects to, and what its start does.
+#[track_caller]
+fn objections(text: &str) -> [Vec<String>; 2] {
+    let config = |text| match gate_config::parse("test.kdl", text) {
+        Ok(loaded) => loaded.config,
+        Err(failed) => unreachable!("{:?}", failed.diagnostics),
+    };
+    let looked = gate_server::preflight(config(text)).objections;
+    let started = match Gateway::start(config(text), Options::default()) {
+        Err(StartError::Objections(objections)) => objections,
+        other => unreachable!("{other:?}"),
+    };
+    [looked, started].map(|objections| objections.into_iter().map(|objection| objection.message).collect())
+}
+
+#[test]
+fn a_check_objects_to_the_addresses_that_a_start_objects_to() {
+    let folder = Folder::new();
+    let file = folder.write("file", "no socket");
+    let file = file.display();
+    let port = TcpListener::bind(anywhere()).unwrap().local_addr().unwrap().port();
+    let listener = |name: &str, address: &str| format!("listener \"{name}\" {{ address \"{address}\" }}");
+    let all = listener("all", &format!("0.0.0.0:{port}"));
+    let one = format!("127.0.0.1:{port}");
+    let metrics = format!("observability {{ metrics {{ address \"{one}\" }} }}");
+    let admin = format!("admin {{ address \"{one}\" }}");
+    for (text, expected) in [
+        (format!("listeners {{ {all}; {} }}", listener("b", &one)), "the listener `all` of this file has"),
+        (format!("listeners {{ {}; {all} }}", listener("a", &one)), "the listener `a` of this file has"),
+        (format!("listeners {{ {all} }}\n{metrics}"), "the listener `all` of this file has"),
+        (format!("listeners {{ {all} }}\n{admin}"), "the listener `all` of this file has"),
+        (format!("listeners {{ {} }}", listener("u", &format!("unix:{file}"))), "a file that is no socket"),
+        (
+            format!("listeners {{ {} }}", listener("u", "unix:/no/such/folder/a.sock")),
+            "cannot listen on unix:",
+        ),
+        (
+            format!("listeners {{ {} }}", listener("u", &format!("unix:{file}/a.sock"))),
+            "cannot listen on unix:",
+        ),
+    ] {
+        let text = format!("{text}\nroutes {{ route \"a\" {{ builtin-handler \"health\" }} }}");
+        let [looked, started] = objections(&text);
+        assert_eq!(looked, started, "{text}");
+        assert_eq!(looked.len(), 1, "{looked:?}");
+        assert!(looked.iter().all(|told| told.contains(expected)), "{looked:?}");
+    }
 }
 
 #[test]

@@ -505,7 +505,7 @@ fn packets_go_by_tls_to_a_server_whose_certificate_is_good() {
     let records = rig_.stop();
     let lost = records.of("trace_lost");
     assert_eq!(lost.len(), 1);
-    assert!(lost[0]["detail"].as_str().unwrap().contains("TLS"), "{lost:?}");
+    assert!(lost[0]["detail"].as_str().unwrap().contains("certificate"), "{lost:?}");
 }
 
 #[test]

@@ -12,13 +12,25 @@ use super::glob;
 /// Bytes of one file.
 const SIZE_MAX: u64 = 16 * 1024 * 1024;
 
+/// What stands on standard input.
+///
+/// # Errors
+/// It cannot be read, or is too large.
+pub(super) fn of_stdin() -> io::Result<String> {
+    whole(io::stdin().lock())
+}
+
 /// What stands in a file. Other character sets than UTF-8 are in comments, if anywhere.
 ///
 /// # Errors
 /// It cannot be read, or is too large.
 pub(super) fn text(path: &Path) -> io::Result<String> {
+    whole(File::open(path)?)
+}
+
+fn whole(from: impl Read) -> io::Result<String> {
     let mut bytes = Vec::new();
-    File::open(path)?.take(SIZE_MAX + 1).read_to_end(&mut bytes)?;
+    from.take(SIZE_MAX + 1).read_to_end(&mut bytes)?;
     if u64::try_from(bytes.len()).is_ok_and(|size| size > SIZE_MAX) {
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, "it has more than 16 MiB"));
     }

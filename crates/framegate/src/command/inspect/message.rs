@@ -22,8 +22,11 @@ impl Message {
 }
 
 /// The message that a line has in it, or else the line itself.
-pub(super) fn of(line: &[u8]) -> Message {
-    envelope(line).unwrap_or_else(|| itself(line))
+///
+/// # Errors
+/// What is wrong with a `payload_base64`: judged as its own text it would look harmless.
+pub(super) fn of(line: &[u8]) -> Result<Message, String> {
+    Ok(envelope(line)?.unwrap_or_else(|| itself(line)))
 }
 
 /// The line itself.
@@ -33,13 +36,16 @@ pub(super) fn itself(line: &[u8]) -> Message {
 }
 
 /// An object with a `payload` or a `payload_base64` that can be read.
-fn envelope(line: &[u8]) -> Option<Message> {
-    let Value::Object(object) = serde_json::from_slice(line).ok()? else { return None };
+fn envelope(line: &[u8]) -> Result<Option<Message>, String> {
+    let Ok(Value::Object(object)) = serde_json::from_slice(line) else { return Ok(None) };
     let text = |key: &str| object.get(key).and_then(Value::as_str);
     let (payload, kind) = match (text("payload"), text("payload_base64")) {
         (Some(payload), None) => (payload.as_bytes().to_vec(), Kind::Text),
-        (None, Some(payload)) => (STANDARD.decode(payload).ok()?, Kind::Binary),
-        (None, None) | (Some(_), Some(_)) => return None,
+        (None, Some(payload)) => {
+            let decoded = STANDARD.decode(payload);
+            (decoded.map_err(|fault| format!("`payload_base64` is not base64: {fault}"))?, Kind::Binary)
+        }
+        (None, None) | (Some(_), Some(_)) => return Ok(None),
     };
     let from = match text("direction") {
         Some("client") => Some(Side::Client),
@@ -51,7 +57,7 @@ fn envelope(line: &[u8]) -> Option<Message> {
         Some("binary") => Kind::Binary,
         Some(_) | None => kind,
     };
-    Some(Message { from, kind, payload })
+    Ok(Some(Message { from, kind, payload }))
 }
 
 #[cfg(test)]
@@ -73,7 +79,7 @@ mod tests {
             (r#"{"payload_base64":"YQ==","opcode":"text"}"#, None, Kind::Text, "a"),
         ] {
             let expected = Message { from, kind, payload: payload.as_bytes().to_vec() };
-            assert_eq!(of(line.as_bytes()), expected, "{line}");
+            assert_eq!(of(line.as_bytes()), Ok(expected), "{line}");
         }
     }
 
@@ -84,12 +90,19 @@ mod tests {
             "{\"text\":\"a\"}",
             "{\"payload\":1}",
             "{\"payload\":\"a\",\"payload_base64\":\"YQ==\"}",
-            "{\"payload_base64\":\"***\"}",
             "[1]",
         ] {
-            assert_eq!(of(line.as_bytes()), itself(line.as_bytes()), "{line}");
+            assert_eq!(of(line.as_bytes()), Ok(itself(line.as_bytes())), "{line}");
             assert_eq!(itself(line.as_bytes()).kind, Kind::Text, "{line}");
         }
-        assert_eq!(of(b"\xff").kind, Kind::Binary);
+        assert_eq!(of(b"\xff").map(|message| message.kind), Ok(Kind::Binary));
+    }
+
+    #[test]
+    fn a_payload_that_cannot_be_decoded_is_no_message() {
+        for line in ["{\"payload_base64\":\"***\"}", "{\"payload_base64\":\"YQ\"}"] {
+            let told = of(line.as_bytes()).expect_err(line);
+            assert!(told.starts_with("`payload_base64` is not base64: "), "{told}");
+        }
     }
 }

@@ -56,4 +56,6 @@ fn a_finding_is_told_with_its_line_verdict_rule_and_place() {
     tally.count(&Judgement { verdict: Verdict::Allow, findings: Vec::new() });
     assert!(tally.told().starts_with("3 messages: 1 would end"), "{}", tally.told());
     assert_eq!(tally.detected, 1);
+    let one = Tally { messages: 1, ..Tally::default() };
+    assert!(one.told().starts_with("1 message: "), "{}", one.told());
 }

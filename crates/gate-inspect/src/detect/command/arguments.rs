@@ -100,7 +100,8 @@ fn is_noise(word: &str) -> bool {
 }
 
 fn trimmed(word: &str) -> &str {
-    let word = word.trim_end_matches([')', '}', '"', '\'', ',', '\0', '#']);
+    let word =
+        word.strip_suffix("::").unwrap_or(word).trim_end_matches([')', '}', '"', '\'', ',', '\0', '#']);
     // The root of a drive ends in a backslash.
     let word = if word.len() > 3 { word.trim_end_matches(['\\', '`']) } else { word };
     // Slashes are one by then.

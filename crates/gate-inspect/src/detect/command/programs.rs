@@ -12,8 +12,9 @@ pub(super) fn known(name: &str, arguments: &Arguments<'_>) -> Sure {
             alone(arguments)
         }
         "uname" if arguments.none() => Sure::Alone,
-        "tasklist" | "hostname" | "arp" | "lsof" | "uname" | "getmac" | "quser" | "lscpu" | "lsblk"
-        | "printenv" => {
+        "query" if matches!(arguments.first(), "user" | "session") => Sure::Injected,
+        "tasklist" | "lastlog" | "hostname" | "arp" | "lsof" | "uname" | "getmac" | "quser" | "lscpu"
+        | "lsblk" | "printenv" => {
             plain(arguments).max(if arguments.flags() && name == "uname" { Sure::Alone } else { Sure::No })
         }
         "dmesg" | "lsb_release" | "ss" | "sudo" if arguments.none() || arguments.flags() => Sure::Injected,

@@ -129,7 +129,8 @@ fn may_name(word: &[u8], is_known: fn(&str) -> bool) -> bool {
         return true;
     }
     let name = word.split(|byte| *byte == b'/').rfind(|part| !part.is_empty()).unwrap_or_default();
-    if name.ends_with(b".exe") || word.starts_with(b"/tmp/") || word.starts_with(b"./") {
+    if memchr::memmem::find(name, b".exe").is_some() || word.starts_with(b"/tmp/") || word.starts_with(b"./")
+    {
         return true;
     }
     let end = name.iter().rposition(u8::is_ascii_alphanumeric).map_or(0, |last| last + 1);

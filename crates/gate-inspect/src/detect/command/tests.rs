@@ -500,9 +500,25 @@ fn padding_hides_nothing() {
 #[test]
 fn huge_texts_are_read_in_linear_time() {
     // Each of these would take minutes if a step looked at the rest of the text.
-    for piece in
-        ["`", "$(", "(", "id;", "{", "a|", ";id ", "'a", "\\n", "x;", "(){", "${IFS", "echo ", "<?", "%a:~"]
-    {
+    for piece in [
+        ";at at at at",
+        "sudo timeout find ",
+        "`",
+        "$(",
+        "(",
+        "id;",
+        "{",
+        "a|",
+        ";id ",
+        "'a",
+        "\\n",
+        "x;",
+        "(){",
+        "${IFS",
+        "echo ",
+        "<?",
+        "%a:~",
+    ] {
         let _ = met(&piece.repeat(400_000 / piece.len()));
     }
 }

@@ -212,14 +212,17 @@ fn runs_another(name: &str, arguments: &Arguments<'_>) -> bool {
 /// How sure the command is that stands somewhere among the arguments of a program that runs it.
 fn run_by(words: &[Word], runners: usize) -> Sure {
     (0..words.len().min(ARGUMENTS_MAX))
-        .map(|start| sure_of(words.get(start..).unwrap_or_default(), runners - 1))
+        .map(|start| words.get(start..words.len().min(start + WORDS_MAX)).unwrap_or_default())
+        .map(|words| sure_of(words, runners - 1))
         .max()
         .unwrap_or(Sure::No)
         .min(Sure::Behind)
 }
 
-/// Programs that run programs that run programs are followed so far.
-const RUNNERS_MAX: usize = 2;
+/// Programs that run others are followed so far.
+const RUNNERS_MAX: usize = 1;
+/// Of the arguments of a program that another runs, so many are looked at.
+const WORDS_MAX: usize = 12;
 /// A program that another runs is among its first arguments.
 const ARGUMENTS_MAX: usize = 6;
 

@@ -40,10 +40,18 @@ fn has_quote_that_ends(text: Text<'_>) -> bool {
     let is_short = lower.len() <= SHORT_MAX;
     memchr::memchr3_iter(b'\'', b'"', b'`', lower).any(|at| {
         let behind = lower.get(at + 1..).unwrap_or_default();
-        if is_short && matches!(behind.first(), Some(b'/' | b'%' | b'|' | b',' | b'\0')) {
+        if is_short && matches!(behind.first(), Some(b'/' | b'%' | b'|' | b'\0')) {
             return true;
         }
         if is_short && matches!(behind, [b'+', b'\'' | b'"', ..]) {
+            return true;
+        }
+        // A list of values is left by its first quote.
+        let closed = behind.iter().take_while(|byte| **byte == b')').count();
+        if is_short
+            && behind.get(closed) == Some(&b',')
+            && memchr::memchr3(b'\'', b'"', b'`', lower) == Some(at)
+        {
             return true;
         }
         let spaces = behind.iter().take_while(|byte| b" \t\r\n+)(%\xc2\xa0\x0b\x0c\0".contains(byte)).count();
@@ -122,7 +130,7 @@ fn has_words(text: Text<'_>) -> bool {
     // A call that is joined to a number: `1 || lpad(user,7,1)`, `1 + ascii(substring(user,1,1))`.
     if lower.first().is_some_and(u8::is_ascii_digit) && text.bytes.has_any(OPEN) {
         let calculates = || [&b"ascii("[..], b"ord(", b"unicode("].iter().any(|call| has(lower, call));
-        if joins || calculates() || [&b"and"[..], b"or"].iter().any(|word| has(lower, word)) {
+        if joins || calculates() || [&b" and "[..], b" or "].iter().any(|word| has(lower, word)) {
             return true;
         }
     }

@@ -177,7 +177,8 @@ static RELATIVE: &[&str] = &[
 static ROOTS: &[&str] = &[
     "/etc/",
     "/proc/",
-    "/root/",
+    "/root/.",
+    "/root/anaconda-ks.",
     "/.git/",
     "/var/log/",
     "/var/adm/",
@@ -336,14 +337,8 @@ static DRIVE_ROOTS: &[&str] = &[
 ];
 
 /// Those of Windows that no project has beside it.
-static WINDOWS_ROOTS: &[&str] = &[
-    "/windows/",
-    "/documents and settings/",
-    "/program files/",
-    "/program files (x86)/",
-    "/programdata/",
-    "/tmp/",
-];
+static WINDOWS_ROOTS: &[&str] =
+    &["/windows/", "/documents and settings/", "/program files/", "/program files (x86)/", "/programdata/"];
 
 /// Settings of applications, in the directory beside the one that is served.
 static SETTINGS: &[&str] = &[

@@ -67,6 +67,21 @@ pub(super) fn is_like_path(lower: &[u8]) -> bool {
     begins && text.len() <= PATH_MAX && (memchr(b' ', text).is_none() || has_blanks(text))
 }
 
+/// Whether a value is the address of a file on another host, with what hides the ending that a program
+/// puts behind it: that becomes a query, or is cut off.
+pub(super) fn is_remote_file(lower: &[u8]) -> bool {
+    const HIDES: [&[u8]; 3] = [b"?", b"%00", b"\0"];
+    const FILES: [&[u8]; 6] = [b".txt", b".php", b".inc", b".jpg", b".gif", b".png"];
+    let text = lower.trim_ascii();
+    let Some(address) = HIDES.iter().find_map(|hides| text.strip_suffix(*hides)) else { return false };
+    text.len() <= PATH_MAX
+        && !text.contains(&b' ')
+        && FILES.iter().any(|file| address.ends_with(file))
+        && [&b"http://"[..], b"https://", b"ftp://"]
+            .iter()
+            .any(|scheme| memmem::find(address, scheme).is_some())
+}
+
 /// Whether a path of a text has folders of Windows whose names have blanks.
 pub(super) fn has_blanks(lower: &[u8]) -> bool {
     lower.len() <= PATH_MAX

@@ -234,6 +234,9 @@ fn hidden(name: &[u8], after: &[u8]) -> Option<&'static str> {
             b"src)",
             b"id)",
             b"this.",
+            b"e.data",
+            b"event.data",
+            b"e.newvalue",
         ]
         .iter()
         .any(|start| argument.starts_with(start))
@@ -336,6 +339,8 @@ fn unnamed(walk: &Walk<'_>, before: &[u8], after: &[u8]) -> Option<&'static str>
             });
             ((is_window && is_disguised) || key == b"alert" || is_listed).then_some("xss-js-call")
         }
+        // A function of one's own that is given one to call.
+        b')' if after.starts_with(b"alert)") => Some("xss-js-call"),
         b')' => {
             let near = tail(before, 32);
             let open = memchr::memrchr(b'(', near)?;

@@ -274,7 +274,7 @@ fn clobbers(attributes: &[u8]) -> bool {
 
 /// Whether a text ends within a field of a form that is sent elsewhere: the field takes what the page has behind.
 fn is_left_open(walk: &Walk<'_>, at: usize, behind: &[u8]) -> bool {
-    let is_end = tag_end(behind).is_some_and(|end| behind.get(end + 1..).is_some_and(<[u8]>::is_empty));
+    let is_end = behind.len() <= ATTRIBUTES && tag_end(behind).is_some_and(|end| end + 1 == behind.len());
     let before = walk.before(at);
     is_end
         && memchr::memmem::rfind(before, b"<form").is_some_and(|form| {

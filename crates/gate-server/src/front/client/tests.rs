@@ -104,6 +104,19 @@ fn a_trusted_proxys_list_is_appended_to_and_its_other_fields_are_kept() {
 }
 
 #[test]
+fn the_real_address_is_sent_where_that_is_switched_on() {
+    let extras = Extras { sends_real_ip: true, ..Extras::default() };
+    let of = |peer, claims: &[&str]| {
+        let sent = sent(peer, claims, &extras);
+        sent.into_iter().filter(|line| line.starts_with("x-real-ip")).collect::<Vec<_>>()
+    };
+    let own = CLIENT.rsplit_once(':').expect("a port").0;
+    assert_eq!(of(CLIENT, &["host: a", "x-real-ip: 6.6.6.6"]), [format!("x-real-ip: {own}")]);
+    assert_eq!(of(PROXY, &["host: a", "x-forwarded-for: 192.0.2.7"]), ["x-real-ip: 192.0.2.7"]);
+    assert_eq!(of(PROXY, &["host: a", "x-real-ip: 192.0.2.9"]), ["x-real-ip: 192.0.2.9"]);
+}
+
+#[test]
 fn what_a_trusted_proxy_does_not_say_is_filled_in() {
     let expected =
         ["host: a:8080", "x-forwarded-for: 10.0.0.1", "x-forwarded-host: a:8080", "x-forwarded-proto: http"];
@@ -156,7 +169,7 @@ fn a_unix_socket_that_is_not_trusted_names_nobody() {
     let mut head = headers(&["host: a", "x-forwarded-for: 6.6.6.6"]);
     let client = Client::identify(&hop, &head);
     assert_eq!((client.address(), client.to_string().as_str()), (None, "unix:"));
-    client.put(&mut head, &Extras { sends_forwarded: true, host: None });
+    client.put(&mut head, &Extras { sends_forwarded: true, ..Extras::default() });
     head.remove(X_REQUEST_ID);
     let expected = [
         "forwarded: for=unknown;host=\"a\";proto=https",
@@ -218,7 +231,7 @@ fn a_request_id_is_kept_where_a_trusted_proxy_sends_a_sane_one() {
 
 #[test]
 fn forwarded_is_sent_where_it_is_switched_on() {
-    let extras = Extras { sends_forwarded: true, host: None };
+    let extras = Extras { sends_forwarded: true, ..Extras::default() };
     let forwarded = |peer: &str, lines: &[&str]| {
         let lines = sent(peer, lines, &extras);
         lines.into_iter().find_map(|line| line.strip_prefix("forwarded: ").map(str::to_owned)).unwrap()
@@ -246,7 +259,7 @@ fn forwarded_of_a_trusted_proxy_passes_where_none_is_sent() {
 #[test]
 fn the_upstreams_host_replaces_the_clients_which_is_told_beside_it() {
     let host = HeaderValue::from_static("backend.internal");
-    let extras = Extras { sends_forwarded: true, host: Some(&host) };
+    let extras = Extras { sends_forwarded: true, host: Some(&host), ..Extras::default() };
     let expected = [
         "forwarded: for=192.0.2.1;host=\"example.org\";proto=http",
         "host: backend.internal",

@@ -4,7 +4,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use agent_proto::{Answer, Event, RequestHeaders};
 use gate_config::model::{Agent, FailureMode, Level};

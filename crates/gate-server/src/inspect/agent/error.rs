@@ -28,6 +28,9 @@ pub(crate) enum AgentError {
     /// What it says is not the protocol.
     #[error(transparent)]
     Fault(#[from] Fault),
+    /// It does not take its settings; why, as it says.
+    #[error("it refuses its settings: {0}")]
+    Settings(String),
     /// It says what cannot be done.
     #[error("{0}")]
     Invalid(String),
@@ -42,6 +45,7 @@ impl AgentError {
             Self::Closed | Self::Fault(Fault::Truncated) => "closed",
             Self::Busy => "busy",
             Self::Breaker => "breaker",
+            Self::Settings(_) => "refused",
             Self::Unsendable(fault) | Self::Fault(fault) => fault.label(),
             Self::Invalid(_) => "invalid",
         }
@@ -55,7 +59,7 @@ impl AgentError {
             Self::Connect(error) => {
                 !matches!(error.kind(), io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound)
             }
-            Self::TimedOut(_) | Self::Closed | Self::Fault(_) => true,
+            Self::TimedOut(_) | Self::Closed | Self::Settings(_) | Self::Fault(_) => true,
             Self::Busy | Self::Breaker | Self::Unsendable(_) | Self::Invalid(_) => false,
         }
     }
@@ -70,6 +74,7 @@ impl AgentError {
             Self::Breaker => Self::Breaker,
             Self::Unsendable(fault) => Self::Unsendable(fault.clone()),
             Self::Fault(fault) => Self::Fault(fault.clone()),
+            Self::Settings(why) => Self::Settings(why.clone()),
             Self::Invalid(why) => Self::Invalid(why.clone()),
         }
     }

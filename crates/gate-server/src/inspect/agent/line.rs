@@ -16,7 +16,7 @@ use std::rc::{Rc, Weak};
 use std::time::{Duration, Instant};
 
 use agent_proto::v2::{HandshakeRequest, MessageType, ToAgent};
-use agent_proto::{Answer, Configure, Decision, Event, Fault, Json, v2};
+use agent_proto::{Answer, Configure, Decision, Event, Fault, Json, quote, v2};
 use gate_config::model::{Agent, AgentProtocol};
 use tokio::io::Interest;
 use tokio::net::UnixStream;
@@ -336,8 +336,9 @@ async fn configure(
                 return match answer.decision {
                     Decision::Allow => Ok(()),
                     Decision::Block { body, .. } => {
-                        let why: String = body.unwrap_or_default().chars().take(200).collect();
-                        Err(Fault::Refused(why.escape_debug().to_string()).into())
+                        let why = body.unwrap_or_default();
+                        let why = if why.is_empty() { "no reason was given" } else { &why };
+                        Err(AgentError::Settings(quote(why)))
                     }
                     Decision::Redirect { .. } | Decision::Challenge { .. } => Err(AgentError::Invalid(
                         "it answers its settings with neither allow nor block".to_owned(),
