@@ -75,6 +75,7 @@ from checks import (  # noqa: F401  importing registers the checks, and sets the
     sip_loss,
     sip_reverse,
     sip_ways,
+    sip_health,
     sip_trace,
     sip_idle,
 )

@@ -71,7 +71,7 @@ pub(crate) enum Command {
     ///
     /// Accepts handshakes at one address and relays the connections to one backend. The client's path, query,
     /// cookies, subprotocols and compression offer reach the backend; the client gets its 101 only after the
-    /// backend's own.
+    /// backend's own. Plain requests of HTTP go to the same backend.
     #[command(after_help = relay::EXAMPLES)]
     Relay(Box<relay::RelayArgs>),
     /// Proxy WebSocket connections to where their headers say, as WsProxy does, without a file

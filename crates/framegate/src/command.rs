@@ -62,6 +62,11 @@ fn is_stdin(path: &Path) -> bool {
     path.as_os_str() == "-"
 }
 
+/// What messages call a file.
+fn name_of(path: &Path) -> String {
+    if is_stdin(path) { "standard input".to_owned() } else { path.display().to_string() }
+}
+
 /// Tells something on standard error that is no failure.
 fn tell(line: &str) {
     // Without standard error there is nobody to tell.

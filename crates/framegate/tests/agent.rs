@@ -316,7 +316,7 @@ fn what_is_malformed_ends_its_own_connection_only() {
     let misnamed = frame(0, HI).replace("web_socket_frame", "websocket_frame");
     let without_fin = frame(0, HI).replace(r#""fin":true,"#, "");
     for (bytes, told) in [
-        (prefixed(misnamed.as_bytes()), "the event type \"websocket_frame\", which does not exist"),
+        (prefixed(misnamed.as_bytes()), "the event type `websocket_frame`, which does not exist"),
         (prefixed(without_fin.as_bytes()), "missing field `fin`"),
         (prefixed(b"GET / HTTP/1.1\r\n\r\n"), "cannot be read"),
         ([&10_485_761_u32.to_be_bytes()[..], b"{"].concat(), "a message of 10485761 bytes"),
@@ -411,4 +411,19 @@ fn what_is_wrong_at_the_start_is_told_in_one_line() {
         assert_eq!(agent.ended().code(), Some(code), "{flags:?}: {}", agent.errors());
         assert_eq!(agent.errors().lines().count(), before + 1, "{flags:?}: {}", agent.errors());
     }
+}
+
+#[test]
+fn a_path_that_no_socket_can_have_is_told_with_what_is_wrong_with_it() {
+    let folder = Folder::new("paths");
+    let told = |path: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_framegate"));
+        let output = command.args(["agent", "websocket-inspector", "--socket", path]).output().unwrap();
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let missing = folder.file("missing/a.sock");
+    let errors = told(missing.to_str().unwrap());
+    assert!(errors.contains("there is no folder ") && errors.contains("--socket"), "{errors}");
+    let errors = told(&format!("/tmp/{}", "a".repeat(120)));
+    assert!(errors.contains("at most 107 bytes, and this one 125"), "{errors}");
 }

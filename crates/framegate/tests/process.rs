@@ -347,3 +347,33 @@ fn to_take_over_a_path_must_be_given() {
     let errors = process.errors();
     assert!(errors.contains("the file has no take-over path"), "{errors}");
 }
+
+#[test]
+fn an_explanation_has_the_words_of_the_configuration() {
+    let folder = Folder::new("explained");
+    let file = folder.configure(
+        r#"listeners { listener "http" { address "127.0.0.1:0" } }
+        routes { route "figures" { builtin-handler "ws-stat"; agents "guard" } }
+        agents { agent "guard" { unix-socket path="/run/guard.sock"; failure-mode "open" } }"#,
+    );
+    let output = Command::new(env!("CARGO_BIN_EXE_framegate"))
+        .args(["check", "--explain", "GET /figures"])
+        .arg(&file)
+        .output()
+        .unwrap();
+    let told = String::from_utf8(output.stdout).unwrap();
+    for expected in ["builtin-handler \"ws-stat\"", "failure-mode \"open\""] {
+        assert!(told.contains(expected), "{expected}: {told}");
+    }
+}
+
+#[test]
+fn what_the_world_objects_to_is_no_mistake_of_the_configuration() {
+    let folder = Folder::new("objections");
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let file = folder.configure(&text(taken.local_addr().unwrap(), "/a", ""));
+    let output = Command::new(env!("CARGO_BIN_EXE_framegate")).arg("run").arg(&file).output().unwrap();
+    let told = String::from_utf8(output.stderr).unwrap();
+    let last = told.lines().last().unwrap_or_default();
+    assert!(last.contains("cannot be used here") && !last.contains("mistake"), "{told}");
+}

@@ -19,7 +19,7 @@ const ACCEPT: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
 fn command(arguments: &[&str], environment: &[(&str, &str)]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_framegate"));
     command.arg("ws-proxy").args(arguments).args(["--log", "off", "--workers", "1"]);
-    for variable in ["WSPROXY_PORT", "WSPROXY_WEBHOOK_POOL_SIZE"] {
+    for variable in ["WSPROXY_PORT", "WSPROXY_WEBHOOK_POOL_SIZE", "WSPROXY_TRUSTED"] {
         command.env_remove(variable);
     }
     command.envs(environment.iter().copied()).stdin(Stdio::null());
@@ -126,6 +126,47 @@ fn only_trusted_peers_are_believed() {
     let process = Process::start(&["--listen", "127.0.0.1:0", "--trusted", "192.0.2.0/24"], &[]);
     let mut client = process.upgrade(&["x-wsproxy-upstream: ws://127.0.0.1:1", "X-Forwarded-For: 192.0.2.1"]);
     assert!(read_head(&mut client).starts_with("HTTP/1.1 403 "));
+    let mut why = [0; 200];
+    let read = client.read(&mut why).unwrap();
+    let why = String::from_utf8_lossy(&why[..read]);
+    assert!(why.contains("127.0.0.1") && why.contains("--trusted") && !why.contains("192.0.2.0"), "{why}");
+}
+
+#[test]
+fn who_is_believed_is_told_at_the_start_and_can_be_said_in_the_environment() {
+    let mut process = command(&["--port", "0"], &[("WSPROXY_TRUSTED", "192.0.2.0/24,::1")])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
+    let told = lines.nth(1).unwrap().unwrap();
+    process.kill().unwrap();
+    let _status = process.wait();
+    assert!(told.contains("192.0.2.0/24, ::1/128") && told.contains("WSPROXY_TRUSTED"), "{told}");
+}
+
+#[test]
+fn the_port_alone_is_on_all_addresses_of_both_families() {
+    // Somebody else may take the port in the meantime.
+    for _ in 0..5 {
+        let Ok(free) = TcpListener::bind("[::1]:0") else { return };
+        let port = free.local_addr().unwrap().port();
+        drop(free);
+        let mut child =
+            command(&[], &[("WSPROXY_PORT", &port.to_string())]).stdout(Stdio::piped()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let reached = ["127.0.0.1", "::1"].map(|host| TcpStream::connect((host, port)).is_ok());
+        let _ended_already = child.kill();
+        let _status = child.wait();
+        if line.is_empty() {
+            continue;
+        }
+        assert!(line.contains(&format!("ws://0.0.0.0:{port} and ws://[::]:{port} ")), "{line}");
+        assert_eq!(reached, [true, true], "of IPv4 and of IPv6");
+        return;
+    }
+    panic!("no port was free for long enough");
 }
 
 #[test]
@@ -137,6 +178,9 @@ fn what_is_no_number_stops_the_start() {
     for (arguments, environment, code, word) in [
         (&[][..], &[("WSPROXY_PORT", "http")][..], 2, "WSPROXY_PORT"),
         (&[], &[("WSPROXY_PORT", "70000")], 2, "WSPROXY_PORT"),
+        (&[], &[("WSPROXY_PORT", "")], 2, "WSPROXY_PORT: a port is a whole number up to 65535"),
+        (&[], &[("WSPROXY_TRUSTED", "")], 1, "WSPROXY_TRUSTED"),
+        (&["--shutdown-spread", "2m"], &[], 1, "--shutdown-spread: it is longer"),
         (&[], &[("WSPROXY_WEBHOOK_POOL_SIZE", "many")], 2, "WSPROXY_WEBHOOK_POOL_SIZE"),
         (&["--port", "http"], &[], 2, "--port"),
         (&["--trusted", "everybody"], &[], 1, "--trusted"),

@@ -31,7 +31,7 @@ fn within<'a>(
     let other_unit = |candidate: &&str| without_unit(candidate) == without_unit(&text);
     let is_slip = distance <= allowed(name.len());
     let of_units = known.iter().copied().find(other_unit).filter(|_| !text.is_empty());
-    of_units.or(is_slip.then_some(candidate)).or_else(|| only_one_that_goes_on(&text, &known))
+    of_units.or_else(|| is_slip.then_some(candidate)).or_else(|| only_one_that_goes_on(&text, &known))
 }
 
 /// A name without the unit at its end.

@@ -10,8 +10,8 @@ use gate_core::ids::UpstreamId;
 use gate_core::{Limits, Policy, Timeouts};
 
 use crate::model::{
-    Action, At, ClientTls, Config, ConnectionLimits, Level, ListenAddress, Listener, LogFormat, LogTarget, Logging,
-    Metrics, Observability, Passive, RequestLimits, Route, Server, Shutdown, Target, Upstream,
+    Action, At, ClientTls, Config, ConnectionLimits, Level, ListenAddress, Listener, LogFormat, LogTarget,
+    Logging, Metrics, Observability, Passive, RequestLimits, Route, Server, Shutdown, Target, Upstream,
     UpstreamTimeouts, WebSocket,
 };
 

@@ -9,8 +9,8 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use crate::model::{
-    Action, AllowedHost, AllowedOrigin, At, ClientTls, Config, HeaderConfig, HookSettings, ListenAddress, Listener,
-    LogFormat, LogTarget, Logging, Metrics, Observability, Peers, Route, Server, Shutdown,
+    Action, AllowedHost, AllowedOrigin, At, ClientTls, Config, HeaderConfig, HookSettings, ListenAddress,
+    Listener, LogFormat, LogTarget, Logging, Metrics, Observability, Peers, Route, Server, Shutdown,
 };
 
 /// See the module.

@@ -195,7 +195,7 @@ pub fn listen_unix(path: &Path, mode: u32) -> io::Result<std::os::unix::net::Uni
 pub fn try_listen_unix(path: &Path) -> io::Result<()> {
     let _may_be_removed = is_abandoned(path)?;
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-    let directory = directory.unwrap_or(Path::new("."));
+    let directory = directory.unwrap_or_else(|| Path::new("."));
     if !std::fs::metadata(directory)?.is_dir() {
         return Err(io::ErrorKind::NotADirectory.into());
     }

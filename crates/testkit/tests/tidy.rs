@@ -93,7 +93,7 @@ const GATE_CORE: [(&str, &[&str]); 13] = [
     ("ids", &[]),
     ("origin", &[]),
     ("path", &[]),
-    ("route", &["ids"]),
+    ("route", &["ids", "path"]),
     ("side", &[]),
     ("policy", &["side"]),
     ("rate", &["side"]),

@@ -54,20 +54,20 @@ pub enum FrameError {
     #[error("the reason of a close frame is not valid UTF-8")]
     InvalidCloseReason,
     /// A frame above `max-frame-size`.
-    #[error("a frame is larger than the limit")]
+    #[error("a frame is larger than max-frame-size allows")]
     FrameTooLarge,
     /// A message above `max-message-size`.
-    #[error("a message is larger than the limit")]
+    #[error("a message is larger than max-message-size allows")]
     MessageTooLarge,
     /// A message in more frames than `max-fragments`.
-    #[error("a message has more fragments than the limit")]
+    #[error("a message has more frames than max-fragments allows")]
     TooManyFragments,
     /// A compressed message that is no DEFLATE data (RFC 7692 §7.2.2).
     #[error("a compressed message cannot be inflated")]
     BadDeflate,
     /// A compressed message that would be above the limit once inflated, in bytes, as a multiple of
     /// what came, or in the work that it takes.
-    #[error("a compressed message is too large once inflated")]
+    #[error("a compressed message is too large once inflated: max-inflated-size, max-inflate-ratio or max-inflate-rate")]
     InflatedTooLarge,
 }
 

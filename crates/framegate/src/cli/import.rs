@@ -87,8 +87,8 @@ Examples:
       says what is still wrong with it, certificates and names included
   framegate import nginx nginx.conf --listen 127.0.0.1:8080 -o internal.kdl
       only the servers at that address, for a gateway of their own
-  nginx -T | framegate import nginx - | framegate check -
-      the configuration that nginx has, included files and all, without a file
+  ssh web1 cat /etc/nginx/sites-enabled/chat | framegate import nginx - | framegate check -
+      from standard input; what it includes is looked for where the command runs
 
 Exit status:
   0  the configuration was written; what is left out or differs is listed on standard error

@@ -16,7 +16,7 @@ use crate::value::log_target::log_target;
 #[derive(Debug, Args)]
 pub(crate) struct WsProxyArgs {
     /// Port to accept clients at, on all addresses of IPv4 and IPv6; 0 lets the system choose, of IPv4
-    #[arg(long, value_name = "PORT", env = "WSPROXY_PORT", default_value_t = 4000)]
+    #[arg(long, value_name = "PORT", env = "WSPROXY_PORT", default_value = "4000", value_parser = port)]
     pub(crate) port: u16,
 
     /// Address to accept clients at, in place of the port alone
@@ -66,6 +66,10 @@ pub(crate) struct WsProxyArgs {
     /// Address at which Prometheus can scrape /metrics
     #[arg(long, value_name = "IP:PORT", value_parser = listen)]
     pub(crate) metrics: Option<SocketAddr>,
+}
+
+fn port(text: &str) -> Result<u16, String> {
+    text.parse().map_err(|_| "a port is a whole number up to 65535; without it, it is 4000".to_owned())
 }
 
 impl WsProxyArgs {

@@ -24,7 +24,7 @@ pub(crate) fn run(args: CheckArgs) -> Result<(), Failure> {
     }
     let counts = format!(
         "{}: {}, {}, {}\n",
-        args.file.display(),
+        super::name_of(&args.file),
         plural(loaded.config.listeners.len(), "listener"),
         plural(loaded.config.routes.len(), "route"),
         plural(loaded.config.upstreams.len(), "upstream"),

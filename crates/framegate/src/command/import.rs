@@ -39,10 +39,7 @@ pub(crate) enum ImportError {
 impl fmt::Display for ImportError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Read { path, .. } if super::is_stdin(path) => {
-                f.write_str("standard input could not be read")
-            }
-            Self::Read { path, .. } => write!(f, "{} could not be read", path.display()),
+            Self::Read { path, .. } => write!(f, "{} could not be read", super::name_of(path)),
             Self::Write { path, .. } => write!(f, "{} could not be written", path.display()),
             Self::Exists(path) => write!(
                 f,
@@ -125,8 +122,7 @@ fn read(file: &Path, output: Option<&Path>) -> Result<Source, Failure> {
     }
     let text = if super::is_stdin(file) { files::of_stdin() } else { files::text(file) };
     let text = text.map_err(|source| Failure::Import(ImportError::Read { path: file.to_owned(), source }))?;
-    let name = if super::is_stdin(file) { "stdin".to_owned() } else { file.display().to_string() };
-    Ok(Source { name, text: Arc::from(text) })
+    Ok(Source { name: super::name_of(file), text: Arc::from(text) })
 }
 
 /// The folder of the new file; empty: where the command runs.
@@ -161,9 +157,11 @@ fn write(output: Option<&Path>, writing: Writing, imported: &Imported) -> Result
     let written = options.open(path).and_then(|mut file| file.write_all(imported.kdl.as_bytes()));
     written.map_err(|source| {
         let path = path.to_owned();
-        Failure::Import(match source.kind() {
-            io::ErrorKind::AlreadyExists => ImportError::Exists(path),
-            _ => ImportError::Write { path, source },
+        let is_there = source.kind() == io::ErrorKind::AlreadyExists;
+        Failure::Import(if is_there {
+            ImportError::Exists(path)
+        } else {
+            ImportError::Write { path, source }
         })
     })
 }
@@ -230,7 +228,7 @@ fn summarise(file: &Path, imported: &Imported, kinds: &Kinds) {
     let counts = imported.counts;
     super::tell(&format!(
         "{}: {}, {}, {}",
-        file.display(),
+        super::name_of(file),
         plural(counts.listeners, "listener"),
         plural(counts.routes, "route"),
         plural(counts.upstreams, "upstream")

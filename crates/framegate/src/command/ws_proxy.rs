@@ -21,7 +21,8 @@ pub(crate) fn run(args: WsProxyArgs) -> Result<(), Failure> {
 async fn proxy(args: WsProxyArgs) -> Result<(), Failure> {
     let mut signals = Signals::new().map_err(Failure::Runtime)?;
     let stdout_is_free = args.log != LogTarget::Stdout;
-    let trusted = typed::peers(&args.trusted).map_err(|why| Failure::Flag { flag: "--trusted", why })?;
+    let trusted = typed::peers(&args.trusted)
+        .map_err(|why| Failure::Flag { flag: "--trusted or WSPROXY_TRUSTED", why })?;
     let settings = settings(args, trusted)?;
     let trusted = settings.trusted.to_string();
     let v6 = settings.listen_v6.map(|address| format!(" and ws://{address}")).unwrap_or_default();

@@ -23,6 +23,7 @@ pub(super) struct Blocks<'a> {
 /// Only for a configuration without mistakes: what could not be read is missing in its lists.
 pub(super) fn judge(config: &Config, blocks: &Blocks<'_>, report: &mut Report) {
     judge_names(config, blocks, report);
+    judge_secret(config, report);
     judge_hidden(config, blocks.routes, report);
     for (route, entry) in config.routes.iter().zip(blocks.routes) {
         judge_inspection(config, route, entry, report);
@@ -74,6 +75,17 @@ fn judge_names(config: &Config, blocks: &Blocks<'_>, report: &mut Report) {
                 "write trace \"…\" in a listener, in an upstream or in `websocket` of a route, or remove it";
             warn("trace", entry, "is told nothing", help);
         }
+    }
+}
+
+fn judge_secret(config: &Config, report: &mut Report) {
+    let carries_sip = config.routes.iter().any(|route| route.websocket.sip.is_some())
+        || config.listeners.iter().any(|listener| listener.sip.is_some());
+    if let (Some(file), false) = (&config.server.sip_token_secret_file, carries_sip) {
+        report
+            .warn(Code::Useless, file.place, "`sip-token-secret-file` has no effect: nothing carries SIP")
+            .label("is not read")
+            .help("add websocket { sip { } } to a route, or remove it");
     }
 }
 

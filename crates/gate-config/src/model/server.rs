@@ -70,7 +70,8 @@ impl Shutdown {
     /// What is written, or a third of `grace`.
     #[must_use]
     pub fn spread_max(&self) -> Duration {
-        self.spread.unwrap_or(if self.grace.is_zero() { Self::default().grace / 3 } else { self.grace / 3 })
+        let grace = if self.grace.is_zero() { Self::default().grace } else { self.grace };
+        self.spread.unwrap_or(grace / 3)
     }
 }
 

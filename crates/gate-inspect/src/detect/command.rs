@@ -5,18 +5,23 @@
 //! a list of patterns ([`idioms`]).
 
 mod arguments;
+mod effects;
+mod expand;
 mod idioms;
 mod kinds;
 mod programs;
+mod redirect;
 mod shell;
 #[cfg(test)]
 mod tests;
 mod vocabulary;
+mod whole;
 mod words;
 
 use std::ops::Range;
 
 use self::arguments::Arguments;
+use self::expand::expand;
 use self::shell::{Before, Reader, Statement, may_run, statements};
 use self::vocabulary::is_cmdlet;
 use self::words::{Sure, is_known, is_neutral, is_tool, sure};
@@ -56,6 +61,16 @@ pub(super) static RULES: &[Rule] = &[
     rule("cmd-deserialized", 5, "an object that runs code once it is read (!!python/object, pickle)"),
     rule("cmd-script-host", 5, "an object of a runtime by which code starts programs (WScript.Shell)"),
     rule("cmd-pipe-shell", 5, "a shell between two connections or pipes"),
+    rule(
+        "cmd-redirect",
+        5,
+        "output sent to a file of the system behind nothing but a value (x > /var/www/x)",
+    ),
+    rule(
+        "cmd-loop",
+        5,
+        "a loop or condition of a shell over what the system tells (for i in $(ls /); do ..)",
+    ),
     rule("cmd-spreadsheet", 5, "a formula by which a spreadsheet runs a program (=cmd|'/c calc'!A0)"),
     rule(
         "cmd-escaped-argument",
@@ -65,7 +80,7 @@ pub(super) static RULES: &[Rule] = &[
 ];
 
 /// One of these is in every text that an idiom matches.
-const MARKS: ByteSet = ByteSet::of(b"$<>(/%|-=;!");
+const MARKS: ByteSet = ByteSet::of(b"$<>(/%|-=;!\\");
 const LETTERS: ByteSet = ByteSet::of(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ?*");
 
 /// Builds what is built once, before a message needs it.
@@ -80,10 +95,21 @@ pub(super) fn detect(text: Text<'_>, hits: &mut Hits) {
     }
     if may_run(text, is_known) {
         let mut lead = None;
-        for statements in Reader::new(text.raw) {
+        let mut pieces = Reader::new(text.raw).peekable();
+        while let Some(mut statements) = pieces.next() {
+            expand(&mut statements);
+            if lead.is_none()
+                && pieces.peek().is_none()
+                && let Some((rule, statement)) = whole::judge(text.raw, &statements)
+            {
+                meet(rule, statement.at.clone(), hits);
+            }
             let first = *lead.get_or_insert_with(|| lead_of(&statements));
             lead = Some(weigh(text.raw, &statements, first, hits));
         }
+    }
+    if text.bytes.has_any(const { ByteSet::of(b"<>") }) && redirect::redirects(text.raw) {
+        meet("cmd-redirect", 0..text.raw.len(), hits);
     }
     if text.bytes.has_any(MARKS) {
         idioms::detect(text, hits);
@@ -178,11 +204,20 @@ fn only_listing(statements: &[Statement]) -> Option<&Statement> {
     ];
     let mut named = statements.iter().filter(|statement| !statement.words.is_empty() && !is_end(statement));
     let mut only = named.next()?;
-    if only.before == Before::Start && matches!(only.words.as_slice(), [word] if is_datum(&word.text)) {
+    let is_behind_datum =
+        only.before == Before::Start && matches!(only.words.as_slice(), [word] if is_datum(&word.text));
+    if is_behind_datum {
         only = named.next()?;
     }
     let [word, behind @ ..] = only.words.as_slice() else { return None };
-    if !Arguments::of(behind).none() {
+    // A file by a name without an ending, behind what is no word.
+    let shows = matches!(word.text.as_str(), "cat" | "type" | "more" | "ls") && behind.len() == 1;
+    let shows = shows && only.before != Before::Line && is_behind_datum && named.clone().next().is_none();
+    if shows && behind.iter().all(|file| file.text.bytes().all(|byte| byte.is_ascii_alphanumeric())) {
+        return Some(only);
+    }
+    // Templates have filters of such names, before a closing bracket.
+    if !Arguments::of(behind).none() || (word.text == "calc" && !behind.is_empty()) {
         return None;
     }
     let name = word.text.trim_end_matches(['"', '\'', ')', '#']);
@@ -259,6 +294,9 @@ fn is_glued(text: &[u8], at: &Range<usize>) -> bool {
     let assigned = before.strip_suffix(b"\"").unwrap_or(before).ends_with(b"=");
     let goes_on = !assigned && matches!(after.first(), Some(b'|' | b';' | b'&'));
     let end = if goes_on { memchr::memchr2(b')', b'`', after).unwrap_or(0) } else { 0 };
+    // An inner one ends before it.
+    let is_outer = !assigned && before.len() < BESIDE_MAX / 4 && after.starts_with(b"$(");
+    let end = if is_outer { memchr::memrchr(b')', after).unwrap_or(0) } else { end };
     let after = after.get(end..).unwrap_or_default();
     // A bullet of a list stands alone before a blank, too; the end of another command does not.
     let apart = before.ends_with(b" ") && !before.trim_ascii_end().ends_with(b";");

@@ -27,7 +27,7 @@ use super::{ByteSet, Hits, Rule, Text};
 use crate::category::Category;
 
 pub(super) static RULES: &[Rule] = &[
-    rule("sqli-union-select", 5, "UNION SELECT outside of a statement of its own"),
+    rule("sqli-union-select", 5, "UNION SELECT where it does not join two whole queries"),
     rule("sqli-or-1eq1", 5, "OR followed by what is true or false anyway"),
     rule("sqli-or-string-eq", 5, "OR or AND followed by a comparison of quoted texts"),
     rule("sqli-and-1eq1", 5, "AND or HAVING followed by what is true or false anyway"),

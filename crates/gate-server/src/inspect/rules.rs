@@ -127,9 +127,9 @@ fn objection(fault: Fault, inspect: &Inspect) -> Objection {
             let name = file.map(|file| file.value.display().to_string()).unwrap_or_default();
             Objection {
                 place: file.map_or(Place::NOWHERE, |file| file.place),
-                message: format!("{name} is no JSON Schema: {message}"),
-                help: "schemas are of draft 4 to 2020-12, refer to nothing outside themselves, and have patterns \
-                       without look-around"
+                message: format!("{name} cannot be used as a JSON Schema: {message}"),
+                help: "schemas are of draft 4 to 2020-12, refer to nothing outside themselves, and have patterns (`regex`) \
+                       without look-around and back-references"
                     .to_owned(),
             }
         }

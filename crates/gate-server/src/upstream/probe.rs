@@ -3,6 +3,7 @@
 
 mod options;
 
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -41,7 +42,7 @@ enum ProbeError {
     #[error("it answered {0}")]
     Status(StatusCode),
     #[error("the connection was lost")]
-    Lost(#[from] std::io::Error),
+    Lost(#[from] io::Error),
     #[error("it sent a frame that is not valid")]
     Frame(#[from] FrameError),
     #[error("it closed the WebSocket instead of answering a ping")]
@@ -50,6 +51,8 @@ enum ProbeError {
     NoPong,
     #[error("it did not agree on the subprotocol {0}")]
     Subprotocol(&'static str),
+    #[error("it cannot be reached")]
+    Unreachable(#[source] io::Error),
     #[error("it answered OPTIONS with {0}")]
     Sip(u16),
     #[error("it sent what is no message of SIP")]

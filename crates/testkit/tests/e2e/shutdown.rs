@@ -94,8 +94,12 @@ fn few_sessions_do_not_wait_for_a_spread_that_nobody_wrote() {
     });
     let sessions: Vec<_> = (0..8).map(|_| rig.open()).collect();
     let stopwatch = Stopwatch::start();
-    let _records = stop_while(rig, || sessions.into_iter().for_each(|session| expect_farewell(session, 1001)));
-    assert!(stopwatch.read() < Duration::from_secs(4), "8 of 50 a second, on whichever workers: {stopwatch:?}");
+    let _records =
+        stop_while(rig, || sessions.into_iter().for_each(|session| expect_farewell(session, 1001)));
+    assert!(
+        stopwatch.read() < Duration::from_secs(4),
+        "8 of 50 a second, on whichever workers: {stopwatch:?}"
+    );
 }
 
 #[test]

@@ -43,7 +43,11 @@ fn envelope(line: &[u8]) -> Result<Option<Message>, String> {
         (Some(payload), None) => (payload.as_bytes().to_vec(), Kind::Text),
         (None, Some(payload)) => {
             let decoded = STANDARD.decode(payload);
-            (decoded.map_err(|fault| format!("`payload_base64` is not base64: {fault}"))?, Kind::Binary)
+            let told = |fault: base64::DecodeError| fault.to_string().trim_end_matches('.').to_owned();
+            (
+                decoded.map_err(|fault| format!("`payload_base64` is not base64: {}", told(fault)))?,
+                Kind::Binary,
+            )
         }
         (None, None) | (Some(_), Some(_)) => return Ok(None),
     };

@@ -164,7 +164,9 @@ pub(super) fn is_windows(word: &str) -> bool {
     drive
         || word.starts_with("%system")
         || word.starts_with("%windir")
-        || word.starts_with("%userprofile")
+        || ["%userprofile", "%appdata", "%temp%", "%tmp%", "%programfiles", "%homepath", "%homedrive"]
+            .iter()
+            .any(|start| word.starts_with(start))
         || word.starts_with("\\\\")
 }
 

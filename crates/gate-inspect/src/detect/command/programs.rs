@@ -101,11 +101,18 @@ fn on_files(name: &str, arguments: &Arguments<'_>) -> Sure {
         || arguments.any(|word| is_system(word) || is_glob(word) && word.contains('/'))
     {
         Sure::Behind
-    } else if arguments.any(is_path) || is_short() {
+    } else if arguments.any(is_path) || is_short() || (arguments.len() == 1 && is_wild(arguments.first())) {
         Sure::Injected
     } else {
         Sure::No
     }
+}
+
+/// Part of a file's name with wildcards: `fl*`, `f???`.
+fn is_wild(word: &str) -> bool {
+    word.len() > 1
+        && (word.ends_with('*') || word.ends_with("??"))
+        && word.starts_with(|first: char| first.is_ascii_lowercase())
 }
 
 fn harm(name: &str, arguments: &Arguments<'_>) -> Sure {

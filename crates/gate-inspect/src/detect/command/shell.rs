@@ -40,6 +40,8 @@ pub(super) struct Word {
     pub(super) text: String,
     /// Something was taken off that stood inside.
     pub(super) disguised: bool,
+    /// A substitution of nothing stood between its letters.
+    pub(super) parted: bool,
 }
 
 /// Names are shorter, with all disguises.
@@ -89,11 +91,15 @@ pub(super) fn may_run(text: Text<'_>, is_known: fn(&str) -> bool) -> bool {
         };
         let end = word.iter().take(NAME_MAX).position(is_end).unwrap_or_else(|| word.len().min(NAME_MAX));
         let (name, after) = word.split_at_checked(end).unwrap_or_default();
+        let opening = rest.get(..start).unwrap_or_default();
+        if may_expand(opening, name, after) {
+            return true;
+        }
         // `$(<file)` reads a file without any program.
         let reads = opened && name.is_empty() && after.starts_with(b"<");
         // No program's name ends in a comma, but for those in braces; `;base64,` follows a media type.
         let listed = after.starts_with(b",") && !rest.get(..start).unwrap_or_default().contains(&b'{');
-        if (!listed && may_name(name, is_known)) || after.starts_with(b"``") || reads {
+        if (!listed && may_name(name, is_known)) || parts_a_name(after) || reads {
             return true;
         }
         // What is longer than a name may still be a path, or a variable before a command.
@@ -111,6 +117,11 @@ pub(super) fn may_run(text: Text<'_>, is_known: fn(&str) -> bool) -> bool {
     }
 }
 
+/// Whether a word goes on behind a substitution that is empty, or a letter.
+fn parts_a_name(after: &[u8]) -> bool {
+    after.starts_with(b"``") || matches!(after, [b'`', b'a'..=b'z', b'`', b'a'..=b'z', ..])
+}
+
 /// Where the next separator ends: as [`separator`], but cheaper.
 fn next_mark(text: &[u8]) -> Option<usize> {
     let mut before = b' ';
@@ -119,6 +130,23 @@ fn next_mark(text: &[u8]) -> Option<usize> {
         before = *byte;
         opens || matches!(byte, b';' | b'|' | b'&' | b'\n' | b'\r' | b'`')
     })
+}
+
+/// Whether a shell may make the name of a program of this: a variable (`${a:-ls}`), a wildcard with
+/// arguments behind it (`nma? -p`), a class of letters (`l[s]`), braces (`{,ls}`), quotes (`'w'ho`).
+fn may_expand(opening: &[u8], name: &[u8], after: &[u8]) -> bool {
+    let quoted = opening.last().filter(|byte| matches!(byte, b'"' | b'\''));
+    let close = quoted.and_then(|quote| name.iter().position(|byte| byte == quote));
+    matches!(name, [b'$', b'{' | b'a'..=b'z' | b'_', ..])
+        || (name == b"run" && memchr::memchr3(b'%', b'/', b'\\', after).is_some())
+        || close.is_some_and(|at| name.get(at + 1).is_none_or(u8::is_ascii_alphanumeric))
+        || (name.is_empty() && after.starts_with(b",") && opening.contains(&b'{'))
+        || (name.contains(&b'[') && name.contains(&b']'))
+        || (name.iter().any(|byte| matches!(byte, b'?' | b'*'))
+            && matches!(
+                after,
+                [b' ', b'-' | b'/' | b'.' | b'0'..=b'9', ..] | [b' ', b'h', b't', b't', b'p', ..]
+            ))
 }
 
 fn may_name(word: &[u8], is_known: fn(&str) -> bool) -> bool {
@@ -190,6 +218,9 @@ fn line_escape(text: &[u8]) -> usize {
     let quotes = text.iter().take_while(|byte| matches!(byte, b'"' | b'\'' | b' ')).count();
     let mut rest = text.get(quotes..).unwrap_or_default();
     while let [b'\\', b'n' | b'r', after @ ..] = rest {
+        if matches!(after, [b'\\', b'a'..=b'm' | b'o'..=b'q' | b's'..=b'z', ..]) {
+            break;
+        }
         rest = after;
     }
     let length = text.len() - rest.len();
@@ -209,6 +240,11 @@ fn separator(text: &[u8], at: usize) -> Option<(Before, usize)> {
         // An ampersand behind `>` copies a descriptor.
         [b'&', ..] if at.checked_sub(1).and_then(|at| text.get(at)) == Some(&b'>') => return None,
         [b';' | b'&', ..] => (Before::Mark, 1),
+        _ if letter_substitution(text, at) > 0 => return None,
+        // Its closing backtick.
+        [b'`', ..] if at.checked_sub(2).is_some_and(|open| letter_substitution(text, open) == 3) => {
+            return None;
+        }
         // An empty substitution inside a word is a disguise of the word.
         [b'`', b'`', ..] | [b'$', b'(', b')', ..] => return None,
         [b'`', ..] if at.checked_sub(1).and_then(|at| text.get(at)) == Some(&b'`') => return None,
@@ -219,11 +255,23 @@ fn separator(text: &[u8], at: usize) -> Option<(Before, usize)> {
     })
 }
 
+/// The length of `$(u)` or `` `u` `` between letters: a command of one letter that does not exist parts a name.
+fn letter_substitution(text: &[u8], at: usize) -> usize {
+    let before = at.checked_sub(1).and_then(|at| text.get(at)).is_some_and(u8::is_ascii_alphanumeric);
+    match text.get(at..).unwrap_or_default() {
+        [b'$', b'(', b'a'..=b'z', b')', next, ..] if before && next.is_ascii_alphanumeric() => 4,
+        [b'`', b'a'..=b'z', b'`', next, ..] if before && next.is_ascii_alphanumeric() => 3,
+        _ => 0,
+    }
+}
+
 /// Whether a line feed that is written out ends a value: what is before it is one word, and no path of Windows.
 fn breaks_a_value(text: &[u8], at: usize) -> bool {
     let value = text.get(..at).unwrap_or_default();
     let value = value.strip_suffix(b"\\r").unwrap_or(value);
-    (1..=VALUE_MAX).contains(&at)
+    let goes_on = matches!(text.get(at + 2..), Some([b'\\', b'a'..=b'm' | b'o'..=b'q' | b's'..=b'z', ..]));
+    !goes_on
+        && (1..=VALUE_MAX).contains(&at)
         && value.iter().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'\\' | b'%'))
         && value.last() != Some(&b':')
 }
@@ -240,7 +288,14 @@ fn statement(text: &[u8], before: Before, at: Range<usize>) -> Statement {
         .strip_prefix(b"{")
         .filter(|rest| rest.contains(&b',') && (!rest.contains(&b':') || is_of_url(rest)));
     let words = match braced {
-        Some(rest) => words(rest.strip_suffix(b"}").unwrap_or(rest), b','),
+        Some(rest) => {
+            let mut words = words(rest.strip_suffix(b"}").unwrap_or(rest), b',');
+            // Lists of names that somebody writes have blanks in them.
+            if let Some(first) = words.first_mut().filter(|_| !rest.iter().any(u8::is_ascii_whitespace)) {
+                first.disguised = true;
+            }
+            words
+        }
         // Forms write blanks as plus signs.
         None if !piece.trim_ascii().contains(&b' ') && piece.contains(&b'+') => {
             words(piece.trim_ascii(), b'+')
@@ -262,7 +317,10 @@ fn words(piece: &[u8], also: u8) -> Vec<Word> {
     while let Some((first, after)) = rest.split_first() {
         let blank = blank_variable(rest);
         // A line feed that is written out and ends the text.
-        let breaks = matches!(rest, [b'\\', b'n' | b'r'] | [b'\\', b'n' | b'r', b'\\' | b'"' | b'\'', ..]);
+        let breaks = matches!(rest, [b'\\', b'n' | b'r'] | [b'\\', b'n' | b'r', b'"' | b'\'', ..]
+                | [b'\\', b'n' | b'r', b'\\', b'n' | b'r' | b'\\' | b'"' | b'\'', ..])
+            // Behind another escape it is one of those that disguise a name.
+            && !words.last().is_some_and(|word| word.text.starts_with('\\'));
         // Some take a vertical tab for a blank.
         let breaks = breaks
             || first.is_ascii_whitespace()
@@ -287,6 +345,8 @@ fn words(piece: &[u8], also: u8) -> Vec<Word> {
         let disguise = match (first, words.last()) {
             (b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'.' | b'-' | 0x80.., _) => 0,
             (b'\\', Some(word)) if fresh || word.text.contains([':', '\\', '%', '.']) => 0,
+            // The default of a variable may be a variable.
+            (b'$', Some(word)) if word.text.starts_with("${") && !word.text.contains('}') => 0,
             _ => disguise(rest, fresh),
         };
         if let Some(word) = words.last_mut().filter(|word| word.text.len() < WORD_MAX) {
@@ -294,6 +354,8 @@ fn words(piece: &[u8], also: u8) -> Vec<Word> {
                 let inside =
                     !word.text.is_empty() && rest.get(disguise).is_some_and(u8::is_ascii_alphanumeric);
                 word.disguised |= inside;
+                word.parted |=
+                    inside && disguise > 2 && matches!(first, b'`' | b'$') && rest.get(1) != Some(&b'{');
             } else if !is_needless(*first, &word.text) {
                 word.text.push(char::from(first.to_ascii_lowercase()));
             }
@@ -337,7 +399,8 @@ fn disguise(rest: &[u8], path: bool) -> usize {
             1
         }
         [b'`', b'`', ..] | [b'$', b'@' | b'*' | b'0'..=b'9' | b'#' | b'!', ..] => 2,
-        [b'$', b'(', b')', ..] => 3,
+        [b'$', b'(', b')', ..] | [b'`', b'a'..=b'z', b'`', ..] => 3,
+        [b'$', b'(', b'a'..=b'z', b')', ..] => 4,
         [b'$', b'a'..=b'z' | b'A'..=b'Z' | b'_', ..] if !path => {
             1 + rest
                 .iter()

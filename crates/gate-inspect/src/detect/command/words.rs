@@ -1,6 +1,8 @@
 //! How sure it is that a statement is meant for a shell; the names of programs.
 
 use super::arguments::{Arguments, is_glob, is_secret};
+use super::effects::has_effect;
+use super::expand::by_wildcards;
 use super::kinds;
 use super::programs::known;
 use super::shell::{Statement, Word};
@@ -161,6 +163,20 @@ pub(super) fn sure(statement: &Statement) -> Sure {
     }
 }
 
+/// The same for the words that another program is given to run.
+pub(super) fn sure_of_words(words: &[Word]) -> Sure {
+    sure_of(words, RUNNERS_MAX)
+}
+
+pub(super) fn is_shell(name: &str) -> bool {
+    matches!(name, "sh" | "bash" | "zsh" | "dash" | "ksh" | "ash" | "csh" | "tcsh" | "fish" | "su")
+}
+
+/// The name of the program that a word is, without its directory.
+pub(super) fn name_of(word: &str) -> &str {
+    base(word).0
+}
+
 /// The same for words behind what changes nothing about a command.
 fn sure_of(words: &[Word], runners: usize) -> Sure {
     let [first, behind @ ..] = words else { return Sure::No };
@@ -171,9 +187,12 @@ fn sure_of(words: &[Word], runners: usize) -> Sure {
     let arguments = Arguments::of(behind);
     let sure = if is_cmdlet(name) { kinds::cmdlet(&arguments) } else { known(name, &arguments) };
     let sure = sure.max(by_its_name(&first.text, name, absolute, &arguments));
+    let sure = sure.max(by_wildcards(name, &arguments));
+    let sure = if sure < Sure::Behind && has_effect(name, behind, &arguments) { Sure::Behind } else { sure };
     let sure =
         if runners > 0 && runs_another(name, &arguments) { sure.max(run_by(behind, runners)) } else { sure };
     match sure {
+        _ if first.parted && is_known(name) => Sure::Alone,
         Sure::No if first.text.starts_with('/') && is_glob(&first.text) => Sure::Behind,
         Sure::No => Sure::No,
         Sure::Injected | Sure::Behind | Sure::Alone if first.disguised => Sure::Alone,

@@ -70,11 +70,11 @@ pub(super) async fn over_udp(target: &Target) -> Result<(), ProbeError> {
     let mut buffer = BytesMut::with_capacity(DATAGRAM_MAX);
     let mut pause = AGAIN_FIRST;
     loop {
-        socket.send(question.text.as_bytes()).await?;
+        socket.send(question.text.as_bytes()).await.map_err(ProbeError::Unreachable)?;
         let answered = async {
             loop {
                 buffer.clear();
-                socket.recv_buf(&mut buffer).await?;
+                socket.recv_buf(&mut buffer).await.map_err(ProbeError::Unreachable)?;
                 if let Some(status) = question.status(&buffer) {
                     return judge(status);
                 }
@@ -94,7 +94,7 @@ pub(super) async fn over_stream(
     target: &Target,
 ) -> Result<(), ProbeError> {
     // A unix socket has no address, and nobody needs one there.
-    let local = stream.socket().local_addr().unwrap_or(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
+    let local = stream.socket().local_addr().unwrap_or_else(|| (Ipv4Addr::LOCALHOST, 0).into());
     let question = Question::new(transport, local, target);
     stream.write_all(question.text.as_bytes()).await?;
     stream.flush().await?;
@@ -201,7 +201,7 @@ mod tests {
         let udp = Some(SipTransport::Udp);
         let gone = net::UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let verdict_of_gone = verdict(gone, udp, Duration::from_secs(8));
-        assert!(verdict_of_gone.starts_with("the connection was lost"), "{verdict_of_gone}");
+        assert!(verdict_of_gone.starts_with("it cannot be reached"), "{verdict_of_gone}");
         let silent = net::UdpSocket::bind("127.0.0.1:0").unwrap();
         let limit = Duration::from_millis(50);
         assert_eq!(verdict(silent.local_addr().unwrap(), udp, limit), "it did not answer within 50ms");

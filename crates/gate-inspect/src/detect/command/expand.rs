@@ -1,0 +1,160 @@
+//! Names of programs that only an expansion of the shell makes: variables, defaults, escapes, wildcards.
+
+use super::arguments::Arguments;
+use super::programs::known;
+use super::shell::{Statement, Word};
+use super::words::{Sure, is_known};
+
+/// More variables are not remembered.
+const VARIABLES_MAX: usize = 16;
+
+/// Puts what a shell would run in place of names that are variables, escapes or classes of letters.
+pub(super) fn expand(statements: &mut [Statement]) {
+    let mut variables: Vec<(String, String)> = Vec::new();
+    for statement in statements {
+        for word in &mut statement.words {
+            if let Some((name, value)) = assignment(&word.text) {
+                let value = resolved(value, &variables).unwrap_or_else(|| value.to_owned());
+                if variables.len() < VARIABLES_MAX {
+                    variables.push((name.to_owned(), value));
+                }
+                continue;
+            }
+            // Behind the assignments is the program.
+            let name = resolved(&word.text, &variables)
+                .filter(|name| told_by_name(name))
+                .or_else(|| unescaped(&word.text))
+                .or_else(|| without_classes(&word.text));
+            if let Some(name) = name {
+                word.text = name;
+                word.disguised = true;
+            }
+            break;
+        }
+        unescape_flags(&mut statement.words);
+    }
+}
+
+fn assignment(word: &str) -> Option<(&str, &str)> {
+    let (name, value) = word.split_once('=')?;
+    let is_name = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    is_name.then(|| (name, value.trim_matches(['"', '\''])))
+}
+
+/// The value of `$a`, `${a}`, `${a,,}`, or the default of `${a:-ls}`.
+fn resolved(word: &str, variables: &[(String, String)]) -> Option<String> {
+    let value =
+        |name: &str| variables.iter().rev().find(|(known, _)| known == name).map(|(_, value)| value.clone());
+    let rest = word.strip_prefix('$')?;
+    let Some(inner) = rest.strip_prefix('{') else { return value(rest) };
+    let inner = inner.split('}').next().unwrap_or(inner);
+    let end = inner.find(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_');
+    let (name, operator) = inner.split_at_checked(end.unwrap_or(inner.len()))?;
+    if let Some(set) = value(name) {
+        return Some(set);
+    }
+    let default = operator.trim_start_matches(':').strip_prefix(['-', '='])?;
+    default.strip_prefix('$').and_then(value).or_else(|| (!default.is_empty()).then(|| default.to_owned()))
+}
+
+/// Programs that testers put into variables; a developer's variables hold compilers and interpreters.
+fn told_by_name(name: &str) -> bool {
+    let name = name.rsplit('/').next().unwrap_or(name);
+    matches!(
+        name,
+        "ls" | "id"
+            | "whoami"
+            | "cat"
+            | "uname"
+            | "pwd"
+            | "ps"
+            | "w"
+            | "who"
+            | "hostname"
+            | "sleep"
+            | "ping"
+            | "wget"
+            | "curl"
+            | "nc"
+            | "netstat"
+            | "ifconfig"
+            | "env"
+            | "dir"
+            | "date"
+            | "uptime"
+            | "nslookup"
+            | "sh"
+            | "bash"
+    )
+}
+
+/// `\i\d`: a backslash before each letter, as no path of Windows and hardly any pattern has.
+fn unescaped(word: &str) -> Option<String> {
+    if !word.starts_with('\\') || word.len() < 4 {
+        return None;
+    }
+    let pairs = word.as_bytes().chunks(2);
+    let escapes = pairs.clone().all(|pair| matches!(pair, [b'\\', b'a'..=b'z' | b'0'..=b'9']));
+    let name: String = pairs.filter_map(|pair| pair.get(1)).map(|byte| char::from(*byte)).collect();
+    // Classes of regular expressions and escapes of texts.
+    let is_pattern = name.bytes().all(|byte| b"dswbtnr".contains(&byte));
+    (escapes && !is_pattern && is_known(&name)).then_some(name)
+}
+
+/// `\-\a` behind the name of a program is a flag.
+fn unescape_flags(words: &mut [Word]) {
+    for word in words.iter_mut().skip(1).filter(|word| word.text.starts_with("\\-")) {
+        word.text.retain(|letter| letter != '\\');
+        word.disguised = true;
+    }
+}
+
+/// `/bi[n]/l[s]`: classes of one letter.
+fn without_classes(word: &str) -> Option<String> {
+    if !word.contains('[') || word.len() > 48 {
+        return None;
+    }
+    let mut name = String::with_capacity(word.len());
+    let mut rest = word;
+    let mut classes = false;
+    while let Some((before, after)) = rest.split_once('[') {
+        name.push_str(before);
+        let (class, behind) = after.split_once(']')?;
+        let mut letters = class.chars();
+        let letter = letters.next().filter(|letter| letter.is_ascii_lowercase())?;
+        // Nothing but a class of one letter says which letter is meant.
+        if letters.next().is_some() {
+            return None;
+        }
+        name.push(letter);
+        classes = true;
+        rest = behind;
+    }
+    name.push_str(rest);
+    // Code has an element of an array in the same spelling.
+    (classes && is_known(name.rsplit('/').next().unwrap_or(&name))).then_some(name)
+}
+
+/// How sure it is that a name with wildcards in it (`nma? -p 80 localhost`) means a program.
+pub(super) fn by_wildcards(name: &str, arguments: &Arguments<'_>) -> Sure {
+    let wild = |byte: u8| matches!(byte, b'?' | b'*');
+    if !name.bytes().any(wild) || !name.starts_with(|first: char| first.is_ascii_lowercase()) {
+        return Sure::No;
+    }
+    if arguments.none() || !arguments.are_terse() {
+        return Sure::No;
+    }
+    let fits = |program: &&&str| {
+        program.len() == name.len()
+            && program.bytes().zip(name.bytes()).all(|(is, asked)| wild(asked) || is == asked)
+    };
+    let best = WILD.iter().filter(fits).map(|program| known(program, arguments)).max();
+    if best >= Some(Sure::Behind) { Sure::Alone } else { Sure::No }
+}
+
+/// What is worth to be written with wildcards.
+static WILD: &[&str] = &[
+    "cat", "tac", "head", "tail", "more", "less", "nl", "ls", "nc", "ncat", "nmap", "ping", "wget", "curl",
+    "bash", "sh", "base64", "grep", "chmod", "uname", "sleep", "telnet", "rm", "cp", "mv", "id", "sort",
+    "rev", "xxd", "od", "touch", "netcat", "nslookup", "dig", "strings",
+];
