@@ -341,6 +341,12 @@ fn lead_of(statements: &[Statement]) -> Lead {
         [word, ..] if is_tool(&word.text) => Lead::Tool,
         _ if sure(first) > Sure::No => Lead::Tool,
         [_] => Lead::Value,
+        // A host with options for the program that is given it.
+        [first, options @ ..]
+            if is_datum(&first.text) && options.iter().all(|word| is_option(&word.text)) =>
+        {
+            Lead::Value
+        }
         words
             if words.len() <= PHRASE_MAX
                 && !words.first().is_some_and(|word| is_known(&word.text))
@@ -350,6 +356,12 @@ fn lead_of(statements: &[Statement]) -> Lead {
         }
         _ => Lead::Prose,
     }
+}
+
+fn is_option(word: &str) -> bool {
+    let rest = word.strip_prefix('-').unwrap_or(word);
+    word.len() > rest.len() && rest.starts_with(|first: char| first.is_ascii_alphabetic() || first == '-')
+        || (!word.is_empty() && word.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 /// A phrase has no more words.

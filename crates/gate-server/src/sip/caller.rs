@@ -68,7 +68,7 @@ fn run(worker: &Rc<Worker>, plan: &Arc<Plan>, caller: Caller, seated: Seated) {
     let sent_by = plan.sent_by.clone().or_else(named).unwrap_or_default();
     // Who has connected keeps the connection as it likes.
     let crlf = Crlf::every(Duration::ZERO, now);
-    let framing = Framing::stream(plan.limits, crlf, Watch::new(plan.patience, now));
+    let framing = Framing::stream(plan.limits, crlf, Watch::of_caller(plan.patience, now));
     let make = |flow| Leg::new(stream, Parts { framing, flow, transport, sent_by, peer, trace });
     worker.counters.sip.caller_came();
     let (_, task) = LegTask::new(worker, plan, make, Party::Caller { _seats: seated });

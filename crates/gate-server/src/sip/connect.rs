@@ -147,7 +147,8 @@ impl OwnConnection {
     }
 }
 
-/// Connects to a lease's target, and counts what comes of it for or against that.
+/// Connects to a lease's target, and counts what comes of it for or against that, but where the server is
+/// asked over UDP: whether it is there over TCP says nothing of that.
 ///
 /// # Errors
 /// It cannot be reached, or does not want to speak SIP over WebSocket.
@@ -160,11 +161,12 @@ pub(super) async fn connect(
     let connected = try_connect(lease, key, dialling.as_deref_mut(), &mut trail).await;
     match connected {
         Ok((stream, early)) => {
-            lease.succeeded();
+            if !speaks_udp(lease) {
+                lease.succeeded();
+            }
             Ok(Connection { early, ..Connection::over(stream, trail) })
         }
         Err(error) => {
-            // A server over UDP need not be there over TCP.
             if let Some(failure) = error.failure().filter(|_| !speaks_udp(lease)) {
                 lease.failed(failure);
             }

@@ -12,9 +12,19 @@ use sip_proto::Message;
 use crate::sip::hub::Origin;
 use crate::upstream::target::{Target, Whereabouts};
 
-/// See the module: until when an INVITE may have an ACK or a CANCEL, by its client and branch.
+/// See the module.
 #[derive(Default)]
-pub(crate) struct Large(RefCell<HashMap<(u64, u64), Instant>>);
+pub(crate) struct Large(RefCell<Known>);
+
+/// Until when an INVITE may have an ACK or a CANCEL, by its client and branch.
+#[derive(Default)]
+struct Known {
+    until: HashMap<(u64, u64), Instant>,
+    /// How many of them each client has.
+    of_client: HashMap<u64, usize>,
+    /// Those that are over are not looked for before then.
+    next_sweep: Option<Instant>,
+}
 
 impl Large {
     /// Whether a request goes over TCP where requests of more than `limit` bytes do (0: none).
@@ -35,19 +45,45 @@ impl Large {
     }
 
     fn knows(&self, transaction: (u64, u64), now: Instant) -> bool {
-        self.0.borrow().get(&transaction).is_some_and(|until| *until > now)
+        self.0.borrow().until.get(&transaction).is_some_and(|until| *until > now)
     }
 
     fn remember(&self, transaction: (u64, u64), now: Instant) -> bool {
-        let mut known = self.0.borrow_mut();
-        if known.len() >= KNOWN_MAX {
-            known.retain(|_, until| *until > now);
+        self.0.borrow_mut().remember(transaction, now)
+    }
+}
+
+impl Known {
+    /// Whether there was room.
+    fn remember(&mut self, transaction: (u64, u64), now: Instant) -> bool {
+        let (client, _) = transaction;
+        if let Some(until) = self.until.get_mut(&transaction) {
+            *until = now + KNOWN_FOR;
+            return true;
         }
-        let has_room = known.len() < KNOWN_MAX || known.contains_key(&transaction);
+        if self.is_full(client) && self.next_sweep.is_none_or(|at| at <= now) {
+            self.next_sweep = Some(now + SWEEP_EVERY);
+            self.sweep(now);
+        }
+        let has_room = !self.is_full(client);
         if has_room {
-            known.insert(transaction, now + KNOWN_FOR);
+            self.until.insert(transaction, now + KNOWN_FOR);
+            *self.of_client.entry(client).or_default() += 1;
         }
         has_room
+    }
+
+    fn is_full(&self, client: u64) -> bool {
+        let of_client = self.of_client.get(&client).copied().unwrap_or_default();
+        self.until.len() >= KNOWN_MAX || of_client >= OF_CLIENT_MAX
+    }
+
+    fn sweep(&mut self, now: Instant) {
+        self.until.retain(|_, until| *until > now);
+        self.of_client.clear();
+        for (client, _) in self.until.keys() {
+            *self.of_client.entry(*client).or_default() += 1;
+        }
     }
 }
 
@@ -62,6 +98,12 @@ pub(super) fn is_one_server(target: &Target) -> bool {
 
 /// Transactions that are known at a time; more go as datagrams.
 const KNOWN_MAX: usize = 16_384;
+
+/// Of one client: nobody takes the room of the others.
+const OF_CLIENT_MAX: usize = 128;
+
+/// Between two looks for transactions that are over, while there is no room.
+const SWEEP_EVERY: Duration = Duration::from_secs(1);
 
 /// How long a call may ring, and a little more (RFC 3261 §16.6, timer C).
 const KNOWN_FOR: Duration = Duration::from_secs(200);
@@ -120,6 +162,32 @@ mod tests {
             assert!(!takes(&large, 1, &request(method, 1, 400), now + KNOWN_FOR), "{method}, too late");
         }
         assert!(!takes(&large, 1, &request("BYE", 1, 400), now));
+    }
+
+    #[test]
+    fn one_client_does_not_take_the_room_of_others() {
+        let (large, now) = (Large::default(), clock::now());
+        let most = u32::try_from(OF_CLIENT_MAX).unwrap();
+        for branch in 0..most {
+            assert!(takes(&large, 1, &request("INVITE", branch, 2000), now), "{branch}");
+        }
+        assert!(!takes(&large, 1, &request("INVITE", most, 2000), now));
+        assert!(takes(&large, 1, &request("INVITE", 0, 2000), now), "it is known already");
+        assert!(takes(&large, 2, &request("INVITE", 0, 2000), now));
+        assert!(!takes(&large, 1, &request("INVITE", most, 2000), now + KNOWN_FOR / 2));
+        assert!(takes(&large, 1, &request("INVITE", most, 2000), now + KNOWN_FOR));
+    }
+
+    #[test]
+    fn what_is_over_is_looked_for_once_a_second() {
+        let (large, now) = (Large::default(), clock::now());
+        for client in 0..u64::try_from(KNOWN_MAX).unwrap() {
+            assert!(large.remember((client, 0), now));
+        }
+        let almost = now + KNOWN_FOR - SWEEP_EVERY / 2;
+        for (at, has_room) in [(almost, false), (now + KNOWN_FOR, false), (almost + SWEEP_EVERY, true)] {
+            assert_eq!(large.remember((0, 1), at), has_room, "{:?}", at - now);
+        }
     }
 
     #[test]

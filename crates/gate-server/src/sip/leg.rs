@@ -272,6 +272,18 @@ impl Leg {
         }
     }
 
+    /// Pings of the peer's on a stream are answered, unless too much waits for it already.
+    pub(super) fn answer_ping(&mut self, worker: &Worker, now: Instant) {
+        if !self.is_full() && !self.is_ending() {
+            self.write(Keepalive::PONG, worker, now);
+        }
+    }
+
+    /// So much waits for its peer that it is sent nothing more.
+    pub(super) fn is_full(&self) -> bool {
+        self.pipe.waiting() > WAITING_MAX
+    }
+
     /// Writes bytes of the connection's own order.
     pub(super) fn write(&mut self, bytes: &[u8], worker: &Worker, now: Instant) {
         let was_blocked = self.pipe.is_blocked();

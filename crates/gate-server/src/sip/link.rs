@@ -85,6 +85,9 @@ impl Hub {
         origin: &Origin,
         message: &Message<'_>,
     ) -> Towards {
+        // Each request is on its own: those of a client that came before a reload go by what it says.
+        let snapshot = worker.snapshot();
+        let plan = snapshot.sip.in_place_of(plan);
         let Some(cluster) = &plan.upstream else { return Towards::Nobody("no_upstream") };
         // Whatever belongs to one call goes to one server.
         let affinity = message.call_id().map_or(0, hash);
@@ -230,14 +233,15 @@ impl Hub {
             if worker.is_draining() && worker.registry.is_empty() {
                 return;
             }
+            let failures = match worker.sip.links.0.borrow().get(&key) {
+                // Should a request have had it dialled in vain meanwhile, that attempt has its own successor.
+                Some(Link::Down { failures, until: at }) if *at == until => *failures,
+                Some(Link::Down { .. } | Link::Dialling(_) | Link::Up(_)) | None => return,
+            };
             let snapshot = worker.snapshot();
             let Some(plan) = key.plan_of(&snapshot.sip, Some(&plan)).map(Arc::clone) else {
                 worker.sip.links.0.borrow_mut().remove(&key);
                 return;
-            };
-            let failures = match worker.sip.links.0.borrow().get(&key) {
-                Some(Link::Down { failures, .. }) => *failures,
-                Some(Link::Dialling(_) | Link::Up(_)) | None => return,
             };
             // The same server, though others may be well: its clients are not theirs.
             let Some(lease) = plan.upstream.as_ref().and_then(|cluster| cluster.lease_of(&key.target)) else {

@@ -10,7 +10,7 @@ use std::time::Instant;
 use gate_core::Side;
 use sip_proto::edge::{Failure, Reason, Ruling};
 use sip_proto::token::Flow;
-use sip_proto::{Edits, Message, Status};
+use sip_proto::{Edits, Fault, Message, Status};
 
 use crate::clock;
 use crate::sip::hub::{Hub, Named, Origin, Parcel, Way};
@@ -159,11 +159,11 @@ impl Hub {
         };
         out.clear();
         if parsed.content_length().is_some() {
-            out.extend_from_slice(message);
+            out.extend_from_slice(parsed.bytes());
         } else {
             let mut edits = Edits::new();
             edits.set_content_length(&parsed, parsed.body().len());
-            edits.apply(message, &mut out);
+            edits.apply(parsed.bytes(), &mut out);
         }
         worker.counters.sip.passed(from, sip_proto::edge::Kind::of(&parsed));
         let sent = to.try_borrow_mut().map_or(Err(Unsent::Gone), |mut to| to.send(&out, worker, now));
@@ -253,28 +253,30 @@ impl Hub {
         }
     }
 
-    /// What came on a stream cannot be told apart any more: its sender is answered as far as that can be.
+    /// What came on a stream cannot be told apart any more, by that fault: its sender is answered as far
+    /// as that can be.
     pub(super) fn malformed(
         &self,
         worker: &Worker,
         plan: &Plan,
-        origin: &Origin,
-        rest: &[u8],
+        (origin, rest): (&Origin, &[u8]),
+        fault: Fault,
     ) -> Option<Vec<u8>> {
         let mut out = Vec::new();
-        match plan.edge.split(rest, &origin.source(), &mut out) {
-            Err(Ruling::Answer { status, fault: Some(fault), .. }) => {
-                self.tell_fault(worker, origin, fault, Some(status));
-                Some(out)
-            }
-            Err(Ruling::Answer { status, .. }) => {
-                worker.counters.sip.answered(status);
-                Some(out)
-            }
-            Err(Ruling::Forward { .. } | Ruling::ToFlow { .. } | Ruling::Drop(_)) => None,
+        let ruling = match plan.edge.split(rest, &origin.source(), &mut out) {
+            Err(ruling) => ruling,
             // All is well with it, but for a Content-Length that a stream needs.
-            Ok(_) => self.say(worker, plan, (origin, rest), &MALFORMED),
-        }
+            Ok(_) => {
+                out.clear();
+                plan.edge.unavailable(rest, &origin.source(), &MALFORMED, &mut out)
+            }
+        };
+        let status = match ruling {
+            Ruling::Answer { status, .. } => Some(status),
+            Ruling::Forward { .. } | Ruling::ToFlow { .. } | Ruling::Drop(_) => None,
+        };
+        self.tell_fault(worker, origin, fault, status);
+        status.map(|_| out)
     }
 
     /// Has a request answered that was sent, and will not be answered by who got it.

@@ -155,6 +155,23 @@ impl Plans {
         self.listeners.get(id.0)?.as_ref()
     }
 
+    /// What holds at this moment in the place of a plan: that of the same route or listener, or the plan
+    /// itself where that is gone.
+    pub(crate) fn in_place_of<'a>(&'a self, plan: &'a Arc<Plan>) -> &'a Arc<Plan> {
+        let same = |plans: &'a [Option<Arc<Plan>>]| {
+            plans.iter().flatten().find(|other| other.name == plan.name)
+        };
+        match plan.route {
+            // As long as nothing has been reloaded it is found at once.
+            Some(id) => match self.of_route(id) {
+                Some(known) if Arc::ptr_eq(known, plan) => Some(known),
+                Some(_) | None => same(&self.routes),
+            },
+            None => same(&self.listeners),
+        }
+        .unwrap_or(plan)
+    }
+
     /// Those whose messages go to such upstreams.
     pub(crate) fn towards(&self, is_such: impl Fn(&Cluster) -> bool) -> impl Iterator<Item = &Arc<Plan>> {
         let plans = self.routes.iter().chain(&self.listeners).flatten();

@@ -13,6 +13,7 @@ use sip_proto::Keepalive;
 use sip_proto::edge::Transport;
 use sip_proto::token::Flow;
 use socket2::SockRef;
+use tokio::io::Interest;
 use tokio::net::UdpSocket;
 use tokio::task::{spawn_local, yield_now};
 use tokio::time::sleep;
@@ -24,6 +25,7 @@ use crate::sip::plan::Plan;
 use crate::sip::rates;
 use crate::sip::traced;
 use crate::snapshot::ListenerId;
+use crate::trace::switches::Wire;
 use crate::trace::{Opener, Way as Traced};
 use crate::worker::Worker;
 
@@ -87,6 +89,36 @@ impl Socket {
         last.clear();
         last.extend_from_slice(message);
         Ok(())
+    }
+
+    /// Sends the server a keepalive; what does not go is for the next one.
+    fn ping(&self, worker: &Worker) {
+        let Of::Plan { last, .. } = &self.of else { return };
+        match SockRef::from(&*self.socket).send(Keepalive::PING) {
+            // Should the server not be there for it, that is no news of a request.
+            Ok(_) => last.borrow_mut().clear(),
+            // That is news of the datagram before.
+            Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => self.unreachable(worker),
+            Err(_) => {}
+        }
+    }
+
+    /// What the system has to say of datagrams that were sent: it comes with none of the server's.
+    fn take_error(&self, worker: &Worker) {
+        let told = |error: io::Error| error.kind() == io::ErrorKind::ConnectionRefused;
+        loop {
+            // Once nothing is left to be told, the runtime waits for the next.
+            let taken = self.socket.try_io(Interest::ERROR, || match self.socket.take_error() {
+                Ok(Some(error)) => Ok(error),
+                Ok(None) => Err(io::ErrorKind::WouldBlock.into()),
+                Err(error) => Err(error),
+            });
+            match taken {
+                Ok(error) if told(error) => self.unreachable(worker),
+                Ok(_) => {}
+                Err(_) => return,
+            }
+        }
     }
 
     /// The server was not there: who has sent the last request is told.
@@ -175,7 +207,10 @@ impl Socket {
             Of::Listener(_) => &plan.tracers.own,
             Of::Plan { .. } => &plan.tracers.shared,
         };
-        if let Some(tracer) = tracer {
+        // Only what is told is worth asking the system for addresses.
+        if let Some(tracer) = tracer
+            && tracer.copies_sip(Wire::Plain)
+        {
             let end = traced::end(Transport::Udp, peer, self.socket.local_addr().ok(), Opener::Gateway);
             traced::copy_datagram(tracer, &end.of_route(plan.route), way, message);
         }
@@ -264,11 +299,7 @@ async fn ping(worker: Rc<Worker>, socket: Rc<Socket>) {
             continue;
         }
         sleep(interval).await;
-        if let Of::Plan { last, .. } = &socket.of {
-            // Should the server not be there, that is no news of a request.
-            last.borrow_mut().clear();
-        }
-        let _next_time = SockRef::from(&*socket.socket).send(Keepalive::PING);
+        socket.ping(&worker);
     }
 }
 
@@ -277,8 +308,9 @@ const LOOK_AGAIN: Duration = Duration::from_secs(60);
 
 async fn receive(worker: Rc<Worker>, socket: Rc<Socket>, _berth: Berth) {
     loop {
-        if socket.socket.readable().await.is_err() {
-            return;
+        let Ok(ready) = socket.socket.ready(Interest::READABLE | Interest::ERROR).await else { return };
+        if ready.is_error() {
+            socket.take_error(&worker);
         }
         for _ in 0..TURN {
             let mut scratch = worker.scratch.borrow_mut();

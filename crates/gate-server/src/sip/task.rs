@@ -186,7 +186,14 @@ impl LegTask {
 
     /// Whether nobody takes what is read at the moment.
     fn is_held_up(&self) -> bool {
-        self.leg.borrow().has_enough() || self.other().is_some_and(|other| other.borrow().is_blocked())
+        let takes_nothing = match &self.party {
+            Party::Caller { .. } => self.leg.borrow().is_full(),
+            // A server that others share is read on: it may be one that reads only while it is read.
+            Party::Server { .. } | Party::OwnServer { .. } | Party::Client(_) => false,
+        };
+        takes_nothing
+            || self.leg.borrow().has_enough()
+            || self.other().is_some_and(|other| other.borrow().is_blocked())
     }
 
     /// Hands over the messages in what was read.
@@ -279,44 +286,51 @@ impl LegTask {
     /// followed any further, which its sender has been told as far as that can be.
     fn take_items(&self, framer: &mut Framer, bytes: &[u8], now: Instant) -> Option<usize> {
         let mut taken = 0;
-        loop {
+        let mut is_asked = false;
+        let found = loop {
+            // What came behind its own offence counts no more.
+            if matches!(self.leg.borrow().ending(), Some(Ending::Own(_))) {
+                break Some(taken);
+            }
             let rest = bytes.get(taken..).unwrap_or_default();
             match framer.next(rest) {
-                Ok(None) => return Some(taken),
+                Ok(None) => break Some(taken),
                 Ok(Some(item)) => {
                     match item {
                         Item::Message { length } => {
                             self.hand_over(Kind::Binary, rest.get(..length).unwrap_or_default(), now);
                         }
-                        Item::Keepalive { kind: Keepalive::Ping, .. } => {
-                            self.leg.borrow_mut().write(Keepalive::PONG, &self.worker, now);
-                        }
+                        Item::Keepalive { kind: Keepalive::Ping, .. } => is_asked = true,
                         Item::Keepalive { kind: Keepalive::Pong, .. } => {}
                     }
                     taken += item.length();
                 }
                 Err(error) => {
                     self.lost(rest, &error, now);
-                    return None;
+                    break None;
                 }
             }
+        };
+        // One answer is enough to all that has come at once: nobody can have waited for the others.
+        if is_asked {
+            self.leg.borrow_mut().answer_ping(&self.worker, now);
         }
+        found
     }
 
     /// Where the next message begins nobody can tell: the stream ends.
     fn lost(&self, rest: &[u8], error: &MessageError, now: Instant) {
         let origin = self.leg.borrow().origin();
-        self.worker.sip.tell_fault(&self.worker, &origin, error.fault, None);
-        if let Some(answer) = self.worker.sip.malformed(&self.worker, &self.plan, &origin, rest) {
+        let from = (&origin, rest);
+        if let Some(answer) = self.worker.sip.malformed(&self.worker, &self.plan, from, error.fault) {
             let _gone = self.leg.borrow_mut().put(&answer, &self.worker, now);
         }
     }
 
-    /// A whole message has come.
+    /// A whole message has come. Line ends before it are nothing that anybody has to judge (RFC 3261 §7.5).
     fn hand_over(&self, kind: Kind, message: &[u8], now: Instant) {
-        if Keepalive::of(message).is_some() {
-            return;
-        }
+        let start = message.iter().position(|byte| !matches!(byte, b'\r' | b'\n'));
+        let Some(message) = start.and_then(|start| message.get(start..)) else { return };
         self.leg.borrow().has_come(message);
         let exceeded = match self.side() {
             Side::Client => rates::take(&self.plan, &self.buckets, message, now),

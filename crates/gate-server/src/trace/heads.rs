@@ -36,7 +36,8 @@ fn fields(head: &mut Vec<u8>, headers: &HeaderMap) {
 
 fn value_of(head: &mut Vec<u8>, name: &HeaderName, value: &HeaderValue) {
     let redaction = Redaction::default();
-    if redaction.hides_header(name.as_str()) || is_secret(name.as_str()) {
+    // What the configuration, an agent or HPACK has marked is for nobody's eyes, whatever its name.
+    if value.is_sensitive() || redaction.hides_header(name.as_str()) || is_secret(name.as_str()) {
         head.extend_from_slice(HIDDEN);
     } else if *name == header::COOKIE {
         head.extend_from_slice(&without_values(value.as_bytes()));
@@ -122,6 +123,16 @@ mod tests {
             X-Wsproxy-Inboundhook-Headers: ***\r\n\
             Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
         assert_eq!(head, expected);
+    }
+
+    #[test]
+    fn what_is_marked_as_a_secret_is_not_told_whatever_its_name() {
+        let mut secret = HeaderValue::from_static("s3cret");
+        secret.set_sensitive(true);
+        let mut headers = headers(&[("x-tenant", "blue")]);
+        headers.insert("x-backend-key", secret);
+        let head = reply(StatusCode::OK, &headers);
+        assert_eq!(head, "HTTP/1.1 200 OK\r\nX-Tenant: blue\r\nX-Backend-Key: ***\r\n\r\n");
     }
 
     #[test]

@@ -59,9 +59,16 @@ pub(crate) struct Switchboard {
 }
 
 impl Switchboard {
-    /// These run from here on.
+    /// These run from here on. Those that ran before and do not any more are off for good: connections
+    /// outlive the configuration that had them traced.
     pub(crate) fn put_in_place(&self, running: Named) {
-        *self.lock() = running;
+        let before = std::mem::replace(&mut *self.lock(), running);
+        let running = self.lock();
+        let is_gone = |switch: &&Arc<Switch>| !running.values().any(|other| Arc::ptr_eq(other, switch));
+        for switch in before.values().filter(is_gone) {
+            switch.set(Wire::Plain, false);
+            switch.set(Wire::Tls, false);
+        }
     }
 
     /// Switches all traces for such connections. Answers how many there are.
@@ -116,7 +123,9 @@ mod tests {
         assert!(board.is_any_on(Wire::Tls) && !other.is_on(Wire::Tls));
         assert_eq!(board.set_all(Wire::Tls, false), 2);
         assert!(!board.is_any_on(Wire::Tls));
+        homer.set(Wire::Tls, true);
         board.put_in_place(named(&[("other", &other)]));
+        assert!(!homer.is_on(Wire::Tls), "what does not run any more is off");
         assert_eq!(board.set_all(Wire::Plain, true), 1);
         assert!(!homer.is_on(Wire::Plain), "what does not run is not switched");
     }

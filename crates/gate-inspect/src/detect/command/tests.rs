@@ -434,6 +434,7 @@ static WHOLE: &[&str] = &[
     "type %APPDATA%\\q.txt",
     "run type %WINDIR%\\system.ini",
     "\";get-location",
+    "8.8.8.8 -c 1; id",
     "|| printf 'bad words'",
     "| grep 'token'",
     "cd /etc; cat passwd",

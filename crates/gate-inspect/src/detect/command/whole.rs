@@ -2,7 +2,7 @@
 
 use memchr::memmem;
 
-use super::arguments::{Arguments, is_host, is_secret, is_windows};
+use super::arguments::{Arguments, is_address, is_host, is_secret, is_windows};
 use super::effects::has_effect;
 use super::shell::{Before, Statement, Word};
 use super::words::{Sure, is_known, is_shell, is_tool, name_of, sure, sure_of_words};
@@ -49,11 +49,14 @@ fn is_lone(text: &[u8], statement: &Statement) -> bool {
     let [first, behind @ ..] = statement.words.as_slice() else { return false };
     let name = name_of(&first.text);
     let arguments = Arguments::of(behind);
+    // Values that are assigned before it have quotes for reasons of their own.
+    let program = statement.words.iter().find(|word| !word.text.contains('='));
+    let is_disguised = program.is_some_and(|word| word.disguised);
     has_effect(name, behind, &arguments)
         || runs_string(statement)
         || is_elsewhere(text, statement)
         || is_of_windows(&first.text, behind, &arguments)
-        || (first.disguised && sure(statement) > Sure::No)
+        || (is_disguised && sure(statement) > Sure::No)
         || (matches!(name, "cat" | "tac" | "nl" | "more" | "less" | "head" | "tail" | "ls" | "dir")
             && arguments.len() == 1
             && arguments.any(|word| {
@@ -124,7 +127,7 @@ fn is_elsewhere(text: &[u8], statement: &Statement) -> bool {
     (spelt && is_known(name))
         || is_told(name)
         || has_effect(name, behind, &arguments)
-        || (is_known(name) && arguments.any(is_host))
+        || (is_known(name) && arguments.any(is_address))
         || (matches!(name, "busybox" | "nice" | "nohup") && sure_of_words(behind) > Sure::No)
 }
 
@@ -359,6 +362,10 @@ fn is_substituted(text: &[u8], statements: &[Statement]) -> bool {
     // A quote's end, and the rest of a host's name.
     let name = |byte: &u8| matches!(byte, b'"' | b'\'' | b'.' | b')') || byte.is_ascii_alphanumeric();
     let attached = rest.get(close + 1..).unwrap_or_default();
+    // What stands at a closing backtick begins another.
+    if ticks && attached.first().is_some_and(u8::is_ascii_alphanumeric) {
+        return false;
+    }
     let length = attached.iter().position(|byte| !name(byte)).unwrap_or(attached.len());
     let behind = if length > 0 { attached.get(length..).unwrap_or_default().trim_ascii() } else { behind };
     if !(behind.is_empty() || is_option(behind)) {
@@ -388,8 +395,8 @@ fn is_substituted(text: &[u8], statements: &[Statement]) -> bool {
     }
     ran || is_deep
         || (!ticks && first.words.len() == 1 && matches!(name, "date" | "file" | "who" | "w"))
-        || (!ticks && is_known(name) && first.words.len() > 1)
-        || (beside && is_known(name) && first.words.len() > 1)
+        || (!ticks && is_nested && first.words.len() > 1)
+        || (beside && is_nested && first.words.len() > 1)
 }
 
 /// The length of an option at the start of a text, up to what it is given.

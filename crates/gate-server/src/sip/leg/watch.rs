@@ -11,7 +11,7 @@ use crate::sip::leg::ending::Ending;
 pub(crate) struct Patience {
     /// To send anything, be it a keepalive.
     pub(crate) idle: Duration,
-    /// From the first byte of a message to its last.
+    /// From the first byte of a message to its last; for the first thing that it sends, from its coming.
     pub(crate) message: Duration,
     /// To take any bytes, while some wait for it.
     pub(crate) send: Duration,
@@ -37,6 +37,11 @@ impl Patience {
 impl Watch {
     pub(crate) fn new(patience: Patience, now: Instant) -> Self {
         Self { patience, heard: now, begun: None, blocked: None }
+    }
+
+    /// That of a peer who has come to say something: until that has come its seat is not its own.
+    pub(crate) fn of_caller(patience: Patience, now: Instant) -> Self {
+        Self { begun: Some(now), ..Self::new(patience, now) }
     }
 
     /// Something came. `rest`: what of it belongs to a message that is not whole.
@@ -136,6 +141,17 @@ mod tests {
         assert_eq!(end(&[]), Some((SECOND * 180, Ending::IdleTimeout)));
         let events = [(100, Event::Heard(Rest::Nothing)), (200, Event::Wrote(Written::All))];
         assert_eq!(end(&events), Some((SECOND * 280, Ending::IdleTimeout)));
+    }
+
+    #[test]
+    fn a_caller_has_no_longer_for_its_first_message_than_for_any_other() {
+        let start = clock::now();
+        let mut watch = Watch::of_caller(PATIENCE, start);
+        assert_eq!(watch.overdue(start + SECOND * 10), Some(Ending::MessageTimeout));
+        watch.heard(Rest::More, start + SECOND * 9);
+        assert_eq!(watch.overdue(start + SECOND * 10), Some(Ending::MessageTimeout));
+        watch.heard(Rest::Nothing, start + SECOND * 9);
+        assert_eq!(watch.poll_timeout(), Some(start + SECOND * 189));
     }
 
     #[test]
