@@ -403,4 +403,4 @@ async def records(rig) -> None:
 def incompatible(front: Gateway) -> list[dict]:
     """The records of clients that had no version or cipher in common with the gateway."""
     records = front.records("refused")
-    return [record for record in records if "peer is incompatible" in record["detail"]]
+    return [record for record in records if "do not agree on TLS" in record["detail"]]

@@ -8,8 +8,8 @@ use gate_core::ids::UpstreamId;
 use super::{Context, Names, limits, refuse_unknown};
 use crate::fields::{Fields, block_node};
 use crate::model::{
-    Action, Config, ListenAddress, Listener, Place, Route, Senders, SipListener, SipMode, SipOnExceed,
-    SipRate, SipRateKey, SipSettings, SipTransport,
+    Action, Config, HookOpcodes, HookSettings, ListenAddress, Listener, OnOther, Place, Route, Senders,
+    SipListener, SipMode, SipOnExceed, SipRate, SipRateKey, SipSettings, SipTransport,
 };
 use crate::report::{Code, Report};
 use crate::schema::SIP_RATE_LIMIT;
@@ -223,6 +223,7 @@ fn judge_route(config: &Config, route: &Route, place: Place, report: &mut Report
             .help("name one with protocol \"sip-udp\", \"sip-tcp\" or \"sip-tls\"");
     }
     judge_beside(route, place, report);
+    judge_webhooks(route, report);
 }
 
 /// What looks at messages beside `sip`, and cannot.
@@ -255,5 +256,25 @@ fn judge_beside(route: &Route, place: Place, report: &mut Report) {
             "messages of SIP go on whole",
             "remove it; `max-message-size` says how large messages may be",
         );
+    }
+}
+
+/// Whoever sends a message of SIP chooses its opcode, which says nothing of what it is.
+fn judge_webhooks(route: &Route, report: &mut Report) {
+    for webhook in &route.websocket.webhooks {
+        let HookSettings { opcodes, on_other, .. } = &webhook.settings;
+        let name = match (opcodes, on_other) {
+            (HookOpcodes { text: true, binary: true }, OnOther::Close) => continue,
+            (HookOpcodes { text: true, binary: true }, OnOther::Pass) => "on-other",
+            (HookOpcodes { .. }, OnOther::Close | OnOther::Pass) => "opcodes",
+        };
+        report
+            .error(
+                Code::Conflict,
+                webhook.url.place,
+                format!("`{name}` of a `webhook` cannot stand beside `sip`, in the route `{}`", route.id),
+            )
+            .label("asked here about every message of SIP")
+            .help("remove `opcodes` and `on-other`: a message of SIP may come with either opcode");
     }
 }

@@ -415,7 +415,8 @@ impl Decoder<'_> {
                 self.push_place(index, span, range.start).map(|_| ())
             }
         });
-        if binary::is_mostly_printable(&data) && !data.is_empty() {
+        // What says to be SIP has its parts, whatever else its body is.
+        if (binary::is_mostly_printable(&data) || sip::split(&data).is_some()) && !data.is_empty() {
             self.set_leaf(index);
         }
         self.views.rooms.text = data;

@@ -15,15 +15,21 @@ pub(super) struct Parts {
     pub(super) body: Range<usize>,
 }
 
-/// The parts of a text that begins as a message of SIP does.
+/// The parts of a text that begins as a message of SIP does: line ends before it do not count (RFC 3261
+/// §7.5), nor does the case of the version (§7.1).
 pub(super) fn split(text: &[u8]) -> Option<Parts> {
-    let line = text.get(..memchr(b'\n', text.get(..START_LINE_MAX.min(text.len()))?)?)?;
+    let start = text.iter().position(|byte| !matches!(byte, b'\r' | b'\n'))?;
+    let window = text.get(start..text.len().min(start + START_LINE_MAX))?;
+    let line = window.get(..memchr(b'\n', window)?)?;
     let said = line.strip_suffix(b"\r").unwrap_or(line);
-    if !said.ends_with(b" SIP/2.0") && !said.starts_with(b"SIP/2.0 ") {
+    let is_version =
+        |part: Option<&[u8]>, version: &[u8]| part.is_some_and(|part| part.eq_ignore_ascii_case(version));
+    let ends = said.len().checked_sub(REQUEST_END.len()).and_then(|at| said.get(at..));
+    if !is_version(ends, REQUEST_END) && !is_version(said.get(..RESPONSE_START.len()), RESPONSE_START) {
         return None;
     }
     // The line end of the line before may be the first half of the empty one.
-    let behind = line.len();
+    let behind = start + line.len();
     let rest = text.get(behind..)?;
     let ends = [&b"\n\r\n"[..], b"\n\n"].map(|end| Some((memmem::find(rest, end)?, end.len())));
     let (end, length) = ends.into_iter().flatten().min().unwrap_or((rest.len(), 0));
@@ -95,8 +101,11 @@ fn logical_line(lines: &[u8]) -> usize {
     lines.len()
 }
 
+/// How the first line of a request ends, and how that of a response begins.
+const REQUEST_END: &[u8] = b" SIP/2.0";
+const RESPONSE_START: &[u8] = b"SIP/2.0 ";
 /// A first line that is longer is no start line.
-const START_LINE_MAX: usize = 8 * 1024;
+const START_LINE_MAX: usize = 64 * 1024;
 
 #[cfg(test)]
 mod tests {
@@ -124,6 +133,10 @@ mod tests {
         check("SIP/2.0 200 OK\r\n\r\nhi", &[], "hi");
         check("SIP/2.0 200 OK\nTo: x", &[("To", "x")], "");
         check("SIP/2.0 200 OK\n", &[], "");
+        check("\r\n\n\r\nBYE sip:a@b SIP/2.0\r\nTo: x\r\n\r\nhi", &[("To", "x")], "hi");
+        check("BYE sip:a@b sip/2.0\r\nTo: x\r\n\r\nhi", &[("To", "x")], "hi");
+        check("Sip/2.0 200 OK\r\n\r\nhi", &[], "hi");
+        check(&format!("BYE sip:{}@b SIP/2.0\r\n\r\nhi", "a".repeat(10_000)), &[], "hi");
     }
 
     #[test]

@@ -44,6 +44,10 @@ impl Redactor {
         if self.pointers.is_empty() && self.patterns.is_empty() || subject.kind == Kind::Control {
             return edits;
         }
+        if let Some(body) = sip_body(subject.payload).filter(|_| !self.pointers.is_empty()) {
+            let start = body.start;
+            self.in_body(subject.payload.get(body).unwrap_or_default(), start, &mut edits);
+        }
         if subject.kind == Kind::Binary && !is_text(subject.payload) {
             self.in_text(subject.payload, 0, Ink::Fill, &mut edits);
             return edits;
@@ -53,10 +57,6 @@ impl Redactor {
             let packet = packet::read(text);
             self.in_text(packet.head, record.start, Ink::Text, &mut edits);
             self.in_body(packet.body, record.start + packet.head.len(), &mut edits);
-            if let Some(body) = sip_body(text).filter(|_| !self.pointers.is_empty()) {
-                let start = record.start + body.start;
-                self.in_body(text.get(body).unwrap_or_default(), start, &mut edits);
-            }
         }
         edits
     }
@@ -278,6 +278,24 @@ mod tests {
         assert_eq!(blackened(&redaction, b"\x01\xa6secret\x02", Kind::Binary), "\u{1}\u{fffd}******\u{2}");
         assert_eq!(blackened(&redaction, b"a secret", Kind::Binary), "a ***");
         assert_eq!(blackened(&redaction, b"a secret", Kind::Control), "a secret");
+    }
+
+    #[test]
+    fn a_pointer_is_into_the_body_of_sip_whatever_stands_before_it_and_whatever_its_bytes_are() {
+        let redaction = Redaction::Pointer("/a".into());
+        for (head, expected_head) in [
+            ("\r\n\r\nSIP/2.0 200 OK\r\n\r\n".as_bytes(), "\r\n\r\nSIP/2.0 200 OK\r\n\r\n"),
+            (b"MESSAGE sip:a@b sip/2.0\r\nX: \xe9\r\n\r\n", "MESSAGE sip:a@b sip/2.0\r\nX: \u{fffd}\r\n\r\n"),
+            (b"SIP/2.0 200 OK\r\nX: \x1e\r\n\r\n", "SIP/2.0 200 OK\r\nX: \u{1e}\r\n\r\n"),
+        ] {
+            for kind in [Kind::Text, Kind::Binary] {
+                let message = [head, br#"{"a":1}"#].concat();
+                assert_eq!(
+                    blackened(&redaction, &message, kind),
+                    format!("{expected_head}{{\"a\":\"***\"}}")
+                );
+            }
+        }
     }
 
     #[test]

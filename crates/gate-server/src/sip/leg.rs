@@ -350,6 +350,11 @@ impl Leg {
         self.wake();
     }
 
+    /// The server on which a client depends alone is gone.
+    pub(super) fn own_server_lost(&mut self, now: Instant) {
+        self.close(Cause::UpstreamLost, CloseCode::SERVICE_RESTART, "upstream lost", now);
+    }
+
     /// Ends a stream, once what waits is sent.
     pub(super) fn end(&mut self, why: Ending) {
         if let Framing::Stream { watch, ending, .. } = &mut self.framing {

@@ -85,9 +85,6 @@ impl Hub {
         origin: &Origin,
         message: &Message<'_>,
     ) -> Towards {
-        // Each request is on its own: those of a client that came before a reload go by what it says.
-        let snapshot = worker.snapshot();
-        let plan = snapshot.sip.in_place_of(plan);
         let Some(cluster) = &plan.upstream else { return Towards::Nobody("no_upstream") };
         // Whatever belongs to one call goes to one server.
         let affinity = message.call_id().map_or(0, hash);

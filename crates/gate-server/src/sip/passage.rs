@@ -28,6 +28,8 @@ impl Hub {
         origin: &Origin,
         message: &[u8],
     ) -> Option<Vec<u8>> {
+        // Each message is on its own: those of clients that came before a reload go by what it says.
+        let plan = &worker.snapshot().sip.in_place_of(plan);
         let mut out = self.edited();
         let split = plan.edge.split(message, &origin.source(), &mut out);
         match &split {
@@ -125,6 +127,7 @@ impl Hub {
         origin: &Origin,
         message: &[u8],
     ) -> Option<Vec<u8>> {
+        let plan = &worker.snapshot().sip.in_place_of(plan);
         let is_server = match &plan.upstream {
             None => true,
             // Who is none may answer, but ask only by way of the upstream.

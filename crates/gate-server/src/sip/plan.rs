@@ -1,6 +1,6 @@
 //! What a configuration says of SIP on one route or listener, built so that messages can go by it.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use gate_config::model::{Action, Config, Objection, Peers, SipMode, SipSettings, WebSocket};
@@ -48,6 +48,8 @@ pub(crate) struct Plan {
     /// The route that it is of; `None`: it is a listener's.
     pub(crate) route: Option<RouteId>,
     pub(crate) tracers: Tracers,
+    /// What has last come in its place, for those who began with it.
+    successor: Mutex<Option<Arc<Self>>>,
 }
 
 /// Who is told of connections.
@@ -155,21 +157,25 @@ impl Plans {
         self.listeners.get(id.0)?.as_ref()
     }
 
-    /// What holds at this moment in the place of a plan: that of the same route or listener, or the plan
-    /// itself where that is gone.
-    pub(crate) fn in_place_of<'a>(&'a self, plan: &'a Arc<Plan>) -> &'a Arc<Plan> {
-        let same = |plans: &'a [Option<Arc<Plan>>]| {
-            plans.iter().flatten().find(|other| other.name == plan.name)
+    /// What holds at this moment in the place of a plan: that of the same route or listener. Where that is
+    /// gone it is the one that held last.
+    pub(crate) fn in_place_of(&self, plan: &Arc<Plan>) -> Arc<Plan> {
+        let of_the_same = |plans: &[Option<Arc<Plan>>]| {
+            plans.iter().flatten().find(|other| other.name == plan.name).map(Arc::clone)
         };
-        match plan.route {
+        let found = match plan.route {
             // As long as nothing has been reloaded it is found at once.
             Some(id) => match self.of_route(id) {
-                Some(known) if Arc::ptr_eq(known, plan) => Some(known),
-                Some(_) | None => same(&self.routes),
+                Some(known) if Arc::ptr_eq(known, plan) => return Arc::clone(plan),
+                Some(_) | None => of_the_same(&self.routes),
             },
-            None => same(&self.listeners),
+            None => of_the_same(&self.listeners),
+        };
+        match found {
+            Some(found) if Arc::ptr_eq(&found, plan) => found,
+            Some(found) => plan.succeeded_by(found),
+            None => plan.successor().unwrap_or_else(|| Arc::clone(plan)),
         }
-        .unwrap_or(plan)
     }
 
     /// Those whose messages go to such upstreams.
@@ -228,6 +234,7 @@ impl Plan {
             users: Users::default(),
             route: None,
             tracers: Tracers::default(),
+            successor: Mutex::default(),
         }
     }
 
@@ -236,6 +243,18 @@ impl Plan {
         let before = before.iter().flatten().find(|before| before.name == self.name);
         let users = rates::users(&self.settings.rates, before.map(|before| &before.users), clock::now());
         Arc::new(Self { users, ..self })
+    }
+
+    fn succeeded_by(&self, successor: Arc<Self>) -> Arc<Self> {
+        let mut known = self.successor.lock().unwrap_or_else(PoisonError::into_inner);
+        if !known.as_ref().is_some_and(|known| Arc::ptr_eq(known, &successor)) {
+            *known = Some(Arc::clone(&successor));
+        }
+        successor
+    }
+
+    fn successor(&self) -> Option<Arc<Self>> {
+        self.successor.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// What it lets come from servers.

@@ -33,6 +33,8 @@ struct Inspected {
     bounds: Bounds,
     /// Of the client's messages, of those for it.
     lanes: [Lane; 2],
+    /// The client's own server is gone, and what it has sent last may wait until then.
+    last_words_until: Option<Instant>,
 }
 
 impl Scrutiny {
@@ -45,7 +47,13 @@ impl Scrutiny {
             return None;
         }
         let inspected = inspection
-            .map(|(judge, bounds)| Box::new(Inspected { judge, bounds, lanes: Default::default() }));
+            .map(|(judge, bounds)| Inspected {
+                judge,
+                bounds,
+                lanes: Default::default(),
+                last_words_until: None,
+            })
+            .map(Box::new);
         Some(Box::new(Self { log, inspected }))
     }
 
@@ -125,6 +133,21 @@ impl Scrutiny {
     /// Whether messages of `from` wait.
     pub(super) fn awaits(&self, from: Side) -> bool {
         self.inspected.as_deref().is_some_and(|inspected| !inspected.lane(from).is_empty())
+    }
+
+    /// The client's own server is gone. Whether messages of it wait, which then have time until `until`.
+    pub(super) fn keep_last_words(&mut self, until: Instant) -> bool {
+        let Some(inspected) = self.inspected.as_deref_mut() else { return false };
+        let awaits = !inspected.lane(Side::Upstream).is_empty();
+        if awaits {
+            inspected.last_words_until.get_or_insert(until);
+        }
+        awaits
+    }
+
+    /// Until when the last messages of a server that is gone may wait.
+    pub(super) fn last_words_until(&self) -> Option<Instant> {
+        self.inspected.as_deref()?.last_words_until
     }
 
     /// Bytes of messages of `from` that wait.

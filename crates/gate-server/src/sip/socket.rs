@@ -105,7 +105,7 @@ impl Socket {
 
     /// What the system has to say of datagrams that were sent: it comes with none of the server's.
     fn take_error(&self, worker: &Worker) {
-        let told = |error: io::Error| error.kind() == io::ErrorKind::ConnectionRefused;
+        let is_news = |error: &io::Error| error.kind() == io::ErrorKind::ConnectionRefused;
         loop {
             // Once nothing is left to be told, the runtime waits for the next.
             let taken = self.socket.try_io(Interest::ERROR, || match self.socket.take_error() {
@@ -114,7 +114,7 @@ impl Socket {
                 Err(error) => Err(error),
             });
             match taken {
-                Ok(error) if told(error) => self.unreachable(worker),
+                Ok(error) if is_news(&error) => self.unreachable(worker),
                 Ok(_) => {}
                 Err(_) => return,
             }

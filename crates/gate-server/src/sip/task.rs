@@ -120,6 +120,7 @@ impl LegTask {
                 break;
             }
         }
+        self.follow_own_server(now);
         self.leg.borrow_mut().carry_out(cx, &self.worker, now);
         if self.leg.borrow().is_ending() {
             self.forget(Side::Upstream, now);
@@ -128,12 +129,20 @@ impl LegTask {
         if is_over && !self.lingers(now) {
             return Poll::Ready(());
         }
-        let deadline = self.lingers_until.or_else(|| self.leg.borrow().framing.poll_timeout());
-        self.timer.set(deadline, cx);
+        self.timer.set(self.deadline(), cx);
         if is_cut {
             cx.waker().wake_by_ref();
         }
         Poll::Pending
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        let leg = self.leg.borrow();
+        self.lingers_until.or_else(|| {
+            let awaited = leg.scrutiny.as_ref().filter(|_| !leg.is_ending());
+            let last_words = awaited.and_then(|scrutiny| scrutiny.last_words_until());
+            [leg.framing.poll_timeout(), last_words].into_iter().flatten().min()
+        })
     }
 
     /// Whether the connection is over but what it has brought still has to get its verdict, for which
@@ -141,11 +150,7 @@ impl LegTask {
     fn lingers(&mut self, now: Instant) -> bool {
         let awaits =
             self.leg.borrow().scrutiny.as_ref().is_some_and(|scrutiny| scrutiny.awaits(Side::Client));
-        let time = match self.plan.endpoint.timeouts.close {
-            Duration::ZERO => Timeouts::default().close,
-            close => close,
-        };
-        let until = self.lingers_until.get_or_insert(now + time);
+        let until = self.lingers_until.get_or_insert_with(|| now + time_to_close(&self.plan));
         awaits && now < *until
     }
 
@@ -399,6 +404,14 @@ impl LegTask {
     }
 }
 
+/// What there is time for between the end of a connection and that of what depends on it.
+fn time_to_close(plan: &Plan) -> Duration {
+    match plan.endpoint.timeouts.close {
+        Duration::ZERO => Timeouts::default().close,
+        close => close,
+    }
+}
+
 impl Future for LegTask {
     type Output = ();
 
@@ -424,12 +437,15 @@ impl Drop for LegTask {
             }
             Party::Server { key, .. } => worker.sip.link_lost(worker, (plan, leg), key),
             Party::OwnServer { client, .. } => {
-                client.borrow_mut().close(
-                    Cause::UpstreamLost,
-                    CloseCode::SERVICE_RESTART,
-                    "upstream lost",
-                    now,
-                );
+                let mut client = client.borrow_mut();
+                let until = now + time_to_close(plan);
+                let has_more =
+                    client.scrutiny.as_mut().is_some_and(|scrutiny| scrutiny.keep_last_words(until));
+                if has_more {
+                    client.wake();
+                } else {
+                    client.own_server_lost(now);
+                }
             }
         }
         let mut leg = leg.borrow_mut();

@@ -18,6 +18,19 @@ use crate::sip::passage::LATER;
 use crate::sip::task::{LegTask, Party};
 
 impl LegTask {
+    /// A client's own server is gone: its connection ends as soon as what that server has sent last has got
+    /// its verdict, or the time for that is over.
+    pub(super) fn follow_own_server(&self, now: Instant) {
+        let mut leg = self.leg.borrow_mut();
+        let Some(until) = leg.scrutiny.as_ref().and_then(|scrutiny| scrutiny.last_words_until()) else {
+            return;
+        };
+        let awaits = leg.scrutiny.as_ref().is_some_and(|scrutiny| scrutiny.awaits(Side::Upstream));
+        if (!awaits || until <= now) && !leg.is_ending() {
+            leg.own_server_lost(now);
+        }
+    }
+
     /// Takes the verdicts that have come from outside and carries out all that can be; whether there
     /// were any.
     pub(super) fn heed(&self, cx: &mut Context<'_>, now: Instant) -> bool {
@@ -51,7 +64,9 @@ impl LegTask {
         match verdict {
             Verdict::Allow => self.forward(from, &message, now),
             Verdict::Rewrite(changed) => {
-                self.forward(from, &with_content_length(changed, &self.plan.limits), now);
+                // What is for a client has got what forwarding adds.
+                let limits = self.plan.edge.limits_of_forwarded();
+                self.forward(from, &with_content_length(changed, &limits), now);
             }
             Verdict::Drop => self.withhold(from, &message, now),
             Verdict::Close { code, reason } => {

@@ -62,9 +62,9 @@ impl Switchboard {
     /// These run from here on. Those that ran before and do not any more are off for good: connections
     /// outlive the configuration that had them traced.
     pub(crate) fn put_in_place(&self, running: Named) {
-        let before = std::mem::replace(&mut *self.lock(), running);
-        let running = self.lock();
-        let is_gone = |switch: &&Arc<Switch>| !running.values().any(|other| Arc::ptr_eq(other, switch));
+        let mut current = self.lock();
+        let before = std::mem::replace(&mut *current, running);
+        let is_gone = |switch: &&Arc<Switch>| !current.values().any(|other| Arc::ptr_eq(other, switch));
         for switch in before.values().filter(is_gone) {
             switch.set(Wire::Plain, false);
             switch.set(Wire::Tls, false);

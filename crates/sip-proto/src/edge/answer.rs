@@ -161,7 +161,8 @@ impl Edge {
     }
 
     /// The limits with what forwarding may have added.
-    pub(super) const fn limits_of_forwarded(&self) -> Limits {
+    #[must_use]
+    pub const fn limits_of_forwarded(&self) -> Limits {
         let Limits { message, head, headers, line } = self.settings.limits;
         Limits {
             message: message.saturating_add(ADDED_MAX),

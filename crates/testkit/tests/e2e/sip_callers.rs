@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use gate_config::model::Config;
+use gate_config::model::{Config, Level};
 use serde_json::json;
 use testkit::folder::Folder;
 use testkit::peer::{Ending, Peer};
@@ -109,6 +109,18 @@ fn a_caller_that_is_silent_is_closed_and_one_that_sends_keepalives_is_not() {
 }
 
 #[test]
+fn a_caller_that_has_never_said_anything_has_no_longer_than_a_message() {
+    let long = Duration::from_secs(60);
+    let rig = rig("", patience(long, Duration::from_millis(200), long));
+    let back = rig.listener("back");
+    let mut lively = caller("127.0.0.1", back);
+    Peer::connect(back).expect_end(Ending::Fin);
+    rig.await_metric(r#"framegate_sip_connections_closed_total{reason="message_timeout"}"#, 1.0);
+    lively.send(b"\r\n\r\n");
+    lively.expect(b"\r\n");
+}
+
+#[test]
 fn a_message_that_does_not_come_to_its_end_closes_the_connection() {
     let long = Duration::from_secs(60);
     let rig = rig("", patience(long, Duration::from_millis(200), long));
@@ -132,6 +144,55 @@ fn a_caller_that_reads_no_answers_is_cut_off() {
     }
     rig.await_metric(r#"framegate_sip_connections_closed_total{reason="send_timeout"}"#, 1.0);
     assert!(rig.metrics().get(r#"framegate_sip_answers_total{status="404"}"#) > 100.0);
+}
+
+#[test]
+fn many_line_ends_at_once_are_answered_by_few() {
+    let rig = rig("", |_| {});
+    let mut caller = caller("127.0.0.1", rig.listener("back"));
+    let mut sent = b"\n".repeat(10_000);
+    sent.extend(request("OPTIONS", 1, "", "").as_bytes());
+    caller.send(&sent);
+    let mut heard = Vec::new();
+    while !heard.ends_with(b"SIP/2.0 404 ") {
+        heard.extend(caller.read(1));
+    }
+    assert!(heard.len() < 500, "{} bytes", heard.len());
+}
+
+#[test]
+fn a_caller_that_reads_no_answers_is_not_read_on() {
+    let long = Duration::from_secs(60);
+    let rig = rig("", patience(long, long, long));
+    let mut caller = caller("127.0.0.1", rig.listener("back"));
+    // Each is answered 404, and the kernels of both ends keep some megabytes of that at most.
+    let messages = request("OPTIONS", 1, "", "").repeat(200_000);
+    let sent = caller.send_until_blocked(messages.as_bytes(), Duration::from_secs(1));
+    assert!(sent < messages.len());
+}
+
+#[test]
+fn behind_a_rate_that_closes_nothing_more_is_looked_at() {
+    let rig = rig(r#"sip { rate-limit { messages 1; burst 1; on-exceed "close" } }"#, |_| {});
+    let mut caller = caller("127.0.0.1", rig.listener("back"));
+    caller.send(request("OPTIONS", 1, "", "").repeat(10).as_bytes());
+    let (heard, _) = caller.read_to_end();
+    assert!(heard.starts_with(b"SIP/2.0 404 "), "{}", String::from_utf8_lossy(&heard));
+    rig.await_metric(r#"framegate_sip_connections_closed_total{reason="rate_limit"}"#, 1.0);
+    rig.await_metric(r#"framegate_sip_dropped_total{reason="rate_limit"}"#, 1.0);
+}
+
+#[test]
+fn what_breaks_a_stream_is_told_once() {
+    let rig = rig("", |config| config.observability.logging.level = Level::Info);
+    let mut caller = caller("127.0.0.1", rig.listener("back"));
+    caller.send(request("OPTIONS", 1, "", "").replace("Content-Length: 0\r\n", "").as_bytes());
+    let (heard, _) = caller.read_to_end();
+    assert!(heard.starts_with(b"SIP/2.0 400 "), "{}", String::from_utf8_lossy(&heard));
+    let answers = r#"framegate_sip_answers_total{status="400",fault="no_content_length"}"#;
+    rig.await_metric(answers, 1.0);
+    let records = rig.finish();
+    assert_has(records.only("sip_malformed"), &json!({ "reason": "no_content_length", "status": 400 }));
 }
 
 #[test]

@@ -214,6 +214,41 @@ fn what_is_redacted_goes_on_with_the_length_that_it_has() {
 }
 
 #[test]
+fn neither_line_ends_before_a_message_nor_bytes_that_are_no_text_hide_what_is_redacted() {
+    let registrar = Registrar::start();
+    let rig = rig(&registrar, "inspect { redact pointer=\"/card\" }");
+    let mut phone = phone(&rig);
+    let body = r#"{"card":"4111"}"#;
+    let plain = request("MESSAGE", 1, "", body);
+    say(&mut phone, &format!("\r\n\r\n{plain}"));
+    let latin: Vec<u8> = request("MESSAGE", 2, "Subject: caf?\r\n", body)
+        .bytes()
+        .map(|byte| if byte == b'?' { 0xe9 } else { byte })
+        .collect();
+    phone.send(&testkit::frame::large(Client, &latin));
+    for _ in 0..2 {
+        let (got, _) = registrar.receive();
+        assert!(got.ends_with("\r\n\r\n{\"card\":\"***\"}"), "{got}");
+        assert_eq!(header(&got, "Content-Length"), "14");
+    }
+}
+
+#[test]
+fn what_is_redacted_for_a_client_may_have_as_many_headers_as_forwarding_makes_of_it() {
+    let registrar = Registrar::start();
+    let beside = "inspect { redact pattern=\"4111-[0-9]+\" }";
+    let text = text(&registrar, beside, "").replace("sip { listener", "sip { max-headers 8; listener");
+    let rig = Rig::from_kdl([Backend::default()], &text);
+    let (mut phone, server) = registered(&rig, &registrar);
+    let call = request("INVITE", 1001, &format!("Route: {}\r\n", server.path), "4111-2222");
+    let call = call.replace("SIP/2.0/WS a7.invalid", &format!("SIP/2.0/UDP {}", registrar.address()));
+    registrar.send(&call, server.gateway);
+    let heard = hear(&mut phone);
+    assert!(heard.ends_with("\r\n\r\n***"), "{heard}");
+    assert_eq!(header(&heard, "Content-Length"), "3");
+}
+
+#[test]
 fn messages_go_on_in_their_order_once_the_webhook_has_agreed() {
     let registrar = Registrar::start();
     let rig = rig(&registrar, "webhook \"inbound\" url=\"http://$0/scan\"");
@@ -404,6 +439,28 @@ fn agents_are_asked_about_both_directions_of_a_transparent_route() {
     expect_closed(&mut client, 4321, "enough");
     assert_eq!(agent.questions().len(), 5);
     assert_has(rig.finish().only("close"), &json!({ "reason": "agent", "by": "upstream" }));
+}
+
+#[test]
+fn what_a_transparent_server_has_sent_last_still_gets_its_verdict_and_is_delivered() {
+    let kdl = r#"
+        routes { route "sip" { matches { path "/sip" }; upstream "sip"
+            websocket { sip { mode "transparent" }; webhook "outbound" url="http://$1/scan" } } }
+        upstreams { upstream "sip" { target "tcp://$0" } }"#;
+    let rig = Rig::from_kdl([Backend::default(), Backend::default()], kdl);
+    let mut client = rig.send(&Message::upgrade("/sip").with("Sec-WebSocket-Protocol", "sip").to_bytes());
+    let mut server = rig.backends().first().expect("it has two").accept();
+    assert_eq!(client.read_head().status(), 101);
+    let bye = request("BYE", 1, "", "");
+    server.send(bye.as_bytes());
+    drop(server);
+    let mut hook = rig.backends().last().expect("it has two").accept();
+    assert_eq!(asked(&mut hook).1, bye);
+    client.expect_silence(Duration::from_millis(50));
+    says(&mut hook, "200 OK");
+    assert_eq!(hear(&mut client), bye);
+    expect_closed(&mut client, 1012, "upstream lost");
+    assert_has(rig.finish().only("close"), &json!({ "reason": "upstream_lost" }));
 }
 
 #[test]

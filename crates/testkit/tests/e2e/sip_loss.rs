@@ -82,6 +82,39 @@ fn a_reload_keeps_phones_and_the_socket_that_servers_send_to() {
 }
 
 #[test]
+fn a_phone_that_is_there_asks_the_servers_of_a_reload() {
+    let servers = [Registrar::start(), Registrar::start()];
+    let to = |server: &Registrar| text(&format!("udp://{}", server.address()), "", "");
+    let mut rig = Rig::from_kdl([], &to(&servers[0]));
+    let mut phone = phone(&rig);
+    for (server, number) in servers.iter().zip(1..) {
+        rig.reload(&to(server)).unwrap();
+        say(&mut phone, &request("MESSAGE", number, "", ""));
+        let (got, from) = server.receive();
+        assert_eq!(header(&got, "Call-ID"), format!("call-{number}"));
+        server.send(&answer(&got, "200 OK"), from);
+        assert!(hear(&mut phone).starts_with("SIP/2.0 200"));
+    }
+    // Without its route it keeps what it has.
+    rig.reload(&to(&servers[0]).replace("route \"sip\"", "route \"other\"")).unwrap();
+    say(&mut phone, &request("MESSAGE", 3, "", ""));
+    assert_eq!(header(&servers[1].receive().0, "Call-ID"), "call-3");
+}
+
+#[test]
+fn a_request_to_a_port_where_nobody_listens_is_answered_503_without_another() {
+    let nobody = Registrar::start().address();
+    let rig = Rig::from_kdl([], &text(&format!("udp://{nobody}"), "", ""));
+    let mut phone = phone(&rig);
+    for number in 1..3 {
+        say(&mut phone, &request("MESSAGE", number, "", ""));
+        let heard = hear(&mut phone);
+        assert!(heard.starts_with("SIP/2.0 503 "), "{heard}");
+        assert_eq!(header(&heard, "Call-ID"), format!("call-{number}"));
+    }
+}
+
+#[test]
 fn a_server_that_is_not_there_is_told_by_503_and_asked_again_when_it_is() {
     let backend = Backend::default();
     let rig = Rig::from_kdl([backend], &text("ws://$0", "", ""));

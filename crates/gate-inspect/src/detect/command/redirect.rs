@@ -26,7 +26,7 @@ pub(super) fn redirects(text: &[u8]) -> bool {
     let rest = rest.trim_ascii();
     let lower = file.to_ascii_lowercase();
     let ends = rest.iter().all(|byte| b"'\";#)&1>2|".contains(byte)) || rest.starts_with(b"#");
-    if is_of_system(&lower) && !is_quote(behind, given) {
+    if is_of_system(&lower) {
         return given != Given::Tool && (ends || runs_behind(rest));
     }
     match given {
@@ -88,11 +88,6 @@ fn given(value: &[u8]) -> Option<Given> {
     }
     let name = std::str::from_utf8(word).ok()?.to_ascii_lowercase();
     Some(if is_tool(&name) && name != "test" { Given::Tool } else { Given::Word })
-}
-
-/// A quote of a chat names a file behind its mark, too: only what has no blank there is none.
-fn is_quote(behind: &[u8], given: Given) -> bool {
-    given == Given::Nothing && behind.starts_with(b"> ") && behind.len() < 3
 }
 
 /// A file or device that only a system should write.

@@ -356,8 +356,12 @@ fn is_substituted(text: &[u8], statements: &[Statement]) -> bool {
     if !(ticks || rest.starts_with(b"$(")) {
         return false;
     }
-    let close = if ticks { memchr::memrchr(b'`', rest) } else { memchr::memrchr(b')', rest) };
+    let close = if ticks { memchr::memrchr(b'`', rest) } else { closing(rest) };
     let Some(close) = close.filter(|close| *close > 1) else { return false };
+    // Several pieces of code, with words between them.
+    if ticks && memchr::memchr_iter(b'`', rest).count() > 2 {
+        return false;
+    }
     let behind = rest.get(close + 1..).unwrap_or_default().trim_ascii();
     // A quote's end, and the rest of a host's name.
     let name = |byte: &u8| matches!(byte, b'"' | b'\'' | b'.' | b')') || byte.is_ascii_alphanumeric();
@@ -368,7 +372,10 @@ fn is_substituted(text: &[u8], statements: &[Statement]) -> bool {
     }
     let length = attached.iter().position(|byte| !name(byte)).unwrap_or(attached.len());
     let behind = if length > 0 { attached.get(length..).unwrap_or_default().trim_ascii() } else { behind };
-    if !(behind.is_empty() || is_option(behind)) {
+    // Brackets around all of it.
+    let brackets = behind.iter().take_while(|byte| matches!(byte, b')' | b' ' | b';' | b'}')).count();
+    let behind = behind.get(brackets..).unwrap_or_default();
+    if !(behind.is_empty() || (is_option(behind) && !behind.iter().any(u8::is_ascii_whitespace))) {
         return false;
     }
     let beside = options > 0 || !behind.is_empty();
@@ -397,6 +404,20 @@ fn is_substituted(text: &[u8], statements: &[Statement]) -> bool {
         || (!ticks && first.words.len() == 1 && matches!(name, "date" | "file" | "who" | "w"))
         || (!ticks && is_nested && first.words.len() > 1)
         || (beside && is_nested && first.words.len() > 1)
+}
+
+/// Where the first bracket is closed again, or the last that closes one where none does.
+fn closing(text: &[u8]) -> Option<usize> {
+    let mut depth = 0_usize;
+    for (at, byte) in text.iter().enumerate() {
+        match byte {
+            b'(' => depth += 1,
+            b')' if depth <= 1 => return Some(at),
+            b')' => depth -= 1,
+            _ => {}
+        }
+    }
+    memchr::memrchr(b')', text)
 }
 
 /// The length of an option at the start of a text, up to what it is given.
