@@ -73,7 +73,7 @@ const BLANK: ByteSet = ByteSet::of(b" ");
 
 /// One of these is in every text that a rule meets.
 static HINTS: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
-    let hints: [&[u8]; 48] = [
+    let hints: [&[u8]; 55] = [
         b"\0",
         b"..",
         b"%2e",
@@ -113,7 +113,14 @@ static HINTS: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
         b"/.",
         b"\\.",
         b"://",
-        b"$",
+        b"::$",
+        b"$/",
+        b"$\\",
+        b"c$",
+        b"d$",
+        b"e$",
+        b"admin$",
+        b"ipc$",
         b"-inf",
         b"winnt",
         b"system32",

@@ -37,10 +37,16 @@ pub(super) fn kind(name: &str) -> Option<Kind> {
 /// Whether a name is made as the commands of PowerShell are: `get-process`.
 pub(super) fn is_cmdlet(name: &str) -> bool {
     let Some((verb, noun)) = name.split_once('-') else { return false };
-    VERBS.split_ascii_whitespace().any(|known| known == verb)
+    // Most names with a hyphen are none of commands: identifiers, dates.
+    (2..=VERB_MAX).contains(&verb.len())
+        && verb.bytes().all(|byte| byte.is_ascii_lowercase())
+        && VERBS.split_ascii_whitespace().any(|known| known == verb)
         && NOUNS.split_ascii_whitespace().any(|known| noun.starts_with(known))
         && noun.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
+
+/// No verb has more letters.
+const VERB_MAX: usize = 12;
 
 const VERBS: &str = "get set new add remove invoke start stop test resolve clear restart register out import export \
                      write read select expand compress enable disable install enter connect send convertto \

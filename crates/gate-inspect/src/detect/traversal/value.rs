@@ -1,6 +1,6 @@
 //! Values that are a path and nothing else: where such a path leads says what it is for.
 
-use memchr::{memchr, memmem};
+use memchr::{memchr, memchr2, memmem};
 
 use super::canonical::{Unit, is_slash};
 use super::place::{is_beyond_project, is_of_system};
@@ -86,6 +86,7 @@ pub(super) fn is_remote_file(lower: &[u8]) -> bool {
 pub(super) fn has_blanks(lower: &[u8]) -> bool {
     lower.len() <= PATH_MAX
         && memchr(b' ', lower).is_some()
+        && memchr2(b'/', b'\\', lower).is_some()
         && [&b"program files"[..], b"documents and settings"]
             .iter()
             .any(|name| memmem::find(lower, name).is_some())

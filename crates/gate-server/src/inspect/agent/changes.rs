@@ -30,8 +30,8 @@ impl Changes {
         let (mut changes, mut ignored) = (Vec::new(), Vec::new());
         for operation in operations {
             let change = match operation {
-                HeaderOp::Set { name, value: text } => Change::Set(field(name)?, value(name, text)?),
-                HeaderOp::Add { name, value: text } => Change::Add(field(name)?, value(name, text)?),
+                HeaderOp::Set { name, value: text } => Change::Set(field(name)?, hidden(value(name, text)?)),
+                HeaderOp::Add { name, value: text } => Change::Add(field(name)?, hidden(value(name, text)?)),
                 HeaderOp::Remove { name } => Change::Remove(field(name)?),
             };
             match change.name() {
@@ -98,6 +98,12 @@ pub(super) fn value(name: &str, value: &str) -> Result<HeaderValue, AgentError> 
     })
 }
 
+/// What an agent tells backends may be what they know it by: whatever prints it must not.
+fn hidden(mut value: HeaderValue) -> HeaderValue {
+    value.set_sensitive(true);
+    value
+}
+
 /// Whether a field is none of an agent's business.
 pub(super) fn is_protected(name: &HeaderName) -> bool {
     !HeaderEdit::may_change(name)
@@ -144,6 +150,11 @@ mod tests {
             headers.append(field(name).unwrap(), HeaderValue::from_str(value).unwrap());
         }
         Changes::read(operations).unwrap().0.apply(&mut headers);
+        let is_before =
+            |name: &str, value: &HeaderValue| before.iter().any(|(b, v)| *b == name && value == v);
+        let told =
+            headers.iter().find(|(name, value)| !value.is_sensitive() && !is_before(name.as_str(), value));
+        assert_eq!(told, None, "{operations:?}");
         let mut left: Vec<_> =
             headers.iter().map(|(name, value)| (name.as_str(), value.to_str().unwrap())).collect();
         left.sort_unstable();
