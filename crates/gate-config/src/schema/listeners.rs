@@ -62,7 +62,7 @@ pub(crate) static LISTENER: Block = Block {
             "request-head-timeout",
             Form::Duration,
             "10s",
-            "For the head of a request, from its first byte, or from the connection. For SIP over TCP and TLS: for a whole message, from its first byte.",
+            "For the head of a request, from its first byte, or from the connection. For SIP over TCP and TLS: for a whole message, from its first byte, or for the first from the connection.",
         ),
         key("keepalive-timeout-secs", Seconds(0), "75", "Between two requests of one connection."),
         key(
