@@ -96,8 +96,8 @@ impl Snapshot {
             objections.extend(found);
             Vec::new()
         });
-        let sip =
-            Plans::build(&config, (&clusters, &tracers), before.map(|before| &before.sip)).unwrap_or_else(|found| {
+        let sip = Plans::build(&config, (&clusters, &tracers), before.map(|before| &before.sip))
+            .unwrap_or_else(|found| {
                 objections.extend(found);
                 Plans::default()
             });

@@ -67,7 +67,9 @@ pub enum FrameError {
     BadDeflate,
     /// A compressed message that would be above the limit once inflated, in bytes, as a multiple of
     /// what came, or in the work that it takes.
-    #[error("a compressed message is too large once inflated: max-inflated-size, max-inflate-ratio or max-inflate-rate")]
+    #[error(
+        "a compressed message is too large once inflated: max-inflated-size, max-inflate-ratio or max-inflate-rate"
+    )]
     InflatedTooLarge,
 }
 

@@ -304,8 +304,7 @@ fn a_scratch_keeps_nothing_between_two_messages() {
 
 #[test]
 fn rules_have_ids_of_their_own() {
-    let mut ids: Vec<_> =
-        detect::RULES.iter().flat_map(|rules| rules.iter().map(|rule| rule.id)).collect();
+    let mut ids: Vec<_> = detect::RULES.iter().flat_map(|rules| rules.iter().map(|rule| rule.id)).collect();
     let count = ids.len();
     ids.sort_unstable();
     ids.dedup();

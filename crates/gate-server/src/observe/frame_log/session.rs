@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use gate_config::model::{FrameFilter, Senders};
+use gate_core::Side;
 use gate_core::session::{Cause, Death, Party, Traffic};
 use gate_core::template::{Bound, Close, Data, End, Event, Facts, Kind, Totals};
-use gate_core::Side;
 use ws_proto::walk::Message;
 use ws_proto::{CloseCode, FrameHeader, Opcode};
 
