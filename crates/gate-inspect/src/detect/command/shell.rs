@@ -56,10 +56,21 @@ const WORDS_MAX: usize = 64;
 /// A value before a line feed that is written out is no longer.
 const VALUE_MAX: usize = 48;
 
+/// A command of more than a few words has one of these: an option, a path, a number, a quote, a variable.
+const SIGNS: ByteSet = ByteSet::of(b"/\\-$%*?[]{}=<>^~:@\"'+!#_0123456789\t\0\x0b");
+/// Blanks of a command that has none of them.
+const PLAIN_MAX: usize = 5;
+
 /// Whether a word where a command would stand may be one: `is_known` decides for words without
 /// disguise. Far cheaper than [`statements`], which it saves for nearly all texts.
 pub(super) fn may_run(text: Text<'_>, is_known: fn(&str) -> bool) -> bool {
     let marked = text.bytes.has_any(const { ByteSet::of(b";|&\n\r`(") });
+    if !marked
+        && !text.bytes.has_any(SIGNS)
+        && text.lower.iter().filter(|byte| **byte == b' ').count() > PLAIN_MAX
+    {
+        return false;
+    }
     let mut rest = text.lower;
     let mut opened = false;
     if !marked && text.lower.len() > LONE_MAX {
