@@ -7,7 +7,7 @@ import tempfile
 from harness import Skip, check, equal, expect
 from processes import free_port, output_of
 from sip.agent import DOMAIN, agent
-from sip.sipp import Sipp, callee
+from sip.sipp import Sipp, answers
 from sip.stage import before_kamailio, kamailio, trust, url, user
 
 ROUTES = (
@@ -39,14 +39,8 @@ def register(mode: str, transport: str) -> None:
                 await dialog.next("ACK")
                 await dialog.next("BYE")
             await caller.succeeds()
-            for scenario in ("uas", "uas-hangs-up"):
-                answerer = await callee(rig, scenario, "-m", "1", transport=other)
-                dialog = await alice.call(f"sip:uas@127.0.0.1:{answerer.port};transport={other}")
-                if scenario == "uas":
-                    await dialog.bye()
-                else:
-                    await dialog.next("BYE")
-                await answerer.succeeds()
+            there = f"sip:uas@127.0.0.1:%s;transport={other}"
+            await answers(rig, alice, lambda sipp: there % sipp.port, transport=other)
             alice.check()
 
 
@@ -116,18 +110,28 @@ async def cancelled(rig) -> None:
         bob.check()
 
 
-@check("two pages in Chromium call each other, JsSIP to SIP.js, and hear each other", deadline=90)
-async def browser(rig) -> None:
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
-    if not chromium:
-        raise Skip("no chromium on this machine")
-    port = free_port()
-    origins = f'origins "http://127.0.0.1:{port}"'
-    file = await before_kamailio(rig, "browser", "udp", "edge", websocket=origins)
-    with tempfile.TemporaryDirectory(dir=rig.work, ignore_cleanup_errors=True) as profile:
-        code, _, err = await output_of(
-            ["node", rig.peer("call.js"), url(file.gateway), url(file.gateway, secure=True)]
-            + [DOMAIN, str(port), chromium, profile],
-            rig.node_env(),
-        )
-    expect(code == 0, err.strip() or f"exit code {code}")
+def browser(what: str, beside: str, script_status: int) -> None:
+    @check(f"two pages in Chromium call each other, JsSIP to SIP.js, {what}", deadline=90)
+    async def body(rig) -> None:
+        chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+        if not chromium:
+            raise Skip("no chromium on this machine")
+        port = free_port()
+        websocket = f'origins "http://127.0.0.1:{port}"; {beside}'
+        name = f"browser-{script_status}"
+        file = await before_kamailio(rig, name, "udp", "edge", websocket=websocket)
+        with tempfile.TemporaryDirectory(dir=rig.work, ignore_cleanup_errors=True) as profile:
+            code, _, err = await output_of(
+                ["node", rig.peer("call.js"), url(file.gateway), url(file.gateway, secure=True)]
+                + [DOMAIN, str(port), chromium, profile]
+                + [user("carol"), user("dave"), str(script_status)],
+                rig.node_env(),
+            )
+        expect(code == 0, err.strip() or f"exit code {code}")
+        metrics = await file.gateway.metrics()
+        dropped = metrics.sum("framegate_sip_dropped_total", reason="inspection")
+        equal(dropped, 0 if script_status == 200 else 1, "messages that rules have dropped")
+
+
+browser("and hear and read each other", "", 200)
+browser("and rules refuse a script in the call alone", 'inspect { on-match "drop" }', 403)

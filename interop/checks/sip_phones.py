@@ -63,6 +63,23 @@ for mode, transports in UPSTREAMS.items():
         register(mode, transport)
 
 
+@check("JsSIP and SIP.js register and talk where one of two servers is not there", deadline=60)
+async def half(rig) -> None:
+    nobody = f'target {{ address "tcp://127.0.0.1:{free_port()}" }}'
+    trusting = "passive-health { max-fails 0 }"
+    more = {"targets": nobody, "upstream": trusting, "workers": 1}
+    file = await before_kamailio(rig, "phones-half", "tcp", "edge", **more)
+    first, second, users = await phones(rig, file.gateway)
+    # Each message has a Call-ID of its own, of which every other one falls on nobody.
+    for _ in range(5):
+        await exchange(first, second, users)
+    metrics = await file.gateway.metrics()
+    expect(metrics.sum("framegate_sip_failovers_total") > 0, "requests that went on")
+    equal(metrics.sum("framegate_sip_answers_total", status="503"), 0, "requests that were refused")
+    equal(first.losses() + second.losses(), [], "connections that were lost, and refusals")
+    equal(await asyncio.gather(first.leave(), second.leave()), [0, 0], "exit codes")
+
+
 @check("JsSIP and SIP.js come back to a gateway that was killed, register and talk", deadline=60)
 async def restarted(rig) -> None:
     server = await rig.shared(kamailio)

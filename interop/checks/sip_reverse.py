@@ -12,7 +12,7 @@ from sip.agent import DOMAIN, agent
 from sip.message import Message, parameter
 from sip.raw import exact, request
 from sip.server import Peer
-from sip.sipp import Sipp, callee
+from sip.sipp import Sipp, answers
 from sip.stage import front, kamailio, user
 from wire import header_of
 
@@ -55,14 +55,7 @@ def register(transport: str) -> None:
             )
             await phone.succeeds()
             await server.sees("REGISTER", f"user {desk} ", f"from {transport}:", "path 1")
-            for scenario in ("uas", "uas-hangs-up"):
-                answerer = await callee(rig, scenario, "-m", "1", port=phone.port)
-                dialog = await alice.call(f"sip:{desk}@{DOMAIN}")
-                if scenario == "uas":
-                    await dialog.bye()
-                else:
-                    await dialog.next("BYE")
-                await answerer.succeeds()
+            await answers(rig, alice, lambda _: f"sip:{desk}@{DOMAIN}", port=phone.port)
             alice.check()
 
 

@@ -9,7 +9,7 @@ from sip.kamailio import Kamailio, free_sip_port, listens
 from sip.kamailio import PROGRAM as KAMAILIO
 from sip.raw import client, exact, request, sip
 from sip.server import Peer
-from sip.sipp import SCENARIOS, Sipp, callee
+from sip.sipp import SCENARIOS, Sipp, answers
 from sip.stage import front, kamailio, user
 from wire import TEXT
 
@@ -47,14 +47,8 @@ def six(transport: str) -> None:
                 await dialog.next("ACK")
                 await dialog.next("BYE")
             await caller.succeeds()
-            for scenario in ("uas", "uas-hangs-up"):
-                answerer = await callee(rig, scenario, "-m", "1", transport=other, host=SIX)
-                dialog = await alice.call(f"sip:uas@{SIX}:{answerer.port};transport={other}")
-                if scenario == "uas":
-                    await dialog.bye()
-                else:
-                    await dialog.next("BYE")
-                await answerer.succeeds()
+            there = f"sip:uas@{SIX}:%s;transport={other}"
+            await answers(rig, alice, lambda sipp: there % sipp.port, transport=other, host=SIX)
             alice.check()
 
 
@@ -88,10 +82,7 @@ async def reverse(rig) -> None:
             rig, "register", "-s", desk, "-m", "1", remote=gateway.port_of("in"), host=SIX
         )
         await phone.succeeds()
-        answerer = await callee(rig, "uas", "-m", "1", port=phone.port, host=SIX)
-        dialog = await alice.call(f"sip:{desk}@{DOMAIN}")
-        await dialog.bye()
-        await answerer.succeeds()
+        await answers(rig, alice, lambda _: f"sip:{desk}@{DOMAIN}", port=phone.port, host=SIX)
         alice.check()
 
 

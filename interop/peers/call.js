@@ -1,9 +1,9 @@
 // A call between two pages in headless Chromium with made-up media: JsSIP calls, SIP.js answers,
-// sound arrives at both ends, SIP.js hangs up.
+// sound arrives at both ends, JsSIP says something within the call, SIP.js hangs up.
 //
-//   node call.js CALLER_URL CALLEE_URL DOMAIN PAGES_PORT CHROMIUM PROFILE_FOLDER
+//   node call.js CALLER_URL CALLEE_URL DOMAIN PAGES_PORT CHROMIUM PROFILE_FOLDER CALLER CALLEE SCRIPT_STATUS
 //
-// The pages come from a server in this process, on that port of 127.0.0.1. Exits 0 when all of it went as it should.
+// Of what is said, SCRIPT_STATUS is the answer to a script: 200, or what refuses it. The pages come from a server in this process, on that port of 127.0.0.1. Exits 0 when all of it went as it should.
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
 const http = require('node:http');
@@ -11,8 +11,10 @@ const path = require('node:path');
 const { createRequire } = require('node:module');
 const { chromium } = require('playwright-core');
 
-const [callerUrl, calleeUrl, domain, port, executablePath, profile] = process.argv.slice(2);
+const [callerUrl, calleeUrl, domain, port, executablePath, profile, from, to, scriptStatus] = process.argv.slice(2);
 const WAIT = { timeout: 30_000 };
+const SCRIPT = '<script>alert(document.cookie)</script>';
+const WORDS = 'Grüße 👋';
 // Holds unless the end is reached: who waits for what cannot come any more just stops.
 process.exitCode = 1;
 
@@ -30,10 +32,15 @@ async function main() {
   });
   try {
     const callee = await open(browser, `${origin}/sipjs`);
-    await callee.evaluate(answers, { url: calleeUrl, domain });
+    await callee.evaluate(answers, { url: calleeUrl, domain, to });
     const caller = await open(browser, `${origin}/jssip`);
-    await caller.evaluate(calls, { url: callerUrl, domain });
+    await caller.evaluate(calls, { url: callerUrl, domain, from, to });
     await Promise.all([heard(caller, 'caller'), heard(callee, 'callee')]);
+    assert.equal(await caller.evaluate(says, SCRIPT), Number(scriptStatus), 'answer to a script within the call');
+    assert.equal(await caller.evaluate(says, WORDS), 200, 'answer to words within the call');
+    assert.deepEqual(await callee.evaluate(() => globalThis.said), scriptStatus === '200' ? [SCRIPT, WORDS] : [WORDS]);
+    await Promise.all([heard(caller, 'caller'), heard(callee, 'callee')]);
+    assert.equal(await caller.evaluate(() => globalThis.over), undefined, 'whether the call is over');
     await callee.evaluate(() => globalThis.hangUp());
     await caller.waitForFunction(() => globalThis.over, null, WAIT);
     assert.equal(await caller.evaluate(() => globalThis.over), 'remote', 'who ended the call');
@@ -52,11 +59,14 @@ async function open(browser, url) {
   return page;
 }
 
-// Waits until a page has been sent sound.
+// Waits until a page has been sent sound, and more of it than when this was last called.
 async function heard(page, who) {
   const sound = async () => {
     for (const report of (await globalThis.connection?.getStats())?.values() ?? []) {
-      if (report.type === 'inbound-rtp' && report.kind === 'audio' && report.packetsReceived > 10) return true;
+      if (report.type === 'inbound-rtp' && report.kind === 'audio' && report.packetsReceived > (globalThis.packets ?? 0) + 10) {
+        globalThis.packets = report.packetsReceived;
+        return true;
+      }
     }
     return false;
   };
@@ -65,16 +75,16 @@ async function heard(page, who) {
   });
 }
 
-// In the caller's page: registers and calls; `connection` is there once the call is set up.
-function calls({ url, domain }) {
+// In the caller's page: registers and calls; `connection` and `session` are there once the call is set up.
+function calls({ url, domain, from, to }) {
   const ua = new globalThis.JsSIP.UA({
     sockets: [new globalThis.JsSIP.WebSocketInterface(url)],
-    uri: `sip:carol@${domain}`,
+    uri: `sip:${from}@${domain}`,
     session_timers: false,
   });
   return new Promise((resolve, reject) => {
     ua.on('registered', () => {
-      const session = ua.call(`sip:dave@${domain}`, {
+      const session = ua.call(`sip:${to}@${domain}`, {
         mediaConstraints: { audio: true, video: false },
         eventHandlers: {
           confirmed: () => resolve(),
@@ -82,22 +92,41 @@ function calls({ url, domain }) {
           ended: ({ originator }) => { globalThis.over = originator; },
         },
       });
-      globalThis.connection = session.connection;
+      Object.assign(globalThis, { session, connection: session.connection });
     });
     ua.on('registrationFailed', ({ cause }) => reject(new Error(`the caller is not registered: ${cause}`)));
     ua.start();
   });
 }
 
-// In the callee's page: registers; a call that comes is answered.
-async function answers({ url, domain }) {
+// In the caller's page: says something within the call; the status of the answer.
+function says(text) {
+  return new Promise((resolve) => {
+    const answered = ({ status_code: status }) => resolve(status);
+    globalThis.session.sendRequest('MESSAGE', {
+      extraHeaders: ['Content-Type: text/plain'],
+      body: text,
+      eventHandlers: { onSuccessResponse: answered, onErrorResponse: answered },
+    });
+  });
+}
+
+// In the callee's page: registers; a call that comes is answered, and what is said in it is kept.
+async function answers({ url, domain, to }) {
   const { SIP } = globalThis;
   const ua = new SIP.UserAgent({
-    uri: SIP.UserAgent.makeURI(`sip:dave@${domain}`),
+    uri: SIP.UserAgent.makeURI(`sip:${to}@${domain}`),
     transportOptions: { server: url },
     logBuiltinEnabled: false,
     delegate: {
       async onInvite(invitation) {
+        globalThis.said = [];
+        invitation.delegate = {
+          onMessage(message) {
+            globalThis.said.push(message.request.body);
+            message.accept();
+          },
+        };
         await invitation.accept({ sessionDescriptionHandlerOptions: { constraints: { audio: true, video: false } } });
         globalThis.connection = invitation.sessionDescriptionHandler.peerConnection;
         globalThis.hangUp = () => invitation.bye();

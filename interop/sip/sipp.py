@@ -1,10 +1,12 @@
 """sipp as a process: caller, callee or one that registers, over udp or tcp."""
 
 import itertools
+from collections.abc import Callable
 from pathlib import Path
 
 from harness import eventually
 from processes import Child
+from sip.agent import Agent
 from sip.kamailio import free_sip_port, listens
 
 SCENARIOS = Path(__file__).with_name("scenarios")
@@ -64,3 +66,19 @@ async def callee(
         lambda: f"sipp listens; {started.said()}", lambda: listens(started.port, transport, host)
     )
     return started
+
+
+async def answers(
+    rig, agent: Agent, to: Callable[[Sipp], str], port: int = 0, transport="udp", host="127.0.0.1"
+) -> None:
+    """An agent calls sipp twice, by the URI that `to` gives, and hangs up; then sipp does."""
+    for scenario in ("uas", "uas-hangs-up"):
+        answerer = await callee(
+            rig, scenario, "-m", "1", port=port, transport=transport, host=host
+        )
+        dialog = await agent.call(to(answerer))
+        if scenario == "uas":
+            await dialog.bye()
+        else:
+            await dialog.next("BYE")
+        await answerer.succeeds()

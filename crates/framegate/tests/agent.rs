@@ -8,109 +8,53 @@ use std::io::{ErrorKind, Read, Write};
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::PathBuf;
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::process::Command;
 
-use rustix::process::{Pid, Signal, kill_process};
-
-const PATIENCE: Duration = Duration::from_secs(30);
-
-/// A folder that is gone when dropped.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("framegate-agent-{}-{name}", std::process::id()));
-        fs::create_dir_all(&path).unwrap();
-        Self(path)
-    }
-
-    fn file(&self, name: &str) -> PathBuf {
-        self.0.join(name)
-    }
-
-    fn socket(&self) -> PathBuf {
-        self.file("ws.sock")
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _best_effort = fs::remove_dir_all(&self.0);
-    }
-}
+use rustix::process::Signal;
+use testkit::deadline::{PATIENCE, eventually};
+use testkit::folder::Folder;
+use testkit::process::Process;
 
 /// An agent that is killed when dropped.
 struct Agent {
-    child: Child,
-    folder: PathBuf,
+    process: Process,
+    socket: PathBuf,
+}
+
+/// Where agents of a test listen.
+fn socket(folder: &Folder) -> PathBuf {
+    folder.file("ws.sock")
 }
 
 impl Agent {
     /// Under the name of Framegate.
     fn start(folder: &Folder, flags: &[&str]) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_framegate"));
-        command.args(["agent", "websocket-inspector", "--socket"]).arg(folder.socket()).args(flags);
+        command.args(["agent", "websocket-inspector", "--socket"]).arg(socket(folder)).args(flags);
         Self::spawn(folder, command)
     }
 
     /// Under the name of the page.
     fn start_by_its_own_name(folder: &Folder, change: impl FnOnce(&mut Command)) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_sentinel-agent-websocket-inspector"));
-        command.env("AGENT_SOCKET", folder.socket());
+        command.env("AGENT_SOCKET", socket(folder));
         change(&mut command);
         Self::spawn(folder, command)
     }
 
-    fn spawn(folder: &Folder, mut command: Command) -> Self {
-        let errors = fs::File::options().append(true).create(true).open(folder.file("stderr")).unwrap();
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(errors);
-        Self { child: command.spawn().unwrap(), folder: folder.0.clone() }
+    fn spawn(folder: &Folder, command: Command) -> Self {
+        Self { process: Process::spawn(folder, command, |_| {}), socket: socket(folder) }
     }
 
     /// Once it listens, a connection to it.
     fn connect(&self) -> Proxy {
-        let path = self.folder.join("ws.sock");
-        let stream = eventually("it listens", || match UnixStream::connect(&path) {
+        let stream = eventually("it listens", || match UnixStream::connect(&self.socket) {
             Ok(stream) => Some(stream),
             Err(error) if [ErrorKind::NotFound, ErrorKind::ConnectionRefused].contains(&error.kind()) => None,
             Err(error) => panic!("{error}"),
         });
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         Proxy(stream)
-    }
-
-    fn signal(&self, signal: Signal) {
-        kill_process(Pid::from_child(&self.child), signal).unwrap();
-    }
-
-    fn ended(&mut self) -> ExitStatus {
-        eventually("the process ends", || self.child.try_wait().unwrap())
-    }
-
-    fn errors(&self) -> String {
-        fs::read_to_string(self.folder.join("stderr")).unwrap()
-    }
-}
-
-impl Drop for Agent {
-    fn drop(&mut self) {
-        let _ended_already = self.child.kill();
-        let _status = self.child.wait();
-    }
-}
-
-#[expect(clippy::disallowed_methods, reason = "deadlines of tests are in real time")]
-#[track_caller]
-fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-    let begun = Instant::now();
-    loop {
-        if let Some(found) = look() {
-            return found;
-        }
-        assert!(begun.elapsed() < PATIENCE, "this did not come about: {what}");
-        thread::sleep(Duration::from_millis(5));
     }
 }
 
@@ -188,7 +132,7 @@ const NONE: [&str; 3] = ["[]", "[]", "[]"];
 
 #[test]
 fn version_1_is_answered_byte_for_byte_as_its_own_agent_does() {
-    let folder = Folder::new("v1");
+    let folder = Folder::new();
     let agent = Agent::start(&folder, &["--max-text-frame-size", "4096"]);
     let mut proxy = agent.connect();
     for (asked, expected) in [
@@ -228,7 +172,7 @@ fn version_1_is_answered_byte_for_byte_as_its_own_agent_does() {
 
 #[test]
 fn the_tests_of_the_page_hold() {
-    let folder = Folder::new("page");
+    let folder = Folder::new();
     let agent = Agent::start_by_its_own_name(&folder, |command| {
         let flags = "--xss-detection true --sqli-detection true --max-message-size 1048576 \
                      --rate-limit-messages 100 --block-mode true";
@@ -250,20 +194,20 @@ fn the_tests_of_the_page_hold() {
 
 #[test]
 fn environment_variables_are_flags() {
-    let folder = Folder::new("environment");
+    let folder = Folder::new();
     let agent = Agent::start_by_its_own_name(&folder, |command| {
         command.env("WS_BLOCK_MODE", "false").env("WS_MAX_MESSAGE", "1").env("VERBOSE", "1");
     });
     let said = agent.connect().ask(&frame(0, HI));
     assert!(said.contains(r#"["ws-size-limit","detect-only"]"#), "{said}");
     eventually("it tells of that", || {
-        agent.errors().contains("c-0001 client 0 text of 2 bytes: allow: ws-size-limit").then_some(())
+        agent.process.errors().contains("c-0001 client 0 text of 2 bytes: allow: ws-size-limit").then_some(())
     });
 }
 
 #[test]
 fn version_2_is_spoken_on_the_same_socket() {
-    let folder = Folder::new("v2");
+    let folder = Folder::new();
     let agent = Agent::start(&folder, &[]);
     let (mut second, mut first) = (agent.connect(), agent.connect());
     let hello = r#"{"supported_versions":[2],"proxy_id":"zentinel-proxy","proxy_version":"0.6.45","config":null,"supported_encodings":["msgpack","json"]}"#;
@@ -298,7 +242,7 @@ fn version_2_is_spoken_on_the_same_socket() {
 
 #[test]
 fn a_proxy_of_another_version_is_told_so() {
-    let folder = Folder::new("v3");
+    let folder = Folder::new();
     let agent = Agent::start(&folder, &[]);
     let mut proxy = agent.connect();
     let (kind, said) = proxy.ask_v2(0x01, r#"{"supported_versions":[3],"proxy_id":"p","proxy_version":"1"}"#);
@@ -309,7 +253,7 @@ fn a_proxy_of_another_version_is_told_so() {
 
 #[test]
 fn what_is_malformed_ends_its_own_connection_only() {
-    let folder = Folder::new("malformed");
+    let folder = Folder::new();
     let agent = Agent::start(&folder, &[]);
     let mut bystander = agent.connect();
     assert!(bystander.ask(&frame(0, HI)).ends_with(r#""allow"}"#));
@@ -329,62 +273,66 @@ fn what_is_malformed_ends_its_own_connection_only() {
         proxy.send(&bytes);
         proxy.0.shutdown(std::net::Shutdown::Write).unwrap();
         assert!(proxy.is_closed(), "{told}");
-        eventually(told, || agent.errors().contains(told).then_some(()));
+        eventually(told, || agent.process.errors().contains(told).then_some(()));
     }
     assert!(bystander.ask(&frame(1, HI)).ends_with(r#""allow"}"#));
 }
 
 #[test]
 fn the_end_gives_the_answers_that_are_under_way_and_removes_the_socket() {
-    let folder = Folder::new("end");
+    let folder = Folder::new();
     let mut agent = Agent::start(&folder, &["--socket-mode", "600", "-v"]);
     let mut proxies = [agent.connect(), agent.connect()];
-    let metadata = fs::metadata(folder.socket()).unwrap();
+    let metadata = fs::metadata(socket(&folder)).unwrap();
     assert!(metadata.file_type().is_socket());
     assert_eq!(metadata.mode() & 0o777, 0o600);
     for proxy in &mut proxies {
         assert!(proxy.ask(&frame(0, HI)).ends_with(r#""allow"}"#));
     }
-    agent.signal(Signal::TERM);
-    assert_eq!(agent.ended().code(), Some(0));
-    assert!(!folder.socket().exists());
+    agent.process.signal(Signal::TERM);
+    assert_eq!(agent.process.ended().code(), Some(0));
+    assert!(!socket(&folder).exists());
     assert!(proxies.iter_mut().all(Proxy::is_closed));
 }
 
 #[test]
 fn a_socket_that_nobody_answers_on_is_replaced_and_any_other_is_not() {
-    let folder = Folder::new("stale");
-    drop(UnixListener::bind(folder.socket()).unwrap());
+    let folder = Folder::new();
+    drop(UnixListener::bind(socket(&folder)).unwrap());
     // A process that another test is just starting may have it for a moment yet.
     let is_refused = |error: std::io::Error| error.kind() == ErrorKind::ConnectionRefused;
     eventually("nobody answers", || {
-        UnixStream::connect(folder.socket()).is_err_and(is_refused).then_some(())
+        UnixStream::connect(socket(&folder)).is_err_and(is_refused).then_some(())
     });
     let mut agent = Agent::start(&folder, &[]);
     let mut proxy = agent.connect();
 
     let mut second = Agent::start(&folder, &[]);
-    assert_eq!(second.ended().code(), Some(1));
-    assert!(second.errors().contains("choose another path with --socket PATH"), "{}", second.errors());
+    assert_eq!(second.process.ended().code(), Some(1));
+    assert!(
+        second.process.errors().contains("choose another path with --socket PATH"),
+        "{}",
+        second.process.errors()
+    );
     assert!(proxy.ask(&frame(0, HI)).ends_with(r#""allow"}"#), "the first one goes on");
 
     // One that another process has put there since then stays.
-    fs::remove_file(folder.socket()).unwrap();
-    let _other = UnixListener::bind(folder.socket()).unwrap();
-    agent.signal(Signal::INT);
-    assert_eq!(agent.ended().code(), Some(0));
-    assert!(folder.socket().exists());
+    fs::remove_file(socket(&folder)).unwrap();
+    let _other = UnixListener::bind(socket(&folder)).unwrap();
+    agent.process.signal(Signal::INT);
+    assert_eq!(agent.process.ended().code(), Some(0));
+    assert!(socket(&folder).exists());
 
-    fs::remove_file(folder.socket()).unwrap();
-    fs::write(folder.socket(), "a file").unwrap();
+    fs::remove_file(socket(&folder)).unwrap();
+    fs::write(socket(&folder), "a file").unwrap();
     let mut third = Agent::start(&folder, &[]);
-    assert_eq!(third.ended().code(), Some(1));
-    assert_eq!(fs::read_to_string(folder.socket()).unwrap(), "a file");
+    assert_eq!(third.process.ended().code(), Some(1));
+    assert_eq!(fs::read_to_string(socket(&folder)).unwrap(), "a file");
 }
 
 #[test]
 fn more_connections_than_are_allowed_wait_for_their_turn() {
-    let folder = Folder::new("seats");
+    let folder = Folder::new();
     let agent = Agent::start(&folder, &["--max-connections", "1"]);
     let mut first = agent.connect();
     assert!(first.ask(&frame(0, HI)).ends_with(r#""allow"}"#));
@@ -397,7 +345,7 @@ fn more_connections_than_are_allowed_wait_for_their_turn() {
 
 #[test]
 fn what_is_wrong_at_the_start_is_told_in_one_line() {
-    let folder = Folder::new("wrong");
+    let folder = Folder::new();
     fs::write(folder.file("broken.json"), "{").unwrap();
     let schema = folder.file("broken.json");
     for (flags, code) in [
@@ -408,14 +356,19 @@ fn what_is_wrong_at_the_start_is_told_in_one_line() {
     ] {
         let before = fs::read_to_string(folder.file("stderr")).unwrap_or_default().lines().count();
         let mut agent = Agent::start(&folder, &flags);
-        assert_eq!(agent.ended().code(), Some(code), "{flags:?}: {}", agent.errors());
-        assert_eq!(agent.errors().lines().count(), before + 1, "{flags:?}: {}", agent.errors());
+        assert_eq!(agent.process.ended().code(), Some(code), "{flags:?}: {}", agent.process.errors());
+        assert_eq!(
+            agent.process.errors().lines().count(),
+            before + 1,
+            "{flags:?}: {}",
+            agent.process.errors()
+        );
     }
 }
 
 #[test]
 fn a_path_that_no_socket_can_have_is_told_with_what_is_wrong_with_it() {
-    let folder = Folder::new("paths");
+    let folder = Folder::new();
     let told = |path: &str| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_framegate"));
         let output = command.args(["agent", "websocket-inspector", "--socket", path]).output().unwrap();

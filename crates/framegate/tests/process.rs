@@ -9,41 +9,19 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixDatagram;
 use std::path::PathBuf;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::Command;
 use std::thread;
-use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
+use testkit::deadline::{PATIENCE, eventually};
+use testkit::folder::Folder;
+use testkit::process::Process;
 
-const PATIENCE: Duration = Duration::from_secs(30);
-
-/// A folder that is gone when dropped.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("framegate-process-{}-{name}", std::process::id()));
-        fs::create_dir_all(&path).unwrap();
-        Self(path)
-    }
-
-    fn file(&self, name: &str) -> PathBuf {
-        self.0.join(name)
-    }
-
-    /// Puts a configuration in the place of the one that is there, as editors do.
-    fn configure(&self, text: &str) -> PathBuf {
-        let (fresh, path) = (self.file("framegate.kdl.new"), self.file("framegate.kdl"));
-        fs::write(&fresh, text).unwrap();
-        fs::rename(fresh, &path).unwrap();
-        path
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _best_effort = fs::remove_dir_all(&self.0);
-    }
+/// Puts a configuration in the place of the one that is there, as editors do.
+fn configure(folder: &Folder, text: &str) -> PathBuf {
+    let (fresh, path) = (folder.write("framegate.kdl.new", text), folder.file("framegate.kdl"));
+    fs::rename(fresh, &path).unwrap();
+    path
 }
 
 /// A gateway that answers 200 at `path` itself.
@@ -61,60 +39,18 @@ fn free() -> SocketAddr {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }
 
-/// A process that is killed when dropped.
-struct Process {
-    child: Child,
-    folder: PathBuf,
+/// A gateway of the folder's configuration.
+fn start(folder: &Folder, arguments: &[&str], change: impl FnOnce(&mut Command)) -> Process {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_framegate"));
+    command.arg("run").args(arguments).arg(folder.file("framegate.kdl"));
+    spawn(folder, command, change)
 }
 
-impl Process {
-    fn start(folder: &Folder, arguments: &[&str], change: impl FnOnce(&mut Command)) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_framegate"));
-        command.arg("run").args(arguments).arg(folder.file("framegate.kdl"));
-        Self::spawn(folder, command, change)
+fn spawn(folder: &Folder, mut command: Command, change: impl FnOnce(&mut Command)) -> Process {
+    for variable in ["NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_FDS", "LISTEN_PID"] {
+        command.env_remove(variable);
     }
-
-    fn spawn(folder: &Folder, mut command: Command, change: impl FnOnce(&mut Command)) -> Self {
-        let errors = fs::File::options().append(true).create(true).open(folder.file("stderr")).unwrap();
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(errors);
-        for variable in ["NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_FDS", "LISTEN_PID"] {
-            command.env_remove(variable);
-        }
-        change(&mut command);
-        Self { child: command.spawn().unwrap(), folder: folder.0.clone() }
-    }
-
-    fn signal(&self, signal: Signal) {
-        kill_process(Pid::from_child(&self.child), signal).unwrap();
-    }
-
-    fn ended(&mut self) -> ExitStatus {
-        eventually("the process ends", || self.child.try_wait().unwrap())
-    }
-
-    fn errors(&self) -> String {
-        fs::read_to_string(self.folder.join("stderr")).unwrap()
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        let _ended_already = self.child.kill();
-        let _status = self.child.wait();
-    }
-}
-
-#[expect(clippy::disallowed_methods, reason = "deadlines of tests are in real time")]
-#[track_caller]
-fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-    let begun = Instant::now();
-    loop {
-        if let Some(found) = look() {
-            return found;
-        }
-        assert!(begun.elapsed() < PATIENCE, "this did not come about: {what}");
-        thread::sleep(Duration::from_millis(5));
-    }
+    Process::spawn(folder, command, change)
 }
 
 /// The status that a GET is answered with; `None`: nobody listens.
@@ -171,15 +107,15 @@ fn assert_tells(told: &[String], expected: &str) {
 
 #[test]
 fn a_service_manager_is_told_of_start_reload_and_end() {
-    let folder = Folder::new("manager");
+    let folder = Folder::new();
     let (manager, front) = (Manager::new(&folder), free());
-    folder.configure(&text(front, "/before", ""));
-    let mut process = Process::start(&folder, &[], |command| {
+    configure(&folder, &text(front, "/before", ""));
+    let mut process = start(&folder, &[], |command| {
         command.env("NOTIFY_SOCKET", &manager.1);
     });
     assert_tells(&manager.told(), "READY=1");
     assert_eq!((get(front, "/before"), get(front, "/after")), (Some(200), Some(404)));
-    folder.configure(&text(front, "/after", ""));
+    configure(&folder, &text(front, "/after", ""));
     process.signal(Signal::HUP);
     let told = manager.told();
     assert_tells(&told, "RELOADING=1");
@@ -193,10 +129,10 @@ fn a_service_manager_is_told_of_start_reload_and_end() {
 
 #[test]
 fn a_watchdog_is_told_that_all_is_well() {
-    let folder = Folder::new("watchdog");
+    let folder = Folder::new();
     let manager = Manager::new(&folder);
-    folder.configure(&text(free(), "/", ""));
-    let _process = Process::start(&folder, &[], |command| {
+    configure(&folder, &text(free(), "/", ""));
+    let _process = start(&folder, &[], |command| {
         command.env("NOTIFY_SOCKET", &manager.1).env("WATCHDOG_USEC", "200000");
     });
     let mut beats = 0;
@@ -209,14 +145,14 @@ fn a_watchdog_is_told_that_all_is_well() {
 
 #[test]
 fn a_reload_with_mistakes_is_reported_and_changes_nothing() {
-    let folder = Folder::new("mistakes");
+    let folder = Folder::new();
     let (manager, front) = (Manager::new(&folder), free());
-    folder.configure(&text(front, "/", ""));
-    let mut process = Process::start(&folder, &[], |command| {
+    configure(&folder, &text(front, "/", ""));
+    let mut process = start(&folder, &[], |command| {
         command.env("NOTIFY_SOCKET", &manager.1);
     });
     assert_tells(&manager.told(), "READY=1");
-    folder.configure(&text(front, "/", "max-conections 3"));
+    configure(&folder, &text(front, "/", "max-conections 3"));
     process.signal(Signal::HUP);
     assert_tells(&manager.told(), "RELOADING=1");
     let told = manager.told();
@@ -232,17 +168,17 @@ fn a_reload_with_mistakes_is_reported_and_changes_nothing() {
 
 #[test]
 fn sockets_of_a_service_manager_are_adopted_and_who_waits_there_is_served() {
-    let folder = Folder::new("activation");
+    let folder = Folder::new();
     let socket = TcpListener::bind("127.0.0.1:0").unwrap();
     let front = socket.local_addr().unwrap();
-    folder.configure(&text(front, "/", ""));
+    configure(&folder, &text(front, "/", ""));
     // Before there is any gateway.
     let mut early = TcpStream::connect(front).unwrap();
     ask(&mut early, "/");
     let mut command = Command::new("sh");
     let script = r#"exec 3<&0 0</dev/null; LISTEN_PID=$$ LISTEN_FDS=1 exec "$0" run "$1""#;
     command.args(["-c", script, env!("CARGO_BIN_EXE_framegate")]).arg(folder.file("framegate.kdl"));
-    let mut process = Process::spawn(&folder, command, |command| {
+    let mut process = spawn(&folder, command, |command| {
         command.stdin(OwnedFd::from(socket));
     });
     assert_eq!(status(&mut early), 200);
@@ -255,34 +191,34 @@ fn sockets_of_a_service_manager_are_adopted_and_who_waits_there_is_served() {
 
 #[test]
 fn files_are_watched_where_that_is_asked_for() {
-    let folder = Folder::new("watched");
+    let folder = Folder::new();
     let front = free();
-    folder.configure(&text(front, "/1", "auto-reload true"));
-    let process = Process::start(&folder, &[], |_| {});
+    configure(&folder, &text(front, "/1", "auto-reload true"));
+    let process = start(&folder, &[], |_| {});
     eventually("it serves", || get(front, "/1"));
     for (before, after) in [("/1", "/2"), ("/2", "/3")] {
-        folder.configure(&text(front, after, "auto-reload true"));
+        configure(&folder, &text(front, after, "auto-reload true"));
         eventually("the new route is there", || (get(front, after) == Some(200)).then_some(()));
         assert_eq!(get(front, before), Some(404));
     }
     // Mistakes are told of, and watched on.
-    folder.configure("listeners {");
+    configure(&folder, "listeners {");
     eventually("the mistake is reported", || process.errors().contains("reload_failed").then_some(()));
-    folder.configure(&text(front, "/4", ""));
+    configure(&folder, &text(front, "/4", ""));
     eventually("the new route is there", || (get(front, "/4") == Some(200)).then_some(()));
 }
 
 #[test]
 fn a_newer_process_takes_over_while_clients_connect() {
-    let folder = Folder::new("succession");
+    let folder = Folder::new();
     let (manager, front) = (Manager::new(&folder), free());
     let server = format!("take-over \"{}\"", folder.file("take-over.sock").display());
-    folder.configure(&text(front, "/", &server));
+    configure(&folder, &text(front, "/", &server));
     let environment = |command: &mut Command| {
         command.env("NOTIFY_SOCKET", &manager.1);
     };
     // There is nobody yet, which is told and no failure.
-    let mut old = Process::start(&folder, &["--take-over"], environment);
+    let mut old = start(&folder, &["--take-over"], environment);
     assert_tells(&manager.told(), "READY=1");
     assert!(old.errors().contains("nobody listens at"), "{}", old.errors());
     let mut new = None;
@@ -293,13 +229,13 @@ fn a_newer_process_takes_over_while_clients_connect() {
                 assert!([200, 503].contains(&status), "{status}");
             }
         });
-        let newer = Process::start(&folder, &["--take-over"], environment);
+        let newer = start(&folder, &["--take-over"], environment);
         assert_eq!(old.ended().code(), Some(0));
         storm.join().expect("nobody was refused");
         let (mut is_ready, mut is_stopping) = (false, false);
         while !is_ready || !is_stopping {
             let told = manager.told();
-            is_ready |= told.contains(&format!("MAINPID={}", newer.child.id()));
+            is_ready |= told.contains(&format!("MAINPID={}", newer.id()));
             is_stopping |= told.contains(&"STOPPING=1".to_owned());
         }
         old = newer;
@@ -314,7 +250,7 @@ fn a_newer_process_takes_over_while_clients_connect() {
 
 #[test]
 fn while_an_older_process_drains_another_may_start_in_the_place_of_a_newer_one_that_died() {
-    let folder = Folder::new("third");
+    let folder = Folder::new();
     let (front, upstream) = (free(), TcpListener::bind("127.0.0.1:0").unwrap());
     let routes = format!(
         r#"upstreams {{ upstream "u" {{ target "{}" }} }}
@@ -322,27 +258,27 @@ fn while_an_older_process_drains_another_may_start_in_the_place_of_a_newer_one_t
         upstream.local_addr().unwrap()
     );
     let server = format!("take-over \"{}\"", folder.file("take-over.sock").display());
-    folder.configure(&text(front, "/", &server).replace("routes {", &routes));
-    let mut old = Process::start(&folder, &[], |_| {});
+    configure(&folder, &text(front, "/", &server).replace("routes {", &routes));
+    let mut old = start(&folder, &[], |_| {});
     eventually("it serves", || get(front, "/"));
     let mut client = TcpStream::connect(front).unwrap();
     ask(&mut client, "/slow");
     let under_way = upstream.accept().unwrap();
-    let newer = Process::start(&folder, &["--take-over"], |_| {});
+    let newer = start(&folder, &["--take-over"], |_| {});
     eventually("the older one drains", || newer.errors().contains("draining").then_some(()));
     drop(newer);
-    let _third = Process::start(&folder, &["--take-over"], |_| {});
+    let _third = start(&folder, &["--take-over"], |_| {});
     eventually("the third one serves", || get(front, "/"));
-    assert!(old.child.try_wait().unwrap().is_none(), "the older one waits for an answer");
+    assert!(old.is_running(), "the older one waits for an answer");
     drop((under_way, client));
     assert_eq!(old.ended().code(), Some(0));
 }
 
 #[test]
 fn to_take_over_a_path_must_be_given() {
-    let folder = Folder::new("pathless");
-    folder.configure(&text(free(), "/", ""));
-    let mut process = Process::start(&folder, &["--take-over"], |_| {});
+    let folder = Folder::new();
+    configure(&folder, &text(free(), "/", ""));
+    let mut process = start(&folder, &["--take-over"], |_| {});
     assert_eq!(process.ended().code(), Some(1));
     let errors = process.errors();
     assert!(errors.contains("the file has no take-over path"), "{errors}");
@@ -350,8 +286,9 @@ fn to_take_over_a_path_must_be_given() {
 
 #[test]
 fn an_explanation_has_the_words_of_the_configuration() {
-    let folder = Folder::new("explained");
-    let file = folder.configure(
+    let folder = Folder::new();
+    let file = configure(
+        &folder,
         r#"listeners { listener "http" { address "127.0.0.1:0" } }
         routes { route "figures" { builtin-handler "ws-stat"; agents "guard" } }
         agents { agent "guard" { unix-socket path="/run/guard.sock"; failure-mode "open" } }"#,
@@ -369,9 +306,9 @@ fn an_explanation_has_the_words_of_the_configuration() {
 
 #[test]
 fn what_the_world_objects_to_is_no_mistake_of_the_configuration() {
-    let folder = Folder::new("objections");
+    let folder = Folder::new();
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
-    let file = folder.configure(&text(taken.local_addr().unwrap(), "/a", ""));
+    let file = configure(&folder, &text(taken.local_addr().unwrap(), "/a", ""));
     let output = Command::new(env!("CARGO_BIN_EXE_framegate")).arg("run").arg(&file).output().unwrap();
     let told = String::from_utf8(output.stderr).unwrap();
     let last = told.lines().last().unwrap_or_default();

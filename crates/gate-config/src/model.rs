@@ -38,7 +38,7 @@ pub use listener::{
 };
 pub use observability::{Level, LogFormat, LogTarget, Logging, Metrics, Observability};
 pub use place::{At, Objection, Place};
-pub use policies::HeaderEdit;
+pub use policies::{HOP_BY_HOP, HeaderEdit};
 pub use rate_limit::{RateKey, RateLimit, Senders};
 pub use route::{Action, Compression, Handler, OnLimit, Route, WebSocket};
 pub use server::{ConnectionLimits, RequestLimits, Server, Shutdown};

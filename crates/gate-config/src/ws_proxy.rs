@@ -6,11 +6,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use gate_core::{Inspection, Policy};
 use ipnet::IpNet;
 
 use crate::model::{
     Action, AllowedHost, AllowedOrigin, At, ClientTls, Config, HeaderConfig, HookSettings, ListenAddress,
     Listener, LogFormat, LogTarget, Logging, Metrics, Observability, Peers, Route, Server, Shutdown,
+    WebSocket,
 };
 
 /// See the module.
@@ -90,8 +92,15 @@ impl From<WsProxy> for Config {
             tls,
             ..HeaderConfig::new()
         };
-        let route =
-            Route { header_config: Some(Arc::new(by_header)), ..Route::new("ws-proxy", Action::ByHeader) };
+        // A request's own limit holds for what a compressed message says.
+        let inspection =
+            Inspection { inflated_size_max: by_header.message_size_max, ..Inspection::default() };
+        let policy = Arc::new(Policy { inspection, ..Policy::default() });
+        let route = Route {
+            header_config: Some(Arc::new(by_header)),
+            websocket: WebSocket { policy, ..WebSocket::default() },
+            ..Route::new("ws-proxy", Action::ByHeader)
+        };
         let listeners = [("ws-proxy", Some(proxy.listen)), ("ws-proxy-v6", proxy.listen_v6)].into_iter();
         let listeners =
             listeners.filter_map(|(id, address)| Some(Listener::new(id, ListenAddress::Tcp(address?))));

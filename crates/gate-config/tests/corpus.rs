@@ -1,33 +1,19 @@
-//! The kept inputs of the configuration's fuzz target, as they are and mutated: the same
-//! mutants on every run.
-
-use std::fs;
-use std::path::Path;
+//! The kept inputs of the configuration's fuzz target, as they are and mutated.
 
 use gate_config::fuzz::fuzz_config;
+use kept::corpus::Corpus;
+use rand::Rng;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
-use rand::{Rng, SeedableRng};
 
 /// Mutants of each kept input.
 const MUTANTS: usize = 100;
 
 #[test]
 fn every_text_is_judged_for_the_kept_inputs_and_their_mutants() {
-    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus/config");
-    let mut inputs = Vec::new();
-    for entry in fs::read_dir(corpus).expect("the corpus is kept in the repository") {
-        inputs.push(fs::read(entry.expect("it can be listed").path()).expect("it can be read"));
-    }
-    assert!(!inputs.is_empty(), "the corpus is empty");
-    let words: Vec<_> = inputs.iter().flat_map(|input| words(input)).collect();
-    for input in &inputs {
-        fuzz_config(input);
-        let mut dice = StdRng::seed_from_u64(1);
-        for _ in 0..MUTANTS {
-            fuzz_config(&mutant(input, &words, &mut dice));
-        }
-    }
+    let corpus = Corpus::of("config");
+    let words: Vec<_> = corpus.inputs().flat_map(words).collect();
+    corpus.play(MUTANTS, |input, dice| mutant(input, &words, dice), fuzz_config);
 }
 
 /// A text in pieces: what stands between blanks, and the blanks.

@@ -7,6 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use gate_config::{parse, reference};
+use kept::expected::is_updating;
 
 /// What stands above it in the page is written by hand.
 const MARKER: &str = "<!-- What follows is written by a test of gate-config from its tables. -->\n\n";
@@ -19,7 +20,7 @@ fn page() -> PathBuf {
 fn the_page_in_the_user_guide_is_that_of_the_code() {
     let text = fs::read_to_string(page()).expect("the page is kept in the repository");
     let (written, generated) = text.split_once(MARKER).expect("the marker stands in the page");
-    if std::env::var_os("UPDATE_EXPECTED").is_some() {
+    if is_updating() {
         fs::write(page(), format!("{written}{MARKER}{}", reference())).expect("it can be written");
     } else {
         assert!(generated == reference(), "the page is not that of the code; see the head of this file");

@@ -3,6 +3,7 @@
 //! What holds for every script of a session: what [`Pair`] checks at every step, and a session that is
 //! told to end is over within the close deadline, whatever its peers do.
 
+mod deadlines;
 mod endpoint;
 mod lone;
 mod pair;

@@ -47,6 +47,8 @@ pub struct Inspection {
     pub upstream: bool,
     /// Bytes of a message once it is inflated; more is 1009. 0: no limit. Default 1 MiB.
     pub inflated_size_max: u64,
+    /// The same for what upstreams send, where it is not the same for both.
+    pub upstream_inflated_size_max: Option<u64>,
     /// How much larger a message may be inflated than it came, above the first 64 KiB; more is
     /// 1009. 0: no limit. Default 200.
     pub inflate_ratio_max: u32,
@@ -71,6 +73,15 @@ impl Inspection {
             Side::Upstream => self.upstream,
         }
     }
+
+    /// Bytes of a message of `from` once it is inflated.
+    #[must_use]
+    pub const fn inflated_size_max_of(&self, from: Side) -> u64 {
+        match (from, self.upstream_inflated_size_max) {
+            (Side::Upstream, Some(size)) => size,
+            (Side::Client | Side::Upstream, _) => self.inflated_size_max,
+        }
+    }
 }
 
 impl Default for Inspection {
@@ -80,6 +91,7 @@ impl Default for Inspection {
             client: false,
             upstream: false,
             inflated_size_max: 1 << 20,
+            upstream_inflated_size_max: None,
             inflate_ratio_max: 200,
             inflate_rate_max: 16 << 20,
             in_flight_max: 32,

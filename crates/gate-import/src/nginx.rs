@@ -29,6 +29,7 @@ mod parser;
 mod paths;
 mod process;
 mod proxy;
+mod real_ip;
 mod routes;
 mod scope;
 mod server;

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use gate_import::nginx::{NoFiles, Options, Source, import};
+use kept::expected::files;
 use miette::Diagnostic as _;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
@@ -42,11 +43,7 @@ fn judge(text: &str) -> bool {
 
 fn golden() -> Vec<String> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata/import/nginx");
-    let entries = fs::read_dir(folder).expect("the folder is kept in the repository");
-    let mut paths: Vec<_> = entries.map(|entry| entry.expect("it can be listed").path()).collect();
-    paths.retain(|path| path.extension().is_some_and(|extension| extension == "conf"));
-    paths.sort_unstable();
-    paths.iter().map(|path| fs::read_to_string(path).expect("a text in UTF-8")).collect()
+    files(&folder, "conf").iter().map(|path| fs::read_to_string(path).expect("a text in UTF-8")).collect()
 }
 
 /// A text in pieces: words, and what stands between them.

@@ -8,6 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use gate_import::nginx::{Files, Options, Source, import};
+use kept::expected::{Expected, files};
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata/import/nginx")
@@ -25,11 +26,7 @@ impl Files for Folder {
 }
 
 fn inputs() -> Vec<PathBuf> {
-    let entries = fs::read_dir(folder()).expect("the folder is kept in the repository");
-    let paths = entries.map(|entry| entry.expect("it can be listed").path());
-    let mut inputs: Vec<_> =
-        paths.filter(|path| path.extension().is_some_and(|extension| extension == "conf")).collect();
-    inputs.sort_unstable();
+    let inputs = files(&folder(), "conf");
     assert!(inputs.len() > 10, "{inputs:?}");
     inputs
 }
@@ -41,7 +38,7 @@ fn source(path: &Path) -> Source {
 
 #[test]
 fn golden_configurations_come_to_what_is_expected() {
-    let mut differing = Vec::new();
+    let mut expected = Expected::default();
     for path in inputs() {
         let imported = match import(source(&path), &mut Folder, &Options::default()) {
             Ok(imported) => imported,
@@ -49,16 +46,10 @@ fn golden_configurations_come_to_what_is_expected() {
         };
         let notes: String = imported.notes.iter().map(|note| format!("{:?} {note}\n", note.kind)).collect();
         for (extension, found) in [("kdl", imported.kdl), ("txt", notes)] {
-            let expected_at = path.with_extension(extension);
-            if std::env::var_os("UPDATE_EXPECTED").is_some() {
-                fs::write(&expected_at, &found).expect("it can be written");
-            }
-            if fs::read_to_string(&expected_at).unwrap_or_default() != found {
-                differing.push(format!("{}:\n{found}", expected_at.display()));
-            }
+            expected.hold(&path.with_extension(extension), &found);
         }
     }
-    assert!(differing.is_empty(), "these differ from what is expected:\n{}", differing.join("\n"));
+    expected.judge();
 }
 
 #[test]

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use gate_import::opensips::{Imported, NoteKind, Options, Source, import};
+use kept::expected::{Expected, files};
 use miette::Diagnostic as _;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
@@ -19,11 +20,7 @@ fn folder() -> PathBuf {
 }
 
 fn inputs() -> Vec<PathBuf> {
-    let entries = fs::read_dir(folder()).expect("the folder is kept in the repository");
-    let paths = entries.map(|entry| entry.expect("it can be listed").path());
-    let mut inputs: Vec<_> =
-        paths.filter(|path| path.extension().is_some_and(|extension| extension == "cfg")).collect();
-    inputs.sort_unstable();
+    let inputs = files(&folder(), "cfg");
     assert!(inputs.len() > 7, "{inputs:?}");
     inputs
 }
@@ -53,21 +50,15 @@ fn mistakes(imported: &Imported) -> Vec<String> {
 
 #[test]
 fn golden_configurations_come_to_what_is_expected() {
-    let mut differing = Vec::new();
+    let mut expected = Expected::default();
     for path in inputs() {
         let imported = golden(&path);
         let notes: String = imported.notes.iter().map(|note| format!("{:?} {note}\n", note.kind)).collect();
         for (extension, found) in [("kdl", imported.kdl), ("txt", notes)] {
-            let expected_at = path.with_extension(extension);
-            if std::env::var_os("UPDATE_EXPECTED").is_some() {
-                fs::write(&expected_at, &found).expect("it can be written");
-            }
-            if fs::read_to_string(&expected_at).unwrap_or_default() != found {
-                differing.push(format!("{}:\n{found}", expected_at.display()));
-            }
+            expected.hold(&path.with_extension(extension), &found);
         }
     }
-    assert!(differing.is_empty(), "these differ from what is expected:\n{}", differing.join("\n"));
+    expected.judge();
 }
 
 #[test]

@@ -17,7 +17,7 @@ use gate_config::model::{
     AllowedOrigin, At, Compression, Config, HeaderConfig, HookSettings, INSPECTED_FRAGMENTS_MAX, Objection,
     OnUntrusted, Passive, Target, Upstream, Url, WebSocket, Webhook,
 };
-use gate_core::{Limits, Side};
+use gate_core::{Limits, Policy, Side};
 use gate_net::tls::client::Connector;
 use http::{HeaderMap, HeaderValue, Method, Uri};
 
@@ -200,6 +200,7 @@ fn upstream(url: &Url) -> Upstream {
 /// The settings of a route within the limits of a request.
 fn held(route: &WebSocket, wanted: &Wanted) -> WebSocket {
     let mut policy = (*route.policy).clone();
+    let compression = if wanted.compress { route.compression } else { Compression::Off };
     let has_hooks = wanted.inbound.is_some() || wanted.outbound.is_some();
     // Rules of the route see text as it is meant to be.
     policy.limits.validate_utf8 = wanted.validate_utf8 || route.inspect.is_some();
@@ -218,10 +219,28 @@ fn held(route: &WebSocket, wanted: &Wanted) -> WebSocket {
         // A webhook is asked about whole messages, so none may go on piece by piece past it.
         policy.inspection.stream_above = None;
     }
-    let compression = if wanted.compress { route.compression } else { Compression::Off };
+    if compression == Compression::Pass {
+        bound_inflated(&mut policy, wanted.message_size_max);
+    }
     // It may have a message dropped, which then is missing in the window of those behind it.
     let context_takeover = route.context_takeover && !has_hooks;
     WebSocket { policy: Arc::new(policy), compression, context_takeover, ..route.clone() }
+}
+
+/// Has the client's size hold for what its compressed messages say as well, or few bytes could
+/// become a large message in the upstream. So they are inflated even where nobody else looks.
+fn bound_inflated(policy: &mut Policy, max: u64) {
+    let inspection = &mut policy.inspection;
+    inspection.upstream_inflated_size_max = Some(inspection.inflated_size_max);
+    inspection.inflated_size_max = match inspection.inflated_size_max {
+        // `max-inflated-size` is a limit of messages that are looked into.
+        of_route if inspection.client && of_route > 0 => of_route.min(max),
+        _ => max,
+    };
+    inspection.client = true;
+    if policy.limits.fragments_max == 0 {
+        policy.limits.fragments_max = INSPECTED_FRAGMENTS_MAX;
+    }
 }
 
 /// Takes out of a head all fields that tell where a request goes: they are for this gateway alone.
@@ -231,14 +250,16 @@ pub(crate) fn remove(headers: &mut HeaderMap) {
 
 #[cfg(test)]
 mod tests {
-    use gate_core::policy::Inspection;
-    use gate_core::{Policy, Side};
-
     use super::*;
+    use gate_core::policy::Inspection;
 
     /// What becomes of a route that streams and lets messages refer to each other.
     fn held_with(lines: &[(&'static str, &str)]) -> WebSocket {
         let inspection = Inspection { client: true, stream_above: Some(65_536), ..Inspection::default() };
+        held_as(inspection, lines)
+    }
+
+    fn held_as(inspection: Inspection, lines: &[(&'static str, &str)]) -> WebSocket {
         let policy = Arc::new(Policy { inspection, ..Policy::default() });
         let route = WebSocket { policy, context_takeover: true, ..WebSocket::default() };
         let mut headers = HeaderMap::new();
@@ -264,5 +285,27 @@ mod tests {
         let websocket = held_with(&[]);
         assert_eq!(websocket.policy.inspection.stream_above, Some(65_536));
         assert!(!websocket.needs_independent_messages());
+    }
+
+    #[test]
+    fn a_compressed_message_of_the_client_has_the_same_limit_inflated() {
+        const ROUTE: u64 = 1 << 20;
+        let compress = ("x-wsproxy-compress", "true");
+        let hook = ("x-wsproxy-inboundhook", "http://hook");
+        for (size, lines, inflated) in [
+            ("4096", &[compress][..], 4096),
+            ("4096", &[compress, hook], 4096),
+            ("2097152", &[compress], 2 * ROUTE),
+            ("2097152", &[compress, hook], ROUTE),
+        ] {
+            let lines = [&[("x-wsproxy-maxframesize", size)], lines].concat();
+            let websocket = held_as(Inspection::default(), &lines);
+            let (policy, inspection) = (&websocket.policy, &websocket.policy.inspection);
+            assert!(inspection.client && !inspection.upstream, "{lines:?}");
+            assert_eq!(inspection.inflated_size_max_of(Side::Client), inflated, "{lines:?}");
+            assert_eq!(inspection.inflated_size_max_of(Side::Upstream), ROUTE, "{lines:?}");
+            assert_eq!(policy.limits.fragments_max, INSPECTED_FRAGMENTS_MAX, "{lines:?}");
+        }
+        assert!(!held_as(Inspection::default(), &[]).policy.inspection.client);
     }
 }

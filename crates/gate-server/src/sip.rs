@@ -6,6 +6,7 @@
 //! mailbox of the worker that has the flow.
 
 pub(crate) mod caller;
+mod choice;
 pub(crate) mod client;
 pub(crate) mod connect;
 pub(crate) mod hub;
@@ -18,6 +19,7 @@ mod own_sockets;
 pub(crate) mod passage;
 pub(crate) mod plan;
 pub(crate) mod rates;
+mod remembered;
 pub(crate) mod scrutiny;
 pub(crate) mod socket;
 pub(crate) mod task;

@@ -4,7 +4,7 @@
 //! Workers use [`cluster`] (`Cluster`, `Lease`), [`open`] for WebSocket and [`exchange`]
 //! with a [`pool`] for plain HTTP; the supporting thread runs [`keeper`].
 
-mod attempts;
+pub(crate) mod attempts;
 pub(crate) mod cluster;
 pub(crate) mod dial;
 pub(crate) mod download;

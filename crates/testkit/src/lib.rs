@@ -19,6 +19,7 @@ pub mod noise;
 pub mod panics;
 pub mod passage;
 pub mod peer;
+pub mod process;
 pub mod records;
 pub mod rig;
 pub mod server;

@@ -12,14 +12,15 @@ use std::path::{Path, PathBuf};
 const LINES_MAX: usize = 700;
 
 /// The crates, and what of the workspace each may depend on.
-const CRATES: [(&str, &[&str]); 12] = [
-    ("ws-proto", &[]),
-    ("sip-proto", &[]),
-    ("gate-core", &["ws-proto"]),
-    ("agent-proto", &[]),
+const CRATES: [(&str, &[&str]); 13] = [
+    ("kept", &[]),
+    ("ws-proto", &["kept"]),
+    ("sip-proto", &["kept"]),
+    ("gate-core", &["kept", "ws-proto"]),
+    ("agent-proto", &["kept"]),
     ("gate-inspect", &["gate-core", "ws-proto"]),
-    ("gate-config", &["gate-core", "gate-inspect", "ws-proto"]),
-    ("gate-import", &["gate-config", "gate-core"]),
+    ("gate-config", &["gate-core", "gate-inspect", "kept", "ws-proto"]),
+    ("gate-import", &["gate-config", "gate-core", "kept"]),
     ("gate-net", &["gate-config"]),
     (
         "gate-server",
@@ -37,6 +38,7 @@ const CRATES: [(&str, &[&str]); 12] = [
             "gate-net",
             "gate-server",
             "heap",
+            "testkit",
             "ws-proto",
         ],
     ),

@@ -1,5 +1,7 @@
 //! What is wrong with a frame, and which close code says so.
 
+use std::fmt;
+
 use crate::close_code::CloseCode;
 
 /// Why the frames of a peer are refused. After any of these the byte stream has no
@@ -54,23 +56,53 @@ pub enum FrameError {
     #[error("the reason of a close frame is not valid UTF-8")]
     InvalidCloseReason,
     /// A frame above `max-frame-size`.
-    #[error("a frame is larger than max-frame-size allows")]
-    FrameTooLarge,
+    #[error("a frame is larger than the {max} bytes of max-frame-size")]
+    FrameTooLarge {
+        /// Bytes that it may have.
+        max: u64,
+    },
     /// A message above `max-message-size`.
-    #[error("a message is larger than max-message-size allows")]
-    MessageTooLarge,
+    #[error("a message is larger than the {max} bytes of max-message-size")]
+    MessageTooLarge {
+        /// Bytes that it may have.
+        max: u64,
+    },
     /// A message in more frames than `max-fragments`.
-    #[error("a message has more frames than max-fragments allows")]
-    TooManyFragments,
+    #[error("a message has more frames than the {max} of max-fragments")]
+    TooManyFragments {
+        /// Frames that it may have.
+        max: u32,
+    },
     /// A compressed message that is no DEFLATE data (RFC 7692 §7.2.2).
     #[error("a compressed message cannot be inflated")]
     BadDeflate,
-    /// A compressed message that would be above the limit once inflated, in bytes, as a multiple of
-    /// what came, or in the work that it takes.
-    #[error(
-        "a compressed message is too large once inflated: max-inflated-size, max-inflate-ratio or max-inflate-rate"
-    )]
-    InflatedTooLarge,
+    /// A compressed message that would be above a limit once inflated.
+    #[error("a compressed message is too large once inflated: {0}")]
+    InflatedTooLarge(InflateBound),
+}
+
+/// What a compressed message is held to once it is inflated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InflateBound {
+    /// Bytes: `max-inflated-size`.
+    Size(u64),
+    /// How many times its compressed size: `max-inflate-ratio`.
+    Ratio(u32),
+    /// Bytes that the messages of one direction have in a second: `max-inflate-rate`.
+    Rate(u64),
+    /// The work that it takes: blocks of DEFLATE that say nothing.
+    EmptyBlocks,
+}
+
+impl fmt::Display for InflateBound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Size(max) => write!(f, "more than the {max} bytes of max-inflated-size"),
+            Self::Ratio(max) => write!(f, "more than {max} times what came, which is max-inflate-ratio"),
+            Self::Rate(max) => write!(f, "more than {max} bytes in a second, which is max-inflate-rate"),
+            Self::EmptyBlocks => f.write_str("thousands of its blocks say nothing"),
+        }
+    }
 }
 
 impl FrameError {
@@ -92,8 +124,10 @@ impl FrameError {
             | Self::TruncatedCloseCode
             | Self::InvalidCloseCode(_) => CloseCode::PROTOCOL_ERROR,
             Self::InvalidUtf8 | Self::InvalidCloseReason | Self::BadDeflate => CloseCode::INVALID_PAYLOAD,
-            Self::FrameTooLarge | Self::MessageTooLarge | Self::InflatedTooLarge => CloseCode::TOO_BIG,
-            Self::TooManyFragments => CloseCode::POLICY_VIOLATION,
+            Self::FrameTooLarge { .. } | Self::MessageTooLarge { .. } | Self::InflatedTooLarge(_) => {
+                CloseCode::TOO_BIG
+            }
+            Self::TooManyFragments { .. } => CloseCode::POLICY_VIOLATION,
         }
     }
 
@@ -116,11 +150,31 @@ impl FrameError {
             Self::TruncatedCloseCode => "truncated_close_code",
             Self::InvalidCloseCode(_) => "invalid_close_code",
             Self::InvalidCloseReason => "invalid_close_reason",
-            Self::FrameTooLarge => "frame_too_large",
-            Self::MessageTooLarge => "message_too_large",
-            Self::TooManyFragments => "too_many_fragments",
+            Self::FrameTooLarge { .. } => "frame_too_large",
+            Self::MessageTooLarge { .. } => "message_too_large",
+            Self::TooManyFragments { .. } => "too_many_fragments",
             Self::BadDeflate => "bad_deflate",
-            Self::InflatedTooLarge => "inflated_too_large",
+            Self::InflatedTooLarge(_) => "inflated_too_large",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_above_a_limit_is_told_with_the_key_and_the_number() {
+        for (error, key, number) in [
+            (FrameError::FrameTooLarge { max: 1025 }, "max-frame-size", "1025 bytes"),
+            (FrameError::MessageTooLarge { max: 2048 }, "max-message-size", "2048 bytes"),
+            (FrameError::TooManyFragments { max: 7 }, "max-fragments", "7"),
+            (FrameError::InflatedTooLarge(InflateBound::Size(4096)), "max-inflated-size", "4096 bytes"),
+            (FrameError::InflatedTooLarge(InflateBound::Ratio(200)), "max-inflate-ratio", "200 times"),
+            (FrameError::InflatedTooLarge(InflateBound::Rate(9000)), "max-inflate-rate", "9000 bytes"),
+        ] {
+            let told = error.to_string();
+            assert!(told.contains(key) && told.contains(number), "{told}");
         }
     }
 }

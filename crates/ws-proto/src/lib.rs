@@ -18,6 +18,6 @@ pub mod walk;
 
 pub use close_code::CloseCode;
 pub use control::ControlFrame;
-pub use error::FrameError;
+pub use error::{FrameError, InflateBound};
 pub use header::{FrameHeader, Sender};
 pub use opcode::Opcode;

@@ -377,13 +377,13 @@ impl Walker {
         message.fragments = message.fragments.saturating_add(1);
         let exceeds = |value: u64, limit: u64| limit != 0 && value > limit;
         if exceeds(header.payload_len, limits.frame_size_max) {
-            return Err(FrameError::FrameTooLarge);
+            return Err(FrameError::FrameTooLarge { max: limits.frame_size_max });
         }
         if exceeds(message.size, limits.message_size_max) {
-            return Err(FrameError::MessageTooLarge);
+            return Err(FrameError::MessageTooLarge { max: limits.message_size_max });
         }
         if exceeds(u64::from(message.fragments), u64::from(limits.fragments_max)) {
-            return Err(FrameError::TooManyFragments);
+            return Err(FrameError::TooManyFragments { max: limits.fragments_max });
         }
         Ok(message)
     }

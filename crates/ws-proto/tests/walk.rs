@@ -209,13 +209,13 @@ fn row_36_limits_are_judged_from_headers_alone() {
     let limits = Limits { frame_size_max: 10, message_size_max: 15, fragments_max: 3, validate_utf8: true };
     let check = |bytes: &[u8]| walk(Sender::Server, false, &limits, [bytes]);
     assert_eq!(check(&frame(0x82, &[0; 10])).end, None);
-    assert_eq!(check(&[0x82, 11]).end, Some(End::Violation(FrameError::FrameTooLarge)));
+    assert_eq!(check(&[0x82, 11]).end, Some(End::Violation(FrameError::FrameTooLarge { max: 10 })));
     let message = [&frame(0x02, &[0; 10])[..], &[0x00, 6]].concat();
-    assert_eq!(check(&message).end, Some(End::Violation(FrameError::MessageTooLarge)));
+    assert_eq!(check(&message).end, Some(End::Violation(FrameError::MessageTooLarge { max: 15 })));
     let fragments = [frame(0x02, b""), frame(0x00, b""), frame(0x00, b""), frame(0x00, b"")].concat();
-    assert_eq!(check(&fragments).end, Some(End::Violation(FrameError::TooManyFragments)));
+    assert_eq!(check(&fragments).end, Some(End::Violation(FrameError::TooManyFragments { max: 3 })));
     let huge = [0x82, 127, 0x7f, 255, 255, 255, 255, 255, 255, 255];
-    assert_eq!(check(&huge).end, Some(End::Violation(FrameError::FrameTooLarge)));
+    assert_eq!(check(&huge).end, Some(End::Violation(FrameError::FrameTooLarge { max: 10 })));
 }
 
 #[test]

@@ -7,11 +7,13 @@ use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
 
-use crate::client::{self, Driver, Fail, Failures, Session, Target};
+use crate::client::{self, Driver, Session};
+use crate::fail::{Fail, Failures};
 use crate::load::{new_histogram, report_latency};
 use crate::net::{self, Event, Poller};
 use crate::procfs::Sample;
 use crate::report::Report;
+use crate::target::Target;
 use crate::ws::{self, Chunk};
 
 const OPEN_TIMEOUT: Duration = Duration::from_secs(15);

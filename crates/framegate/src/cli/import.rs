@@ -27,10 +27,10 @@ pub(crate) enum ImportCommand {
     Opensips(OpensipsArgs),
 }
 
-/// The flags of `framegate import nginx`.
+/// What is read and what is written.
 #[derive(Debug, Args)]
-pub(crate) struct NginxArgs {
-    /// The configuration of nginx; - reads standard input
+pub(crate) struct FileArgs {
+    /// The configuration of the other server; - reads standard input
     #[arg(value_name = "FILE")]
     pub(crate) file: PathBuf,
 
@@ -41,6 +41,13 @@ pub(crate) struct NginxArgs {
     /// Replace the file of --output if it is there already
     #[arg(long, requires = "output")]
     pub(crate) force: bool,
+}
+
+/// The flags of `framegate import nginx`.
+#[derive(Debug, Args)]
+pub(crate) struct NginxArgs {
+    #[command(flatten)]
+    pub(crate) files: FileArgs,
 
     /// Take only the servers at this address, as it stands behind `listen`: 443, 127.0.0.1:8080, unix:/run/a.sock
     #[arg(long, value_name = "ADDRESS", value_parser = listen_at)]
@@ -50,17 +57,8 @@ pub(crate) struct NginxArgs {
 /// The flags of `framegate import opensips`.
 #[derive(Debug, Args)]
 pub(crate) struct OpensipsArgs {
-    /// The configuration of OpenSIPS; - reads standard input
-    #[arg(value_name = "FILE")]
-    pub(crate) file: PathBuf,
-
-    /// Write to this file, and not to standard output; one that is there already is left alone
-    #[arg(short, long, value_name = "FILE")]
-    pub(crate) output: Option<PathBuf>,
-
-    /// Replace the file of --output if it is there already
-    #[arg(long, requires = "output")]
-    pub(crate) force: bool,
+    #[command(flatten)]
+    pub(crate) files: FileArgs,
 
     /// Where SIP goes, by udp, tcp, tls, ws or wss: udp://127.0.0.1:5060 [default: OpenSIPS' own socket]
     #[arg(long, value_name = "URL", value_parser = upstream_url)]
@@ -125,7 +123,7 @@ mod tests {
         let cli =
             Cli::try_parse_from("framegate import nginx nginx.conf".split_whitespace()).expect("it is right");
         let Command::Import(ImportCommand::Nginx(args)) = cli.command else { panic!("not of nginx") };
-        assert_eq!((args.output, args.listen), (None, None));
+        assert_eq!((args.files.output, args.listen), (None, None));
     }
 
     #[test]

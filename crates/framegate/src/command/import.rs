@@ -11,7 +11,7 @@ use gate_import::nginx::{Imported, NoteKind, Source, SyntaxError};
 use gate_import::{nginx, opensips};
 use miette::{GraphicalReportHandler, GraphicalTheme};
 
-use crate::cli::import::{ImportCommand, NginxArgs, OpensipsArgs};
+use crate::cli::import::{FileArgs, ImportCommand, NginxArgs, OpensipsArgs};
 use crate::failure::Failure;
 
 mod files;
@@ -80,7 +80,7 @@ pub(crate) fn run(command: ImportCommand) -> Result<(), Failure> {
 }
 
 fn of_nginx(args: NginxArgs) -> Result<(), Failure> {
-    let NginxArgs { file, output, force, listen } = args;
+    let NginxArgs { files: FileArgs { file, output, force }, listen } = args;
     let source = read(&file, output.as_deref())?;
     let writing = if force { Writing::Replaces } else { Writing::Makes };
     let folder = home(file.parent().unwrap_or_else(|| Path::new(""))).to_owned();
@@ -101,7 +101,7 @@ fn of_nginx(args: NginxArgs) -> Result<(), Failure> {
 }
 
 fn of_opensips(args: OpensipsArgs) -> Result<(), Failure> {
-    let OpensipsArgs { file, output, force, upstream } = args;
+    let OpensipsArgs { files: FileArgs { file, output, force }, upstream } = args;
     let source = read(&file, output.as_deref())?;
     let writing = if force { Writing::Replaces } else { Writing::Makes };
     let folder = file.parent().unwrap_or_else(|| Path::new(""));

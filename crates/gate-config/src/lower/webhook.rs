@@ -7,7 +7,7 @@ use http::{HeaderName, HeaderValue, Method, header};
 
 use super::{Context, lifetime, matches, tls};
 use crate::fields::{Field, Fields, get};
-use crate::model::{Alpn, At, HookOpcodes, HookSettings, Url, Webhook};
+use crate::model::{Alpn, At, HOP_BY_HOP, HookOpcodes, HookSettings, Url, Webhook};
 use crate::report::Code;
 use crate::schema::{WEBHOOK, WEBSOCKET};
 use crate::syntax::Value;
@@ -204,22 +204,8 @@ impl Webhook {
     #[must_use]
     pub fn may_send(name: &HeaderName) -> bool {
         let name = name.as_str().replace('_', "-");
-        let is_reserved = [
-            header::HOST,
-            header::CONTENT_LENGTH,
-            header::CONNECTION,
-            header::TRANSFER_ENCODING,
-            header::TE,
-            header::TRAILER,
-            header::UPGRADE,
-            header::EXPECT,
-            header::PROXY_AUTHORIZATION,
-            header::PROXY_AUTHENTICATE,
-        ]
-        .iter()
-        .any(|reserved| *reserved == *name);
-        !is_reserved
-            && !matches!(&*name, "keep-alive" | "proxy-connection")
-            && !name.starts_with("x-framegate-")
+        let own = [header::HOST, header::CONTENT_LENGTH, header::TRAILER];
+        let is_reserved = HOP_BY_HOP.iter().chain(&own).any(|reserved| *reserved == *name);
+        !is_reserved && !name.starts_with("x-framegate-")
     }
 }

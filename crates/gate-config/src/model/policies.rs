@@ -18,23 +18,29 @@ impl HeaderEdit {
     /// ends, or is the WebSocket handshake's own.
     #[must_use]
     pub fn may_change(name: &HeaderName) -> bool {
-        !(FIXED.contains(name) || name.as_str().starts_with("sec-websocket-"))
+        let is_fixed = HOP_BY_HOP.contains(name) || FIXED.contains(name);
+        !(is_fixed || name.as_str().starts_with("sec-websocket-"))
     }
 }
 
-const FIXED: [HeaderName; 14] = [
+/// Fields that are of one hop only, beside those that Connection names (RFC 9110 §7.6.1).
+pub const HOP_BY_HOP: [HeaderName; 10] = [
     header::CONNECTION,
     HeaderName::from_static("keep-alive"),
     HeaderName::from_static("proxy-connection"),
     header::PROXY_AUTHENTICATE,
     header::PROXY_AUTHORIZATION,
     header::TE,
-    header::TRAILER,
     header::TRANSFER_ENCODING,
-    header::CONTENT_LENGTH,
     header::UPGRADE,
     HeaderName::from_static("http2-settings"),
     header::EXPECT,
+];
+
+/// What else is not for a route to change.
+const FIXED: [HeaderName; 4] = [
+    header::TRAILER,
+    header::CONTENT_LENGTH,
     header::HOST,
     // Records name requests by it.
     HeaderName::from_static("x-request-id"),

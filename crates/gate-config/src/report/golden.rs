@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
+use kept::expected::{Expected, files};
 use miette::{GraphicalReportHandler, GraphicalTheme};
 
 use super::{Code, Diagnostic};
@@ -35,24 +36,13 @@ fn render_file(path: &Path) -> String {
 
 #[test]
 fn golden_messages_are_as_expected() {
-    let mut differing = Vec::new();
-    let mut inputs = 0;
-    for entry in fs::read_dir(FOLDER).expect("the folder is kept in the repository") {
-        let path = entry.expect("it can be listed").path();
-        if path.extension().is_none_or(|extension| extension != "kdl") {
-            continue;
-        }
-        inputs += 1;
-        let (found, expected_at) = (render_file(&path), path.with_extension("txt"));
-        if std::env::var_os("UPDATE_EXPECTED").is_some() {
-            fs::write(&expected_at, &found).expect("it can be written");
-        }
-        if fs::read_to_string(&expected_at).unwrap_or_default() != found {
-            differing.push(format!("{}:\n{found}", path.display()));
-        }
+    let mut expected = Expected::default();
+    let inputs = files(Path::new(FOLDER), "kdl");
+    assert!(inputs.len() > 10, "{inputs:?}");
+    for path in inputs {
+        expected.hold(&path.with_extension("txt"), &render_file(&path));
     }
-    assert!(inputs > 10, "{inputs} inputs");
-    assert!(differing.is_empty(), "these messages differ from what is expected:\n{}", differing.join("\n"));
+    expected.judge();
 }
 
 #[test]

@@ -13,6 +13,7 @@ use ws_proto::fuzz::by_the_book::{Reading, Rules};
 use ws_proto::walk::{End, Limits};
 use ws_proto::{CloseCode, Opcode, Sender};
 
+use super::deadlines::Deadlines;
 use super::wire::{Appetite, Ending, Wire, Written};
 use crate::endpoint::{Endpoint, EndpointPolicy, Frame, Kind, Message, NotOpen, Output, Role};
 use crate::session::{Cause, Death, Party, Progress};
@@ -159,26 +160,12 @@ impl Lone {
 
     /// Time passes, and each deadline in it.
     pub fn wait(&mut self, time: Duration) {
-        let until = self.now + time;
-        let mut deadlines = 0;
-        while let Some(at) = self.next_deadline().filter(|at| *at <= until) {
-            deadlines += 1;
-            assert!(deadlines < 1000, "deadlines come to an end");
-            self.now = self.now.max(at);
-            self.endpoint.handle_timeout(self.now);
-            self.settle();
-            assert!(self.next_deadline() != Some(at), "a deadline comes once");
-        }
-        self.now = until;
+        self.let_pass(time);
     }
 
     /// Lets all deadlines come until there are none, and says how long that took.
     pub fn run_out(&mut self) -> Duration {
-        let began = self.now;
-        while let Some(at) = self.next_deadline() {
-            self.wait(at.saturating_duration_since(self.now));
-        }
-        self.now - began
+        self.let_all_pass()
     }
 
     /// The endpoint itself.
@@ -411,10 +398,6 @@ impl Lone {
         }
     }
 
-    fn next_deadline(&self) -> Option<Instant> {
-        self.endpoint.poll_timeout().filter(|_| !self.endpoint.is_over())
-    }
-
     fn check(&mut self) {
         self.endpoint.check_invariants();
         match (self.death, self.endpoint.death()) {
@@ -434,6 +417,21 @@ impl Lone {
         {
             assert!(self.now - at < self.policy.timeouts.close, "the end comes within the close deadline");
         }
+    }
+}
+
+impl Deadlines for Lone {
+    fn clock(&mut self) -> &mut Instant {
+        &mut self.now
+    }
+
+    fn next_deadline(&self) -> Option<Instant> {
+        self.endpoint.poll_timeout().filter(|_| !self.endpoint.is_over())
+    }
+
+    fn look_at_clock(&mut self) {
+        self.endpoint.handle_timeout(self.now);
+        self.settle();
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use ws_proto::walk::{End, Extent, Held, Message, Walked};
-use ws_proto::{CloseCode, FrameError, Opcode};
+use ws_proto::{CloseCode, FrameError, InflateBound, Opcode};
 
 use super::glance::{Came, Glance};
 use super::lane::{PieceEnd, Ready, Released};
@@ -226,7 +226,8 @@ impl Session {
         let mut payload = Vec::new();
         observer.inflate(from, &came, &policy.inspection, &mut payload)?;
         if !lane.charge_inflated(length(payload.len()), &policy.inspection, now) {
-            return Err(FrameError::InflatedTooLarge);
+            let bound = InflateBound::Rate(policy.inspection.inflate_rate_max);
+            return Err(FrameError::InflatedTooLarge(bound));
         }
         let is_text = message.opcode == Opcode::Text;
         if is_text && policy.limits_of(from).validate_utf8 && str::from_utf8(&payload).is_err() {

@@ -126,5 +126,5 @@ fn other_rules_hold_for_what_comes_from_then_on() {
     assert_eq!(came(5, &mut endpoint), Some(b"hello".to_vec()));
     assert_eq!(came(4, &mut endpoint), None);
     let cause = endpoint.death().map(|death| death.cause);
-    assert!(matches!(cause, Some(Cause::Violation(FrameError::MessageTooLarge))), "{cause:?}");
+    assert!(matches!(cause, Some(Cause::Violation(FrameError::MessageTooLarge { max: 4 }))), "{cause:?}");
 }

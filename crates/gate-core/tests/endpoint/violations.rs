@@ -35,9 +35,9 @@ fn cases(role: Role) -> Vec<(Vec<u8>, FrameError, u16)> {
         (frame(0x88, b"\x03"), FrameError::TruncatedCloseCode, 1002),
         (frame(0x88, b"\x03\xee"), FrameError::InvalidCloseCode(1006), 1002),
         (frame(0x88, b"\x03\xe8\xff"), FrameError::InvalidCloseReason, 1007),
-        (frame(0x82, &[0; 33]), FrameError::FrameTooLarge, 1009),
-        (fragments(&[(0x02, &[0; 30]), (0x00, &[0; 19])]), FrameError::MessageTooLarge, 1009),
-        (fragments(&[(0x02, b""), (0x00, b""), (0x00, b"")]), FrameError::TooManyFragments, 1008),
+        (frame(0x82, &[0; 33]), FrameError::FrameTooLarge { max: 32 }, 1009),
+        (fragments(&[(0x02, &[0; 30]), (0x00, &[0; 19])]), FrameError::MessageTooLarge { max: 48 }, 1009),
+        (fragments(&[(0x02, b""), (0x00, b""), (0x00, b"")]), FrameError::TooManyFragments { max: 2 }, 1008),
     ]
 }
 
@@ -86,7 +86,8 @@ fn a_size_is_refused_by_the_header_that_announces_it() {
         let mut lone = open(role);
         let mask = if role == Role::Server { 0x80 } else { 0 };
         lone.send(&[0x82, mask | 127, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1, 2, 3, 4]);
-        assert_eq!(death(&lone), Some((Cause::Violation(FrameError::MessageTooLarge), peer(role))));
+        let max = EndpointPolicy::default().limits.message_size_max;
+        assert_eq!(death(&lone), Some((Cause::Violation(FrameError::MessageTooLarge { max }), peer(role))));
         assert_eq!(lone.endpoint().buffered(), 0);
     }
 }

@@ -25,9 +25,9 @@ fn cases(from: Side) -> Vec<(Vec<u8>, FrameError, u16)> {
         (frame(0x88, b"\x03"), FrameError::TruncatedCloseCode, 1002),
         (frame(0x88, b"\x03\xee"), FrameError::InvalidCloseCode(1006), 1002),
         (frame(0x88, b"\x03\xe8\xff"), FrameError::InvalidCloseReason, 1007),
-        (frame(0x82, &[0; 33]), FrameError::FrameTooLarge, 1009),
-        (fragments(&[(0x02, &[0; 30]), (0x00, &[0; 19])]), FrameError::MessageTooLarge, 1009),
-        (fragments(&[(0x02, b""), (0x00, b""), (0x00, b"")]), FrameError::TooManyFragments, 1008),
+        (frame(0x82, &[0; 33]), FrameError::FrameTooLarge { max: 32 }, 1009),
+        (fragments(&[(0x02, &[0; 30]), (0x00, &[0; 19])]), FrameError::MessageTooLarge { max: 48 }, 1009),
+        (fragments(&[(0x02, b""), (0x00, b""), (0x00, b"")]), FrameError::TooManyFragments { max: 2 }, 1008),
     ]
 }
 

@@ -7,11 +7,13 @@ use crate::kdl::Node;
 
 use super::notes::Notes;
 use super::parser::Directive;
+use super::real_ip::{RealIp, is_clients_address};
 use super::scope::Scope;
 
 /// What is made of the directives of a location.
-#[derive(Debug, Default)]
-pub(super) struct Fields {
+#[derive(Debug)]
+pub(super) struct Fields<'a> {
+    pub(super) real_ip: RealIp<'a>,
     /// `policies` of the route.
     pub(super) policies: Option<Node>,
     /// Settings of its `websocket`.
@@ -25,6 +27,8 @@ enum Fate {
     Elsewhere,
     /// Framegate does so without being told.
     ByItself,
+    /// The listener does so.
+    RealIp,
     /// No client may send it; why it is not set.
     Removed(Option<&'static str>),
     /// It always has this value.
@@ -35,18 +39,24 @@ enum Fate {
     Left(&'static str),
 }
 
-/// Reads them.
-pub(super) fn fields(scope: &Scope<'_>, notes: &mut Notes<'_>) -> Fields {
-    let mut fields = Fields::default();
+/// Reads them, for requests that a `proxy_pass` sends on.
+pub(super) fn fields<'a>(scope: &Scope<'a>, pass: &'a Directive, notes: &mut Notes<'_>) -> Fields<'a> {
+    let (policies, settings, comments) = (None, Vec::new(), Vec::new());
+    let mut fields = Fields { real_ip: RealIp::Unsaid(pass), policies, settings, comments };
     let mut by_itself: Vec<&Directive> = Vec::new();
     let (mut removed, mut set): (Vec<&str>, Vec<(&str, &str)>) = (Vec::new(), Vec::new());
     for directive in scope.all("proxy_set_header") {
         let (name, value) = (directive.value(), directive.arg(1).unwrap_or_default());
         let is_new =
             !removed.iter().chain(set.iter().map(|(name, _)| name)).any(|it| it.eq_ignore_ascii_case(name));
-        match fate(name, value) {
+        let fate = fate(name, value, scope);
+        if name.eq_ignore_ascii_case("x-real-ip") && matches!(fate, Fate::Removed(_) | Fate::Set) {
+            fields.real_ip = RealIp::OfRoute;
+        }
+        match fate {
             Fate::Elsewhere => {}
             Fate::ByItself => by_itself.push(directive),
+            Fate::RealIp => fields.real_ip = RealIp::Client(directive),
             Fate::Removed(why) => {
                 if let Some(why) = why {
                     fields.comments.push(notes.none(directive, why));
@@ -79,7 +89,7 @@ pub(super) fn fields(scope: &Scope<'_>, notes: &mut Notes<'_>) -> Fields {
     fields
 }
 
-fn fate(name: &str, value: &str) -> Fate {
+fn fate(name: &str, value: &str, scope: &Scope<'_>) -> Fate {
     let name = name.to_ascii_lowercase();
     let is_same = value.strip_prefix("$http_").is_some_and(|field| field.replace('_', "-") == name);
     match (&*name, value) {
@@ -91,6 +101,10 @@ fn fate(name: &str, value: &str) -> Fate {
         | ("x-forwarded-host", "$host" | "$http_host")
         | ("x-request-id", "$request_id") => return Fate::ByItself,
         ("sec-websocket-extensions", "") => return Fate::Uncompressed,
+        ("x-real-ip", value) if is_clients_address(value, scope) => return Fate::RealIp,
+        ("x-real-ip", _) if is_same => {
+            return Fate::Left("of what clients say there nothing goes to backends");
+        }
         (_, _) if is_same => return Fate::ByItself,
         (_, _) => {}
     }
@@ -102,7 +116,8 @@ fn fate(name: &str, value: &str) -> Fate {
         _ if value.is_empty() => Fate::Removed(None),
         _ if !value.contains('$') && HeaderValue::from_str(value).is_ok() => Fate::Set,
         "x-real-ip" => Fate::Removed(Some(
-            "there are no variables. The client's address stands in X-Forwarded-For, at the end; X-Real-IP is not sent",
+            "a listener with `real-ip true` sends the address that X-Forwarded-For or the PROXY protocol names, and no other; \
+             X-Real-IP is not sent",
         )),
         "x-forwarded-port" | "x-forwarded-server" => Fate::Removed(Some(
             "there are no variables. X-Forwarded-For, -Proto and -Host are sent, and this is not",
@@ -124,9 +139,18 @@ mod tests {
     use super::super::notes::Notes;
     use super::super::parser::parse;
     use super::super::scope::Scope;
-    use super::fields;
+    use super::{Fate, fate, fields};
     use crate::kdl::render;
     use crate::source::Sources;
+
+    #[test]
+    fn what_is_of_one_hop_is_left_alone_or_told_elsewhere() {
+        for name in &gate_config::model::HOP_BY_HOP {
+            let is_told_elsewhere = ["connection", "upgrade"].contains(&name.as_str());
+            let is_left = matches!(fate(name.as_str(), "a", &Scope::default()), Fate::Left(_));
+            assert!(is_left || is_told_elsewhere, "{name}");
+        }
+    }
 
     #[test]
     fn what_nginx_sets_or_takes_away_clients_cannot_say() {
@@ -138,7 +162,10 @@ mod tests {
             ("Authorization $http_authorization", "", 0),
             ("X-User \"\"", "remove \"X-User\"", 0),
             ("X-User $remote_user", "remove \"X-User\"", 1),
-            ("X-Real-IP $remote_addr", "remove \"X-Real-IP\"", 1),
+            ("X-Real-IP $remote_addr", "", 0),
+            ("X-Real-IP $realip_remote_addr", "remove \"X-Real-IP\"", 1),
+            ("X-Real-IP $http_x_real_ip", "", 1),
+            ("X-Real-IP \"\"", "remove \"X-Real-IP\"", 0),
             ("X-Forwarded-For \"\"", "remove \"X-Forwarded-For\"", 0),
             ("X-Team blue", "set { \"X-Team\" \"blue\" }", 0),
             ("Content-Length \"\"", "", 1),
@@ -147,7 +174,7 @@ mod tests {
             let directives = parse(&format!("proxy_set_header {text};"), 0).expect(text);
             let sources = Sources::default();
             let mut notes = Notes::new(&sources);
-            let found = fields(&Scope::new(vec![&directives]), &mut notes);
+            let found = fields(&Scope::new(vec![&directives]), &directives[0], &mut notes);
             let nodes: Vec<_> = found.policies.into_iter().chain(found.settings).collect();
             let written = render(&nodes).split_ascii_whitespace().collect::<Vec<_>>().join(" ");
             let inner =

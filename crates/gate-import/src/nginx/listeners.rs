@@ -9,6 +9,7 @@ use super::listen::Address;
 use super::notes::Notes;
 use super::parser::Directive;
 use super::paths::Paths;
+use super::real_ip;
 use super::scope::Scope;
 use super::server::Server;
 use super::tls::{self, Secured};
@@ -48,7 +49,10 @@ fn listener(
         nodes.push(tls::block(&secured, paths, &mut comments, notes));
     }
     if let Some(first) = there.first() {
-        nodes.extend(proxies(point, &first.block.scope, &mut comments, notes));
+        let proxies = proxies(point, &first.block.scope, &mut comments, notes);
+        let trusts = proxies.iter().any(|node| node.has_name_of(&Node::new("trusted-proxies")));
+        nodes.extend(proxies);
+        nodes.extend(real_ip::node(point, &there, trusts, notes));
         nodes.extend(timeouts(&first.block.scope));
     }
     if !point.is_on {
@@ -77,16 +81,14 @@ fn proxies(point: &Point, scope: &Scope<'_>, comments: &mut Vec<String>, notes: 
     let mut nodes = Vec::new();
     match (name.as_deref(), header) {
         (Some("x-forwarded-for"), _) if !trusted.is_empty() => nodes.push(with("trusted-proxies", &trusted)),
-        (Some("proxy_protocol" | "x-forwarded-for"), _) | (None, None) => {}
-        (_, Some(directive)) => {
-            comments.push(
-                notes.none(
-                    directive,
-                    "the client's address is read from X-Forwarded-For or the PROXY protocol",
-                ),
-            );
+        (Some("proxy_protocol" | "x-forwarded-for"), _) => {}
+        (_, Some(directive)) => comments.push(notes.none(directive, READ_FROM)),
+        (_, None) => {
+            let first = scope.find("set_real_ip_from");
+            let what =
+                format!("nginx takes the client's address from their X-Real-IP by itself; {READ_FROM}");
+            comments.extend(first.map(|directive| notes.differs(directive, &what)));
         }
-        (Some(_), None) => {}
     }
     if point.has_proxy_protocol {
         let anybody = ["0.0.0.0/0", "::/0", "unix:"].map(str::to_owned);
@@ -100,6 +102,9 @@ fn proxies(point: &Point, scope: &Scope<'_>, comments: &mut Vec<String>, notes: 
     }
     nodes
 }
+
+/// What is told of another `real_ip_header`.
+const READ_FROM: &str = "the client's address is read from X-Forwarded-For or the PROXY protocol";
 
 /// A network without bits behind its prefix.
 fn network(text: &str) -> Option<String> {

@@ -6,6 +6,7 @@ use super::arrange::{Answers, Place, Why};
 use super::groups::{Group, PRIORITY};
 use super::module::FrameLogs;
 use super::notes::Notes;
+use super::real_ip::RealIp;
 use super::server::{Answer, Draft, Server};
 use super::session;
 use crate::slug::{Taken, slug};
@@ -133,7 +134,7 @@ impl<'w, 's> Writer<'w, 's> {
     }
 
     /// The drafts of a server. One of which nothing is left has a single one.
-    fn drafts(server: &Server<'_>) -> Vec<Draft> {
+    fn drafts<'a>(server: &Server<'a>) -> Vec<Draft<'a>> {
         if !server.works() && !server.module.is_used {
             let comments = server.drafts.iter().flat_map(|draft| draft.comments.iter().cloned()).collect();
             return vec![nothing("", comments)];
@@ -149,6 +150,7 @@ impl<'w, 's> Writer<'w, 's> {
                 ],
                 settings: Vec::new(),
                 body_size: None,
+                real_ip: RealIp::OfRoute,
             };
             match drafts.iter_mut().find(|draft| draft.conditions.is_empty()) {
                 Some(draft) => draft.answer = answer,
@@ -159,14 +161,14 @@ impl<'w, 's> Writer<'w, 's> {
     }
 
     /// What answers the paths that the server has no location for, lest another server does.
-    fn rest(&self, drafts: &[Draft], group: &Group) -> Option<Draft> {
+    fn rest(&self, drafts: &[Draft<'_>], group: &Group) -> Option<Draft<'static>> {
         let leaves_some = !drafts.iter().any(|draft| draft.conditions.is_empty());
         let why = "What the server has no location for; it must not go to another server.".to_owned();
         let is_needed = leaves_some && self.has_several && !group.is_last && !group.is_off;
         is_needed.then(|| nothing("rest", vec![why]))
     }
 
-    fn route(&mut self, server: &Server<'_>, draft: &Draft, group: &Group, slug: &str) -> Node {
+    fn route(&mut self, server: &Server<'_>, draft: &Draft<'_>, group: &Group, slug: &str) -> Node {
         let name = match (slug, &*draft.slug) {
             ("", "") => "default".to_owned(),
             ("", name) | (name, "") => name.to_owned(),
@@ -177,7 +179,7 @@ impl<'w, 's> Writer<'w, 's> {
         let mut rest = match &draft.answer {
             Answer::Nothing => vec![Node::new("builtin-handler").text("not-found")],
             Answer::Builtin(nodes) => nodes.clone(),
-            Answer::Proxy { nodes, settings, body_size } => {
+            Answer::Proxy { nodes, settings, body_size, real_ip: _ } => {
                 let mut rest = nodes.clone();
                 let own = body_size
                     .iter()
@@ -258,12 +260,12 @@ impl<'w, 's> Writer<'w, 's> {
 }
 
 /// 404 for all paths.
-fn nothing(slug: &str, comments: Vec<String>) -> Draft {
+fn nothing(slug: &str, comments: Vec<String>) -> Draft<'static> {
     Draft { slug: slug.to_owned(), conditions: Vec::new(), rank: 0, answer: Answer::Nothing, comments }
 }
 
 /// The conditions of a route. The hosts of a default server are kept for the reader.
-fn matches(draft: &Draft, group: &Group) -> Vec<Node> {
+fn matches(draft: &Draft<'_>, group: &Group) -> Vec<Node> {
     let mut nodes = Vec::new();
     if !group.patterns.is_empty() {
         let hosts = group.patterns.iter().fold(Node::new("host"), |node, pattern| node.text(pattern));

@@ -16,6 +16,7 @@ use super::module::{Module, module};
 use super::notes::Notes;
 use super::parser::Directive;
 use super::paths::Paths;
+use super::real_ip::RealIp;
 use super::session;
 use super::upgrades;
 use super::upstreams::Upstreams;
@@ -28,35 +29,35 @@ pub(super) struct Server<'a> {
     pub(super) listens: Vec<Listen>,
     pub(super) hosts: Hosts,
     pub(super) module: Module,
-    pub(super) drafts: Vec<Draft>,
+    pub(super) drafts: Vec<Draft<'a>>,
     /// About the server as a whole.
     pub(super) comments: Vec<String>,
 }
 
 /// A route that is not named yet.
 #[derive(Clone, Debug)]
-pub(super) struct Draft {
+pub(super) struct Draft<'a> {
     /// What of the location can be in its name.
     pub(super) slug: String,
     pub(super) conditions: Vec<Node>,
     /// What its priority has above that of its server.
     pub(super) rank: u64,
-    pub(super) answer: Answer,
+    pub(super) answer: Answer<'a>,
     pub(super) comments: Vec<String>,
 }
 
 /// What a route answers.
 #[derive(Clone, Debug)]
-pub(super) enum Answer {
+pub(super) enum Answer<'a> {
     /// A backend does.
-    Proxy { nodes: Vec<Node>, settings: Vec<Node>, body_size: Option<Node> },
+    Proxy { nodes: Vec<Node>, settings: Vec<Node>, body_size: Option<Node>, real_ip: RealIp<'a> },
     /// The gateway does.
     Builtin(Vec<Node>),
     /// 404.
     Nothing,
 }
 
-impl Answer {
+impl Answer<'_> {
     /// The answer, switched off, behind a 404.
     fn held(self, restrictions: &[(&Directive, &'static str)], notes: &mut Notes<'_>) -> Self {
         let mut hold = |nodes: Vec<Node>| {
@@ -64,8 +65,8 @@ impl Answer {
             std::iter::once(not_found).chain(nodes.into_iter().map(|node| node.off(true))).collect()
         };
         match self {
-            Self::Proxy { nodes, settings, body_size } => {
-                Self::Proxy { nodes: hold(nodes), settings, body_size }
+            Self::Proxy { nodes, settings, body_size, real_ip } => {
+                Self::Proxy { nodes: hold(nodes), settings, body_size, real_ip }
             }
             Self::Builtin(nodes) => Self::Builtin(hold(nodes)),
             Self::Nothing => Self::Nothing,
@@ -99,13 +100,13 @@ impl Server<'_> {
     /// Whether a backend answers every path that no location is for.
     pub(super) fn is_proxying_all(&self) -> bool {
         let is_all =
-            |draft: &Draft| draft.conditions.is_empty() && matches!(draft.answer, Answer::Proxy { .. });
+            |draft: &Draft<'_>| draft.conditions.is_empty() && matches!(draft.answer, Answer::Proxy { .. });
         self.drafts.iter().any(is_all)
     }
 
     /// Whether a backend is asked to upgrade anywhere.
     pub(super) fn upgrades(&self) -> bool {
-        let asks = |draft: &Draft| match &draft.answer {
+        let asks = |draft: &Draft<'_>| match &draft.answer {
             Answer::Proxy { settings, .. } => {
                 !settings.iter().any(|node| node.meaning() == session::no_upgrades())
             }
@@ -151,7 +152,7 @@ impl<'a> Reader<'_, 'a, '_> {
         Server { block, listens, hosts, module, drafts, comments }
     }
 
-    fn drafts(&mut self, block: &Block<'a>, comments: &mut Vec<String>) -> Vec<Draft> {
+    fn drafts(&mut self, block: &Block<'a>, comments: &mut Vec<String>) -> Vec<Draft<'a>> {
         let scope = &block.scope;
         let all = |directive| Location {
             directive,
@@ -193,7 +194,7 @@ impl<'a> Reader<'_, 'a, '_> {
         named: &[Location<'a>],
         rank: u64,
         of_server: &mut Vec<String>,
-    ) -> Option<Draft> {
+    ) -> Option<Draft<'a>> {
         let mut comments = Vec::new();
         let Found { content, named, comments: found } = content(location, named, self.notes);
         let mut restrictions = access::restrictions(&location.scope);
@@ -260,7 +261,7 @@ impl<'a> Reader<'_, 'a, '_> {
         location: &Location<'a>,
         restrictions: &[(&Directive, &'static str)],
         comments: &mut Vec<String>,
-    ) -> Answer {
+    ) -> Answer<'a> {
         let answer = match content {
             Content::Nothing(why) => {
                 comments.extend(why);
@@ -275,7 +276,7 @@ impl<'a> Reader<'_, 'a, '_> {
                 Answer::Builtin(vec![if handler == HEALTH { node.comment(why) } else { node }])
             }
             Content::Proxy { directive, pass, scope } => {
-                let fields = fields::fields(&scope, self.notes);
+                let fields = fields::fields(&scope, directive, self.notes);
                 comments.extend(fields.comments);
                 comments.extend(path_comment(directive, &pass, &location.kind, self.notes));
                 let settings = backend::settings(&scope, &pass, self.paths, comments, self.notes);
@@ -293,6 +294,7 @@ impl<'a> Reader<'_, 'a, '_> {
                     nodes: std::iter::once(Node::new("upstream").text(&id)).chain(fields.policies).collect(),
                     settings,
                     body_size: session::body_size(&scope),
+                    real_ip: fields.real_ip,
                 }
             }
         };

@@ -6,6 +6,7 @@
 
 mod arguments;
 mod effects;
+mod evidence;
 mod expand;
 mod idioms;
 mod kinds;
@@ -81,7 +82,7 @@ pub(super) static RULES: &[Rule] = &[
 
 /// One of these is in every text that an idiom matches.
 const MARKS: ByteSet = ByteSet::of(b"$<>(/%|-=;!\\");
-const LETTERS: ByteSet = ByteSet::of(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ?*");
+const LETTERS: ByteSet = ByteSet::of(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ?*$");
 
 /// Builds what is built once, before a message needs it.
 pub(super) fn warm_up() {
@@ -93,26 +94,47 @@ pub(super) fn detect(text: Text<'_>, hits: &mut Hits) {
     if !text.bytes.has_any(LETTERS) {
         return;
     }
-    if may_run(text, is_known) {
-        let mut lead = None;
-        let mut pieces = Reader::new(text.raw).peekable();
-        while let Some(mut statements) = pieces.next() {
-            expand(&mut statements);
-            if lead.is_none()
-                && pieces.peek().is_none()
-                && let Some((rule, statement)) = whole::judge(text.raw, &statements)
-            {
-                meet(rule, statement.at.clone(), hits);
-            }
-            let first = *lead.get_or_insert_with(|| lead_of(&statements));
-            lead = Some(weigh(text.raw, &statements, first, hits));
+    look(text, hits);
+    if let Some(raw) = expand::assigned(text.raw) {
+        let lower = raw.to_ascii_lowercase();
+        let mut found = Hits::default();
+        look(Text { raw: &raw, lower: &lower, bytes: text.bytes }, &mut found);
+        for hit in found.list() {
+            hits.add(hit.rule, 0..text.raw.len());
         }
+    }
+}
+
+fn look(text: Text<'_>, hits: &mut Hits) {
+    if may_run(text, is_known) {
+        read(text.raw, hits);
     }
     if text.bytes.has_any(const { ByteSet::of(b"<>") }) && redirect::redirects(text.raw) {
         meet("cmd-redirect", 0..text.raw.len(), hits);
     }
     if text.bytes.has_any(MARKS) {
         idioms::detect(text, hits);
+    }
+}
+
+/// Reads a text as a shell would.
+fn read(text: &[u8], hits: &mut Hits) {
+    let mut lead = None;
+    let mut pieces = Reader::new(text).peekable();
+    while let Some(mut statements) = pieces.next() {
+        expand(&mut statements);
+        let is_all = lead.is_none() && pieces.peek().is_none();
+        if is_all && let Some((rule, statement)) = whole::judge(text, &statements) {
+            meet(rule, statement.at.clone(), hits);
+        }
+        let first = *lead.get_or_insert_with(|| lead_of(&statements));
+        lead = Some(weigh(text, &statements, first, hits));
+        if is_all
+            && let Some(statement) = evidence::weigh(text, &statements)
+            && let Some(id) = rule_of(text, statement, true, (Sure::Behind, first))
+        {
+            meet(id, statement.at.clone(), hits);
+        }
     }
 }
 

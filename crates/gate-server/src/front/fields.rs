@@ -6,6 +6,7 @@
 //! for the configuration to avoid. An absolute-form target's authority is the Host, which the
 //! request has been held against, so that nothing is left to be done here.
 
+use gate_config::model::HOP_BY_HOP;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
 use crate::front::client::is_claim;
@@ -93,19 +94,6 @@ fn members<'h>(headers: &'h HeaderMap, name: &HeaderName) -> impl Iterator<Item 
 fn is_of_the_whole_way(name: &HeaderName) -> bool {
     *name == header::HOST || *name == header::CONTENT_LENGTH || is_claim(name.as_str())
 }
-
-const HOP_BY_HOP: [HeaderName; 10] = [
-    header::CONNECTION,
-    HeaderName::from_static("keep-alive"),
-    HeaderName::from_static("proxy-connection"),
-    header::PROXY_AUTHENTICATE,
-    header::PROXY_AUTHORIZATION,
-    header::TE,
-    header::TRANSFER_ENCODING,
-    header::UPGRADE,
-    HeaderName::from_static("http2-settings"),
-    header::EXPECT,
-];
 
 #[cfg(test)]
 mod tests {

@@ -2,7 +2,6 @@
 //! itself, and needs nobody's 101 for its own, unless the client is to have a connection to the upstream
 //! for itself.
 
-use std::net::{Ipv4Addr, SocketAddr};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
@@ -25,7 +24,7 @@ use crate::front::{traced, upgrade};
 use crate::inspect::session::{Means, SessionInspection};
 use crate::observe::record::{Negotiated, Opened};
 use crate::sip::client::{self, Client};
-use crate::sip::connect::OwnConnection;
+use crate::sip::connect::{NOWHERE, OwnConnection};
 use crate::sip::plan::Plan;
 use crate::sip::scrutiny::Scrutiny;
 use crate::worker::registry::Place;
@@ -119,15 +118,13 @@ pub(super) fn establish(conversation: &Conversation, stream: Stream, early: &Byt
     let scrutiny = Scrutiny::new(log, inspection.map(|inspection| (inspection, plan.inspection)));
     let trace = conversation.take_handshake().map(|handshake| handshake.opened(&opened));
     let is_secure = conversation.client.tls.is_some();
-    // Over a unix socket there is none, and nobody could use it.
-    let nowhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     client::begin(Client {
         worker: Rc::clone(worker),
         plan,
         stream,
         early: early.clone(),
         transport: if is_secure { Transport::Wss } else { Transport::Ws },
-        peer: conversation.client.peer.unwrap_or(nowhere),
+        peer: conversation.client.peer.unwrap_or(NOWHERE),
         opened,
         place,
         seats,

@@ -85,6 +85,7 @@ pub(crate) fn client(
     let leg = Leg {
         peer: arrived.peer,
         local: arrived.local,
+        is_unix: arrived.local.is_none(),
         opener: Opener::Peer,
         speech: arrived.speech(),
         wire: arrived.wire(),

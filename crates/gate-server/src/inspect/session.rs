@@ -123,8 +123,8 @@ impl SessionInspection {
         bounds: &Bounds,
         out: &mut Vec<u8>,
     ) -> Result<(), FrameError> {
-        let limits =
-            InflateLimits { size_max: bounds.inflated_size_max, ratio_max: bounds.inflate_ratio_max };
+        let size_max = bounds.inflated_size_max_of(from);
+        let limits = InflateLimits { size_max, ratio_max: bounds.inflate_ratio_max };
         match (&mut self.inflaters, from) {
             (None, _) => self.worker.desk.inflater.borrow_mut().inflate(compressed, &limits, out),
             (Some(inflaters), from) => {

@@ -20,6 +20,8 @@ pub(crate) struct SipCounters {
     dropped: ByLabels,
     /// Connections to servers that could not be made.
     pub(crate) link_failures: Counter,
+    /// Requests that went to another server than one that could not be reached.
+    pub(crate) failovers: Counter,
     /// Connections without WebSocket that were let in at a listener, and those of them that are over.
     callers: [Counter; 2],
     /// Why those are over.
@@ -157,6 +159,12 @@ pub(super) fn write<'a>(page: &mut Page, workers: impl Iterator<Item = &'a SipCo
         "Connections to servers that could not be made.",
     );
     page.sample(&[], workers.clone().map(|counters| counters.link_failures.get()).sum::<u64>());
+    page.family(
+        "framegate_sip_failovers_total",
+        "counter",
+        "Requests that went to another server than one that could not be reached.",
+    );
+    page.sample(&[], workers.clone().map(|counters| counters.failovers.get()).sum::<u64>());
     page.family(
         "framegate_sip_connections_active",
         "gauge",

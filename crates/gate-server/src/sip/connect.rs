@@ -2,7 +2,7 @@
 //! comes of both. Traces are told of all that, and of each attempt that fails.
 
 use std::cell::RefCell;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -13,11 +13,13 @@ use http::{HeaderMap, StatusCode, Uri, Version, header};
 use sip_proto::edge::Transport;
 
 use crate::clock;
+use crate::sip::choice::speaks_udp;
 use crate::sip::leg::{Crlf, Framing, Leg, Parts, Patience, Watch};
-use crate::sip::link::{LinkKey, speaks_udp};
+use crate::sip::link::LinkKey;
 use crate::sip::plan::{Breadth, Plan};
 use crate::sip::task::{LegTask, Party};
 use crate::trace::{Behalf, ConnectionTrace, Dialling, heads};
+use crate::upstream::attempts::Budget;
 use crate::upstream::dial::{Dialled, dial_told};
 use crate::upstream::error::{OpenError, chain};
 use crate::upstream::lease::Lease;
@@ -68,6 +70,9 @@ impl LinkError {
     }
 }
 
+/// Stands for the address of a unix socket, which has none that anybody could use.
+pub(crate) const NOWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+
 /// A connection that can carry SIP.
 pub(super) struct Connection {
     stream: Stream,
@@ -82,10 +87,8 @@ pub(super) struct Connection {
 impl Connection {
     fn over(stream: Stream, trail: Trail) -> Self {
         let socket = stream.socket();
-        // A unix socket has none, and nobody needs to know it.
-        let nowhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        let peer = socket.peer_addr().unwrap_or(nowhere);
-        let local = socket.local_addr().unwrap_or(nowhere);
+        let peer = socket.peer_addr().unwrap_or(NOWHERE);
+        let local = socket.local_addr().unwrap_or(NOWHERE);
         Self { stream, early: Bytes::new(), peer, local, trail }
     }
 }
@@ -100,7 +103,8 @@ pub(crate) struct OwnConnection {
 }
 
 impl Plan {
-    /// A connection to a server for one client alone.
+    /// A connection to a server for one client alone: to another one where the first cannot be reached, or
+    /// does not want to speak SIP.
     ///
     /// # Errors
     /// There is no server, or it cannot be reached.
@@ -108,16 +112,29 @@ impl Plan {
         let no_target = || OpenError::NoTarget(Arc::clone(&self.name));
         let cluster = self.upstream.as_ref().ok_or_else(no_target)?;
         let mut dialling = self.tracers.own.as_ref().map(|own| Dialling::begin(own, cluster, behalf));
-        let Some(lease) = cluster.choose_by(rand::random()) else {
+        let lot = rand::random();
+        let Some(mut lease) = cluster.choose_by(lot) else {
             let error = LinkError::Open(no_target());
             if let Some(dialling) = &dialling {
                 dialling.failed(&Trail::told(), error.reason(), &chain(&error));
             }
             return Err(error);
         };
-        let key = LinkKey::of(&lease);
-        let connection = connect(&lease, &key, dialling.as_mut()).await?;
-        Ok(OwnConnection { transport: key.transport(), connection, dialling, trace: None, lease })
+        let mut budget = Budget::of(cluster.upstream());
+        let mut passed = Vec::new();
+        loop {
+            let key = LinkKey::of(&lease);
+            let error = match connect(&lease, &key, dialling.as_mut()).await {
+                Ok(connection) => {
+                    let transport = key.transport();
+                    return Ok(OwnConnection { transport, connection, dialling, trace: None, lease });
+                }
+                Err(error) => error,
+            };
+            passed.push(lease.target().stable());
+            let next = if budget.take() { cluster.choose_past(lot, None, &passed) } else { None };
+            lease = next.ok_or(error)?;
+        }
     }
 }
 

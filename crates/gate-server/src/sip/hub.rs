@@ -13,6 +13,7 @@ use slab::Slab;
 
 use crate::clock;
 use crate::observe::throttle::Throttle;
+use crate::sip::choice::Detours;
 use crate::sip::large::Large;
 use crate::sip::leg::{Leg, Unsent};
 use crate::sip::link::Links;
@@ -30,6 +31,7 @@ pub(crate) struct Hub {
     /// Streams to servers that clients share.
     pub(super) links: Links,
     pub(super) large: Large,
+    pub(super) detours: Detours,
     /// Sockets towards servers over UDP; none of a listener.
     pub(super) own_sockets: OwnSockets,
     /// Those of listeners.
@@ -114,6 +116,7 @@ impl Hub {
             ways: RefCell::default(),
             links: Links::default(),
             large: Large::default(),
+            detours: Detours::default(),
             own_sockets: OwnSockets::default(),
             listening: RefCell::default(),
             colleagues,

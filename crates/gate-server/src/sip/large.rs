@@ -3,27 +3,22 @@
 //! §17.1.1.3). All else about transactions is forgotten at once.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use gate_core::balance::hash;
 use sip_proto::Message;
 
 use crate::sip::hub::Origin;
+use crate::sip::remembered::{Bounds, Remembered};
 use crate::upstream::target::{Target, Whereabouts};
 
-/// See the module.
-#[derive(Default)]
-pub(crate) struct Large(RefCell<Known>);
+/// INVITEs that went over TCP and may have an ACK or a CANCEL, by their branches. See the module.
+pub(crate) struct Large(RefCell<Remembered<()>>);
 
-/// Until when an INVITE may have an ACK or a CANCEL, by its client and branch.
-#[derive(Default)]
-struct Known {
-    until: HashMap<(u64, u64), Instant>,
-    /// How many of them each client has.
-    of_client: HashMap<u64, usize>,
-    /// Those that are over are not looked for before then.
-    next_sweep: Option<Instant>,
+impl Default for Large {
+    fn default() -> Self {
+        Self(RefCell::new(Remembered::new(BOUNDS)))
+    }
 }
 
 impl Large {
@@ -34,55 +29,13 @@ impl Large {
         }
         let is_large = usize::try_from(limit).is_ok_and(|limit| message.bytes().len() > limit);
         let branch = message.top_via().ok().and_then(|via| via.branch());
-        let transaction = (origin.flow.id, branch.map_or(0, hash));
+        let transaction = (origin.flow, branch.map_or(0, hash));
         match message.method() {
-            Some(b"ACK" | b"CANCEL") => is_large || self.knows(transaction, now),
+            Some(b"ACK" | b"CANCEL") => is_large || self.0.borrow().recall(&transaction, now).is_some(),
             // Where nobody could tell its CANCEL, all of it goes as datagrams.
-            Some(b"INVITE") => is_large && self.remember(transaction, now),
+            Some(b"INVITE") => is_large && self.0.borrow_mut().remember(transaction, (), now),
             Some(_) => is_large,
             None => false,
-        }
-    }
-
-    fn knows(&self, transaction: (u64, u64), now: Instant) -> bool {
-        self.0.borrow().until.get(&transaction).is_some_and(|until| *until > now)
-    }
-
-    fn remember(&self, transaction: (u64, u64), now: Instant) -> bool {
-        self.0.borrow_mut().remember(transaction, now)
-    }
-}
-
-impl Known {
-    /// Whether there was room.
-    fn remember(&mut self, transaction: (u64, u64), now: Instant) -> bool {
-        let (client, _) = transaction;
-        if let Some(until) = self.until.get_mut(&transaction) {
-            *until = now + KNOWN_FOR;
-            return true;
-        }
-        if self.is_full(client) && self.next_sweep.is_none_or(|at| at <= now) {
-            self.next_sweep = Some(now + SWEEP_EVERY);
-            self.sweep(now);
-        }
-        let has_room = !self.is_full(client);
-        if has_room {
-            self.until.insert(transaction, now + KNOWN_FOR);
-            *self.of_client.entry(client).or_default() += 1;
-        }
-        has_room
-    }
-
-    fn is_full(&self, client: u64) -> bool {
-        let of_client = self.of_client.get(&client).copied().unwrap_or_default();
-        self.until.len() >= KNOWN_MAX || of_client >= OF_CLIENT_MAX
-    }
-
-    fn sweep(&mut self, now: Instant) {
-        self.until.retain(|_, until| *until > now);
-        self.of_client.clear();
-        for (client, _) in self.until.keys() {
-            *self.of_client.entry(*client).or_default() += 1;
         }
     }
 }
@@ -96,17 +49,9 @@ pub(super) fn is_one_server(target: &Target) -> bool {
     }
 }
 
-/// Transactions that are known at a time; more go as datagrams.
-const KNOWN_MAX: usize = 16_384;
-
-/// Of one client: nobody takes the room of the others.
-const OF_CLIENT_MAX: usize = 128;
-
-/// Between two looks for transactions that are over, while there is no room.
-const SWEEP_EVERY: Duration = Duration::from_secs(1);
-
-/// How long a call may ring, and a little more (RFC 3261 §16.6, timer C).
-const KNOWN_FOR: Duration = Duration::from_secs(200);
+/// INVITEs that are known; more go as datagrams. They are for as long as a call may ring, and a little more
+/// (RFC 3261 §16.6, timer C).
+const BOUNDS: Bounds = Bounds { all: 16_384, of_client: 128, lasting: Duration::from_secs(200) };
 
 #[cfg(test)]
 mod tests {
@@ -159,45 +104,21 @@ mod tests {
             assert!(takes(&large, 1, &request(method, 1, 400), now), "{method}");
             assert!(!takes(&large, 1, &request(method, 2, 400), now), "{method} of the small one");
             assert!(!takes(&large, 2, &request(method, 1, 400), now), "{method} of another client");
-            assert!(!takes(&large, 1, &request(method, 1, 400), now + KNOWN_FOR), "{method}, too late");
+            assert!(!takes(&large, 1, &request(method, 1, 400), now + BOUNDS.lasting), "{method}, too late");
         }
         assert!(!takes(&large, 1, &request("BYE", 1, 400), now));
     }
 
     #[test]
-    fn one_client_does_not_take_the_room_of_others() {
+    fn an_invite_that_could_not_be_remembered_is_not_taken() {
         let (large, now) = (Large::default(), clock::now());
-        let most = u32::try_from(OF_CLIENT_MAX).unwrap();
+        let most = u32::try_from(BOUNDS.of_client).unwrap();
         for branch in 0..most {
             assert!(takes(&large, 1, &request("INVITE", branch, 2000), now), "{branch}");
         }
         assert!(!takes(&large, 1, &request("INVITE", most, 2000), now));
-        assert!(takes(&large, 1, &request("INVITE", 0, 2000), now), "it is known already");
-        assert!(takes(&large, 2, &request("INVITE", 0, 2000), now));
-        assert!(!takes(&large, 1, &request("INVITE", most, 2000), now + KNOWN_FOR / 2));
-        assert!(takes(&large, 1, &request("INVITE", most, 2000), now + KNOWN_FOR));
-    }
-
-    #[test]
-    fn what_is_over_is_looked_for_once_a_second() {
-        let (large, now) = (Large::default(), clock::now());
-        for client in 0..u64::try_from(KNOWN_MAX).unwrap() {
-            assert!(large.remember((client, 0), now));
-        }
-        let almost = now + KNOWN_FOR - SWEEP_EVERY / 2;
-        for (at, has_room) in [(almost, false), (now + KNOWN_FOR, false), (almost + SWEEP_EVERY, true)] {
-            assert_eq!(large.remember((0, 1), at), has_room, "{:?}", at - now);
-        }
-    }
-
-    #[test]
-    fn an_invite_that_could_not_be_remembered_is_not_taken() {
-        let (large, now) = (Large::default(), clock::now());
-        for client in 0..u64::try_from(KNOWN_MAX).unwrap() {
-            assert!(large.remember((client, 0), now));
-        }
-        assert!(!takes(&large, 1, &request("INVITE", 1, 2000), now));
-        assert!(takes(&large, 1, &request("MESSAGE", 1, 2000), now));
-        assert!(takes(&large, 1, &request("INVITE", 1, 2000), now + KNOWN_FOR));
+        assert!(takes(&large, 1, &request("MESSAGE", most, 2000), now));
+        assert!(takes(&large, 2, &request("INVITE", most, 2000), now));
+        assert!(takes(&large, 1, &request("INVITE", most, 2000), now + BOUNDS.lasting));
     }
 }

@@ -5,24 +5,21 @@
 use std::cell::RefCell;
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
-use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use gate_config::model::{Fingerprint, Level, SipTransport};
-use gate_core::balance::hash;
 use gate_core::session::Cause;
-use sip_proto::Message;
 use sip_proto::edge::Transport;
 use tokio::task::{spawn_local, unconstrained};
 use tokio::time::sleep;
 use ws_proto::CloseCode;
 
 use crate::clock;
+use crate::sip::choice::{Course, Towards, speaks_udp};
 use crate::sip::connect::{How, connect, leg_to_server, opened};
 use crate::sip::hub::{Hub, Named, Origin, Way};
-use crate::sip::large;
 use crate::sip::leg::Leg;
 use crate::sip::plan::{Breadth, Plan, Plans};
 use crate::sip::socket::Socket;
@@ -31,7 +28,7 @@ use crate::trace::{Behalf, Dialling};
 use crate::upstream::cluster::Cluster;
 use crate::upstream::error::chain;
 use crate::upstream::lease::Lease;
-use crate::upstream::target::{Failure, Target, Whereabouts};
+use crate::upstream::target::Target;
 use crate::worker::Worker;
 
 /// See the module.
@@ -58,112 +55,56 @@ enum Link {
     },
 }
 
+/// A message that is to wait.
+pub(super) struct Held<'a> {
+    pub(super) plan: &'a Arc<Plan>,
+    pub(super) origin: &'a Origin,
+    pub(super) message: &'a [u8],
+    /// `None`: it may not go to another server.
+    pub(super) course: Option<Course>,
+}
+
+/// One that waits.
+struct Pending {
+    plan: Arc<Plan>,
+    origin: Origin,
+    bytes: Box<[u8]>,
+    course: Option<Course>,
+}
+
 /// Messages that wait for a connection.
 #[derive(Default)]
 struct Waiting {
-    messages: VecDeque<(Arc<Plan>, Origin, Box<[u8]>)>,
+    messages: VecDeque<Pending>,
     bytes: usize,
     failures: u32,
 }
 
-/// Where a request goes.
-pub(super) enum Towards {
-    /// There: on this way, to this peer where the way has many.
-    Way(Way, Named, Option<SocketAddr>),
-    /// It waits for a connection.
-    Waits,
-    /// Nowhere, for this reason.
-    Nobody(&'static str),
-}
-
 impl Hub {
-    /// Chooses a server for a request, and the way to it.
-    pub(super) fn towards(
-        self: &Rc<Self>,
-        worker: &Rc<Worker>,
-        plan: &Arc<Plan>,
-        origin: &Origin,
-        message: &Message<'_>,
-    ) -> Towards {
-        let Some(cluster) = &plan.upstream else { return Towards::Nobody("no_upstream") };
-        // Whatever belongs to one call goes to one server.
-        let affinity = message.call_id().map_or(0, hash);
-        let Some(lease) = cluster.choose_by(affinity) else { return Towards::Nobody("no_target") };
-        match lease.target().sip() {
-            Some(SipTransport::Udp) if self.goes_by_tcp(plan, origin, message, &lease) => {
-                self.towards_link(worker, plan, origin, (lease, message.bytes()))
-            }
-            Some(SipTransport::Udp) => self.towards_socket(worker, plan, &lease, affinity),
-            Some(SipTransport::Tcp | SipTransport::Tls) | None => {
-                self.towards_link(worker, plan, origin, (lease, message.bytes()))
-            }
-        }
-    }
-
-    /// Whether a request to a server that is asked over UDP is too large for that.
-    fn goes_by_tcp(&self, plan: &Plan, origin: &Origin, message: &Message<'_>, lease: &Lease) -> bool {
-        let limit = plan.settings.tcp_above;
-        let now = clock::now();
-        let is_down = || {
-            let links = self.links.0.borrow();
-            matches!(links.get(&LinkKey::of(lease)), Some(Link::Down { until, .. }) if *until > now)
-        };
-        limit > 0
-            && large::is_one_server(lease.target())
-            && !is_down()
-            && self.large.takes(limit, origin, message, now)
-    }
-
-    fn towards_socket(
-        self: &Rc<Self>,
-        worker: &Rc<Worker>,
-        plan: &Arc<Plan>,
-        lease: &Lease,
-        affinity: u64,
-    ) -> Towards {
-        let server = match lease.target().whereabouts() {
-            Whereabouts::Fixed(address) => Some(*address),
-            // Of a name's addresses, too, one has a whole call.
-            Whereabouts::Named(named) => {
-                let rank = |address: &SocketAddr| hash(format!("{address} {affinity}").as_bytes());
-                named.in_turn().into_iter().min_by_key(rank)
-            }
-            Whereabouts::Unix(_) => None,
-        };
-        let Some(server) = server else {
-            lease.failed(Failure::Unresolved);
-            return Towards::Nobody("no_address");
-        };
-        let listening = plan.back_door.as_deref().and_then(|name| self.listening_as(worker, name));
-        let socket = match listening {
-            Some(socket) => socket,
-            None => match Socket::towards(worker, plan, server) {
-                Ok(socket) => socket,
-                Err(_) => {
-                    lease.failed(Failure::Unreachable);
-                    return Towards::Nobody("no_socket");
-                }
-            },
-        };
-        let named = match &plan.sent_by {
-            Some(sent_by) => Named { transport: Transport::Udp, sent_by: Arc::clone(sent_by) },
-            None => socket.named(worker),
-        };
-        Towards::Way(Way::Socket(socket), named, Some(server))
-    }
-
     /// The worker's socket of a listener.
-    fn listening_as(&self, worker: &Worker, name: &str) -> Option<Rc<Socket>> {
+    pub(super) fn listening_as(&self, worker: &Worker, name: &str) -> Option<Rc<Socket>> {
         self.listening.borrow().iter().find(|socket| socket.is_of(worker, name)).map(Rc::clone)
     }
 
-    fn towards_link(
+    /// Whether there is no connection to a target, and the next attempt is not due yet.
+    pub(super) fn is_down(&self, lease: &Lease, now: Instant) -> bool {
+        matches!(self.links.0.borrow().get(&LinkKey::of(lease)), Some(Link::Down { until, .. }) if *until > now)
+    }
+
+    /// Whether a target could not be reached when that was last tried, and is being tried again.
+    pub(super) fn is_tried_again(&self, lease: &Lease) -> bool {
+        let links = self.links.0.borrow();
+        matches!(links.get(&LinkKey::of(lease)), Some(Link::Dialling(waiting)) if waiting.failures > 0)
+    }
+
+    /// The connection to a target; where there is none yet, `held` waits for it.
+    pub(super) fn towards_link(
         self: &Rc<Self>,
         worker: &Rc<Worker>,
-        plan: &Arc<Plan>,
-        origin: &Origin,
-        (lease, message): (Lease, &[u8]),
+        lease: Lease,
+        held: Held<'_>,
     ) -> Towards {
+        let plan = held.plan;
         let key = LinkKey::of(&lease);
         let now = clock::now();
         let mut links = self.links.0.borrow_mut();
@@ -176,16 +117,17 @@ impl Hub {
                 }
                 Ok(_) | Err(_) => 0,
             },
-            Some(Link::Dialling(waiting)) => return waiting.add(plan, origin, message),
+            Some(Link::Dialling(waiting)) => return waiting.add(held),
             Some(Link::Down { until, .. }) if *until > now => return Towards::Nobody("upstream_down"),
             Some(Link::Down { failures, .. }) => *failures,
             None => 0,
         };
+        let plan = Arc::clone(plan);
         let mut waiting = Waiting { failures, ..Waiting::default() };
-        let _has_room = waiting.add(plan, origin, message);
+        let _has_room = waiting.add(held);
         links.insert(key.clone(), Link::Dialling(waiting));
         drop(links);
-        spawn_local(make(Rc::clone(worker), Arc::clone(plan), key, lease));
+        spawn_local(make(Rc::clone(worker), plan, key, lease));
         Towards::Waits
     }
 
@@ -346,13 +288,38 @@ impl fmt::Display for LinkKey {
 }
 
 impl Waiting {
-    fn add(&mut self, plan: &Arc<Plan>, origin: &Origin, message: &[u8]) -> Towards {
+    fn add(&mut self, held: Held<'_>) -> Towards {
+        let Held { plan, origin, message, course } = held;
         if self.messages.len() >= WAITING_MAX || self.bytes + message.len() > WAITING_BYTES_MAX {
-            return Towards::Nobody("queue_full");
+            return Towards::Full;
         }
         self.bytes += message.len();
-        self.messages.push_back((Arc::clone(plan), origin.clone(), message.into()));
+        let (plan, origin) = (Arc::clone(plan), origin.clone());
+        self.messages.push_back(Pending { plan, origin, bytes: message.into(), course });
         Towards::Waits
+    }
+}
+
+impl Pending {
+    /// It goes to its server, now that there is a connection.
+    fn go_on(self, worker: &Rc<Worker>) {
+        let Self { plan, origin, bytes, course } = self;
+        let answer = worker.sip.go_on(worker, (&plan, &origin), &bytes, &course.unwrap_or_default());
+        worker.sip.answer(worker, &origin, answer);
+    }
+
+    /// There is no connection: it goes elsewhere if it may, and is refused if it may not.
+    fn turn_away(self, worker: &Rc<Worker>) {
+        let Self { plan, origin, bytes, course } = self;
+        match course.map(Course::past) {
+            Some(None) => {
+                worker.counters.sip.dropped("upstream_down");
+                let answer = worker.sip.refuse(worker, &plan, &origin, &bytes);
+                worker.sip.answer(worker, &origin, answer);
+            }
+            // What is bound to a server may have to follow what has gone before it.
+            course => Self { plan, origin, bytes, course: course.flatten() }.go_on(worker),
+        }
     }
 }
 
@@ -378,10 +345,7 @@ async fn make(worker: Rc<Worker>, plan: Arc<Plan>, key: LinkKey, lease: Lease) {
             else {
                 return;
             };
-            for (plan, origin, message) in waiting.messages {
-                let answer = hub.from_downstream(&worker, &plan, &origin, &message);
-                hub.answer(&worker, &origin, answer);
-            }
+            waiting.messages.into_iter().for_each(|message| message.go_on(&worker));
         }
         Err(error) => {
             let has_another_way = speaks_udp(&lease);
@@ -399,24 +363,17 @@ async fn make(worker: Rc<Worker>, plan: Arc<Plan>, key: LinkKey, lease: Lease) {
             let until = now + backoff(failures);
             let before = hub.links.0.borrow_mut().insert(key.clone(), Link::Down { until, failures });
             if let Some(Link::Dialling(waiting)) = before {
-                for (plan, origin, message) in waiting.messages {
-                    let answer = if has_another_way {
-                        hub.from_downstream(&worker, &plan, &origin, &message)
+                for message in waiting.messages {
+                    if has_another_way {
+                        message.go_on(&worker);
                     } else {
-                        worker.counters.sip.dropped("upstream_down");
-                        hub.refuse(&worker, &plan, &origin, &message)
-                    };
-                    hub.answer(&worker, &origin, answer);
+                        message.turn_away(&worker);
+                    }
                 }
             }
             hub.make_again(&worker, &plan, &key, until);
         }
     }
-}
-
-/// Whether a server has messages over TCP only where they are too large for a datagram.
-pub(super) fn speaks_udp(lease: &Lease) -> bool {
-    lease.target().sip() == Some(SipTransport::Udp)
 }
 
 /// From a failure to the next attempt: 0.1 s, twice as long for each that follows, up to 30 s, and up

@@ -13,9 +13,9 @@ use sip_proto::token::Flow;
 use sip_proto::{Edits, Fault, Message, Status};
 
 use crate::clock;
+use crate::sip::choice::{Asking, Course, Towards};
 use crate::sip::hub::{Hub, Named, Origin, Parcel, Way};
 use crate::sip::leg::{Leg, Unsent};
-use crate::sip::link::Towards;
 use crate::sip::plan::Plan;
 use crate::worker::Worker;
 
@@ -28,6 +28,17 @@ impl Hub {
         origin: &Origin,
         message: &[u8],
     ) -> Option<Vec<u8>> {
+        self.go_on(worker, (plan, origin), message, &Course::default())
+    }
+
+    /// The same with a message that has that behind it.
+    pub(super) fn go_on(
+        self: &Rc<Self>,
+        worker: &Rc<Worker>,
+        (plan, origin): (&Arc<Plan>, &Origin),
+        message: &[u8],
+        course: &Course,
+    ) -> Option<Vec<u8>> {
         // Each message is on its own: those of clients that came before a reload go by what it says.
         let plan = &worker.snapshot().sip.in_place_of(plan);
         let mut out = self.edited();
@@ -39,7 +50,7 @@ impl Hub {
                 let nowhere = Named { transport: origin.transport, sent_by: Arc::clone(&origin.sent_by) };
                 self.pass(worker, (plan, origin), response, (&nowhere, None, out))
             }
-            Ok(request) => match self.towards(worker, plan, origin, request) {
+            Ok(request) => match self.towards(worker, Asking { plan, origin, course }, request) {
                 Towards::Way(way, named, peer) => {
                     self.pass(worker, (plan, origin), request, (&named, Some((way, peer)), out))
                 }
@@ -47,13 +58,22 @@ impl Hub {
                     self.give_back(out);
                     None
                 }
-                Towards::Nobody(reason) => {
-                    worker.counters.sip.dropped(reason);
-                    self.give_back(out);
-                    self.refuse(worker, plan, origin, message)
-                }
+                Towards::Nobody(reason) => self.turn_away(worker, (plan, origin, message), reason, out),
+                Towards::Full => self.turn_away(worker, (plan, origin, message), "queue_full", out),
             },
         }
+    }
+
+    fn turn_away(
+        &self,
+        worker: &Worker,
+        (plan, origin, message): Asked<'_>,
+        reason: &'static str,
+        out: Vec<u8>,
+    ) -> Option<Vec<u8>> {
+        worker.counters.sip.dropped(reason);
+        self.give_back(out);
+        self.refuse(worker, plan, origin, message)
     }
 
     /// Puts a message of downstream through the rules and on its way.

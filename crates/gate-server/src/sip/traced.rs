@@ -23,7 +23,7 @@ pub(super) fn end(
         Transport::Ws => (Speech::WebSocket, Wire::Plain),
         Transport::Wss => (Speech::WebSocket, Wire::Tls),
     };
-    Traced { peer: Some(peer), local, opener, speech, wire, route: None }
+    Traced { peer: Some(peer), local, is_unix: false, opener, speech, wire, route: None }
 }
 
 /// Counts a message that passed, and copies it, if that is wanted.

@@ -19,10 +19,12 @@ use crate::clock;
 /// A connection as the gateway sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Leg {
-    /// The other end; `None` over a unix socket, and where it has none.
+    /// The other end; `None` over a unix socket, and where nobody knows it.
     pub(crate) peer: Option<SocketAddr>,
-    /// The gateway's end; `None` in the same cases.
+    /// The gateway's end; `None` in the same cases, of which one is that there never was a connection.
     pub(crate) local: Option<SocketAddr>,
+    /// An end without an address is at a unix socket.
+    pub(crate) is_unix: bool,
     pub(crate) opener: Opener,
     pub(crate) speech: Speech,
     pub(crate) wire: Wire,
@@ -264,11 +266,14 @@ impl ConnectionTrace {
     }
 
     fn event<'a>(&'a self, kind: Kind, status: Status, message: &'a str, opening: &Opening<'a>) -> Event<'a> {
-        let address = |address: Option<SocketAddr>| {
-            address.map_or_else(|| "unix:".to_owned(), |address| canonical(address).to_string())
-        };
-        let mut more: Vec<(&'static str, Value<'a>)> =
-            vec![("Peer", address(self.leg.peer).into()), ("Local", address(self.leg.local).into())];
+        let ends = [("Peer", self.leg.peer), ("Local", self.leg.local)];
+        let mut more: Vec<(&'static str, Value<'a>)> = ends
+            .into_iter()
+            .filter_map(|(key, address)| match address {
+                Some(address) => Some((key, canonical(address).to_string().into())),
+                None => self.leg.is_unix.then(|| (key, "unix:".into())),
+            })
+            .collect();
         more.extend(self.about.iter().map(|(key, value)| (*key, Value::from(&**value))));
         Event {
             protocol: self.leg.protocol(),
@@ -380,6 +385,7 @@ mod tests {
         Leg {
             peer: "10.0.0.1:5060".parse().ok(),
             local: "10.0.0.2:443".parse().ok(),
+            is_unix: false,
             opener,
             speech,
             wire: Wire::Plain,
@@ -472,6 +478,29 @@ mod tests {
         assert_eq!(events.len(), 1);
         assert_eq!((&events[0]["Event"], &events[0]["Status"]), (&"CONNECTED".into(), &"FAILURE".into()));
         assert_eq!(events[0]["Message"], "nobody is there");
+    }
+
+    #[test]
+    fn an_end_without_an_address_is_a_unix_socket_or_not_told() {
+        let (peer, local) = ("10.0.0.1:5060", "10.0.0.2:443");
+        for (is_unix, known, told) in [
+            (false, [true, true], [Some(peer), Some(local)]),
+            (false, [true, false], [Some(peer), None]),
+            (false, [false, false], [None, None]),
+            (true, [true, false], [Some(peer), Some("unix:")]),
+            (true, [false, false], [Some("unix:"), Some("unix:")]),
+        ] {
+            let mut fixture = fixture(|_| {});
+            let whole = leg(Speech::WebSocket, Opener::Gateway);
+            let [has_peer, has_local] = known;
+            let peer = whole.peer.filter(|_| has_peer);
+            let local = whole.local.filter(|_| has_local);
+            let trace =
+                fixture.tracer.connection(Leg { peer, local, is_unix, ..whole }, clock::now()).unwrap();
+            trace.never_opened(&Failure::default(), &Opening::default());
+            let events = fixture.events();
+            assert_eq!(["Peer", "Local"].map(|key| events[0][key].as_str()), told, "{is_unix} {known:?}");
+        }
     }
 
     #[test]

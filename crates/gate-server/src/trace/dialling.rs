@@ -107,6 +107,7 @@ impl Dialling {
         let leg = Leg {
             peer,
             local,
+            is_unix: aim.is_some_and(|aim| aim.is_unix),
             opener: Opener::Gateway,
             speech: match aim.and_then(|aim| aim.sip) {
                 None => Speech::WebSocket,

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use gate_config::model::Upstream;
+
 use crate::clock;
 use crate::upstream::cluster::Cluster;
 use crate::upstream::lease::Lease;
@@ -13,9 +15,30 @@ pub(super) struct Attempts<'a> {
     cluster: &'a Arc<Cluster>,
     wish: Wish,
     tried: Vec<usize>,
-    /// How many more there may be.
+    budget: Budget,
+}
+
+/// How many other targets one request may try, and how long.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Budget {
     left: u32,
-    begun: Instant,
+    /// Then the client has waited long enough.
+    until: Option<Instant>,
+}
+
+impl Budget {
+    /// From here on: as many as `retries` says, within twice the time for one connection.
+    pub(crate) fn of(upstream: &Upstream) -> Self {
+        let limit = upstream.timeouts.connect.saturating_mul(2);
+        Self { left: upstream.retries, until: (!limit.is_zero()).then(|| clock::now() + limit) }
+    }
+
+    /// Whether another target may be tried, which is one less then.
+    pub(crate) fn take(&mut self) -> bool {
+        let left = self.left.checked_sub(1);
+        self.left = left.unwrap_or(0);
+        left.is_some() && self.until.is_none_or(|until| clock::now() < until)
+    }
 }
 
 /// What is worth trying behind an attempt that failed.
@@ -30,8 +53,7 @@ pub(super) enum Retry {
 
 impl<'a> Attempts<'a> {
     pub(super) fn new(cluster: &'a Arc<Cluster>, wish: Wish) -> Self {
-        let left = cluster.upstream().retries;
-        Self { cluster, wish, tried: Vec::new(), left, begun: clock::now() }
+        Self { cluster, wish, tried: Vec::new(), budget: Budget::of(cluster.upstream()) }
     }
 
     /// The target to begin with; `None` when checks find all of them unhealthy.
@@ -46,17 +68,8 @@ impl<'a> Attempts<'a> {
             Retry::Elsewhere => {}
             Retry::Never => return None,
         }
-        self.left = self.left.checked_sub(1)?;
         self.tried.push(lease.target().index());
-        if self.is_late() || self.tried.len() >= self.cluster.targets().len() {
-            return None;
-        }
-        self.cluster.choose(&self.wish, &self.tried)
-    }
-
-    /// Twice the time for one connection has gone: the client has waited long enough.
-    fn is_late(&self) -> bool {
-        let limit = self.cluster.upstream().timeouts.connect.saturating_mul(2);
-        !limit.is_zero() && clock::now().saturating_duration_since(self.begun) >= limit
+        let has_more = self.tried.len() < self.cluster.targets().len();
+        if self.budget.take() && has_more { self.cluster.choose(&self.wish, &self.tried) } else { None }
     }
 }

@@ -251,6 +251,27 @@ impl Cluster {
         self.choose(&Wish::by_hash(hash), &[])
     }
 
+    /// The same, but `bound` before all others while it is well, and none of those that were `passed`. Each
+    /// is given by what stands for the target.
+    pub(crate) fn choose_past(
+        self: &Arc<Self>,
+        hash: u64,
+        bound: Option<u64>,
+        passed: &[u64],
+    ) -> Option<Lease> {
+        let index = |stable: &u64| self.targets.iter().position(|target| target.stable() == *stable);
+        let wish = Wish::by_hash(hash).bound_to(bound.as_ref().and_then(index));
+        let passed: Vec<usize> = passed.iter().filter_map(index).collect();
+        self.choose(&wish, &passed)
+    }
+
+    /// What stands for the target that has what has that hash while all are well.
+    pub(crate) fn home_of(&self, hash: u64) -> Option<u64> {
+        let look = |_: usize| Candidate { load: 0, share: Share::FULL };
+        let index = self.judge().balancer.choose(look, Lot { random: [0; 2], hash })?;
+        self.targets.get(index).map(|target| target.stable())
+    }
+
     /// The target of that address, be it well or not.
     pub(crate) fn lease_of(self: &Arc<Self>, address: &str) -> Option<Lease> {
         let target = self.targets.iter().find(|target| **target.text() == *address)?;

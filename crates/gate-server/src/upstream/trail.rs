@@ -12,7 +12,7 @@ use http::{HeaderMap, StatusCode};
 
 use crate::clock;
 use crate::upstream::dial::DialError;
-use crate::upstream::target::Target;
+use crate::upstream::target::{Target, Whereabouts};
 
 /// See the module. Where nobody is told, nothing is kept.
 #[derive(Debug)]
@@ -46,6 +46,8 @@ pub(crate) struct Aim {
     /// As it was configured.
     pub(crate) text: Arc<str>,
     pub(crate) uses_tls: bool,
+    /// It is at a unix socket.
+    pub(crate) is_unix: bool,
     /// Its name, which TLS goes by.
     pub(crate) host: String,
     /// How it speaks SIP without WebSocket, if it does.
@@ -75,6 +77,7 @@ impl Trail {
             let target = Some(Aim {
                 text: Arc::clone(target.text()),
                 uses_tls: target.uses_tls(),
+                is_unix: matches!(target.whereabouts(), Whereabouts::Unix(_)),
                 host: target.whereabouts().host(),
                 sip: target.sip(),
                 since: clock::now(),

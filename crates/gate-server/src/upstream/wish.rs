@@ -60,6 +60,12 @@ impl Wish {
         Self { hash, bond: Bond::Never, is_secure: false }
     }
 
+    /// The same, but bound to the target at that place, if there is one.
+    pub(super) fn bound_to(self, place: Option<usize>) -> Self {
+        let bond = place.map_or(Bond::Never, |index| Bond::To { index, is_due: false });
+        Self { bond, ..self }
+    }
+
     /// The cookie that binds the client to `target`, unless it has it already.
     pub(super) fn set_cookie(&self, upstream: &Upstream, target: &Target) -> Option<HeaderValue> {
         let sticky = upstream.sticky.as_ref()?;

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use sip_proto::edge::{Edge, Hop, Ruling, Source, Transport};
 
 use crate::plain::{Plain, host_of, uri_of};
+use crate::world::edge;
 
 /// Where the registrar is.
 pub(crate) const SERVER: &str = "10.0.0.1:5060";
@@ -222,6 +223,42 @@ enum To {
 }
 
 impl Play {
+    /// Alice is client 0 on connection 0, Bob is 1 on 1, and both have registered.
+    pub(crate) fn of_alice_and_bob(
+        up: Hop<'static>,
+        from_server: Source<'static>,
+        connections: Vec<Connection>,
+        records_route: bool,
+    ) -> Self {
+        let mut play = Self {
+            edge: edge(),
+            up,
+            from_server,
+            server: Server { records_route, ..Server::default() },
+            connections,
+            clients: vec![Client::new("alice", 0), Client::new("bob", 1)],
+            rulings: Vec::new(),
+        };
+        play.register(0);
+        play.register(1);
+        play
+    }
+
+    /// Has calls held, and ended by either side, with a server that wants to see what comes in them and one
+    /// that does not, which leaves the gateway twice in the Route.
+    pub(crate) fn hold_calls(play: fn(bool) -> Self) {
+        for records_route in [true, false] {
+            for caller_ends in [true, false] {
+                let mut play = play(records_route);
+                let (mut caller, mut called) = play.call();
+                play.within((0, 1), &mut caller, "INFO");
+                play.within((1, 0), &mut called, "UPDATE");
+                let last = if caller_ends { ((0, 1), &mut caller) } else { ((1, 0), &mut called) };
+                play.within(last.0, last.1, "BYE");
+            }
+        }
+    }
+
     /// Has a client send, and everybody forward what comes of it.
     pub(crate) fn send(&mut self, client: usize, message: &Plain) {
         let connection = self.clients[client].connection;

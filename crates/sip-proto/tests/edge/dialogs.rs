@@ -2,24 +2,13 @@
 
 use sip_proto::edge::{Reason, Ruling};
 
-use crate::cast::{Client, Connection, Dialog, Play, Server};
-use crate::world::{DOWN, UP, client, edge, server};
+use crate::cast::{Connection, Dialog, Play};
+use crate::world::{DOWN, UP, client, server};
 
 /// Alice is 0, Bob is 1; a third connection is free.
 fn play(records_route: bool) -> Play {
     let connection = |number| Connection { source: client(number), hop: DOWN };
-    let mut play = Play {
-        edge: edge(),
-        up: UP,
-        from_server: server(),
-        server: Server { records_route, ..Server::default() },
-        connections: vec![connection(1), connection(2), connection(3)],
-        clients: vec![Client::new("alice", 0), Client::new("bob", 1)],
-        rulings: Vec::new(),
-    };
-    play.register(0);
-    play.register(1);
-    play
+    Play::of_alice_and_bob(UP, server(), vec![connection(1), connection(2), connection(3)], records_route)
 }
 
 /// A connection that does not exist.
@@ -42,17 +31,7 @@ fn messages_go_both_ways_between_clients() {
 
 #[test]
 fn calls_are_held_and_ended_by_either_side() {
-    // A server that stays out of dialogs leaves the gateway twice in the Route.
-    for records_route in [true, false] {
-        for caller_ends in [true, false] {
-            let mut play = play(records_route);
-            let (mut caller, mut called) = play.call();
-            play.within((0, 1), &mut caller, "INFO");
-            play.within((1, 0), &mut called, "UPDATE");
-            let last = if caller_ends { ((0, 1), &mut caller) } else { ((1, 0), &mut called) };
-            play.within(last.0, last.1, "BYE");
-        }
-    }
+    Play::hold_calls(play);
 }
 
 #[test]

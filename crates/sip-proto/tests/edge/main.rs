@@ -7,6 +7,11 @@
     reason = "helpers of tests work on what the tests give them"
 )]
 
+#[expect(dead_code, reason = "the edge has fates of its own")]
+#[macro_use]
+#[path = "../torture/row.rs"]
+mod row;
+
 mod answers;
 mod cast;
 mod dialogs;
@@ -24,27 +29,3 @@ mod torture;
 mod understood;
 mod way_back;
 mod world;
-
-use sip_proto::Fault;
-
-/// What becomes of a message where it is read; the lists of messages have it.
-#[expect(dead_code, reason = "the edge has fates of its own")]
-enum Fate {
-    Sound,
-    Unroutable(Fault),
-    Refused(Fault),
-}
-
-/// A message by its name; lines end with LF here, and are given their CR.
-struct Torture {
-    name: &'static str,
-    #[expect(dead_code, reason = "the edge has fates of its own")]
-    fate: Fate,
-    text: &'static str,
-}
-
-impl Torture {
-    fn bytes(&self) -> Vec<u8> {
-        self.text.replace('\n', "\r\n").into_bytes()
-    }
-}

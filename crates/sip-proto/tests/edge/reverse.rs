@@ -3,8 +3,8 @@
 use sip_proto::edge::{Hop, Source, Transport};
 use sip_proto::token::Flow;
 
-use crate::cast::{Client, Connection, Play, Server};
-use crate::world::{PROCESS, edge};
+use crate::cast::{Connection, Play};
+use crate::world::PROCESS;
 
 const UP: Hop<'static> = Hop { transport: Transport::Wss, sent_by: "10.0.0.9:43210" };
 const DOWN: Hop<'static> = Hop { transport: Transport::Udp, sent_by: "gw.example.org:5060" };
@@ -22,32 +22,13 @@ fn peer(number: u8) -> Connection {
 fn play(records_route: bool) -> Play {
     let flow = Flow { process: PROCESS, worker: 2, id: 9, peer: None };
     let address = "10.0.0.1:443".parse().unwrap();
-    let mut play = Play {
-        edge: edge(),
-        up: UP,
-        from_server: Source { flow, address, transport: UP.transport, sent_by: UP.sent_by },
-        server: Server { records_route, ..Server::default() },
-        connections: vec![peer(1), peer(2)],
-        clients: vec![Client::new("alice", 0), Client::new("bob", 1)],
-        rulings: Vec::new(),
-    };
-    play.register(0);
-    play.register(1);
-    play
+    let from_server = Source { flow, address, transport: UP.transport, sent_by: UP.sent_by };
+    Play::of_alice_and_bob(UP, from_server, vec![peer(1), peer(2)], records_route)
 }
 
 #[test]
 fn calls_between_peers_of_one_socket_are_held_and_ended_by_either_side() {
-    for records_route in [true, false] {
-        for caller_ends in [true, false] {
-            let mut play = play(records_route);
-            let (mut caller, mut called) = play.call();
-            play.within((0, 1), &mut caller, "INFO");
-            play.within((1, 0), &mut called, "UPDATE");
-            let last = if caller_ends { ((0, 1), &mut caller) } else { ((1, 0), &mut called) };
-            play.within(last.0, last.1, "BYE");
-        }
-    }
+    Play::hold_calls(play);
 }
 
 #[test]

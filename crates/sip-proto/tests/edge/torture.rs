@@ -3,9 +3,10 @@
 
 use sip_proto::edge::{Reason, Ruling};
 
+use crate::row::Torture;
 use crate::way_back::{Style, there_and_back};
 use crate::world::{edge, from_client, from_server, text};
-use crate::{Torture, misfits, sound, understood};
+use crate::{misfits, sound, understood};
 
 fn all() -> impl Iterator<Item = &'static Torture> {
     sound::MESSAGES.iter().chain(misfits::MESSAGES).chain(understood::MESSAGES)

@@ -3,38 +3,17 @@
 //!
 //! The messages have the idea of the RFC's, not its text.
 
+#[macro_use]
+mod row;
 mod misfits;
 mod sound;
 mod understood;
 
+use row::{Fate, Torture};
 use sip_proto::address::Address;
 use sip_proto::response::{Reply, reply};
 use sip_proto::stream::Item;
 use sip_proto::{Edits, Fault, Framer, HeaderName, Limits, Message, Uri};
-
-/// What becomes of a message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Fate {
-    /// It can be routed.
-    Sound,
-    /// It can be split, but whoever routes it refuses it.
-    Unroutable(Fault),
-    /// It cannot be split.
-    Refused(Fault),
-}
-
-/// A message by its name; lines end with LF here, and are given their CR.
-struct Torture {
-    name: &'static str,
-    fate: Fate,
-    text: &'static str,
-}
-
-impl Torture {
-    fn bytes(&self) -> Vec<u8> {
-        self.text.replace('\n', "\r\n").into_bytes()
-    }
-}
 
 fn all() -> impl Iterator<Item = &'static Torture> {
     sound::MESSAGES.iter().chain(misfits::MESSAGES).chain(understood::MESSAGES)

@@ -2,7 +2,7 @@
 
 use sip_proto::Fault;
 
-use crate::{Fate, Torture};
+use crate::row::{Fate, Torture};
 
 pub(crate) const MESSAGES: &[Torture] = &[
     Torture {
@@ -18,30 +18,20 @@ pub(crate) const MESSAGES: &[Torture] = &[
             Contact: \"Joe\" <sip:joe@example.org>;;;;\n\
             l: 0\n\n",
     },
-    Torture {
-        name: "clerr",
-        fate: Fate::Refused(Fault::BodyTooShort),
-        text: "INVITE sip:user@example.com SIP/2.0\n\
-            To: sip:user@example.com\n\
-            From: sip:caller@example.net;tag=134161461246\n\
-            Max-Forwards: 70\n\
-            Call-ID: clerr.0ha0isnda977644900765@192.0.2.15\n\
-            CSeq: 8 INVITE\n\
-            Via: SIP/2.0/UDP host.example.com;branch=z9hG4bKclerr\n\
-            Content-Length: 9999\n\nv=0\n",
-    },
-    Torture {
-        name: "ncl",
-        fate: Fate::Refused(Fault::BadContentLength),
-        text: "INVITE sip:user@example.com SIP/2.0\n\
-            To: sip:user@example.com\n\
-            From: sip:caller@example.net;tag=134161461246\n\
-            Max-Forwards: 70\n\
-            Call-ID: ncl.0ha0isnda977644900765@192.0.2.15\n\
-            CSeq: 8 INVITE\n\
-            Via: SIP/2.0/UDP host.example.com;branch=z9hG4bKncl\n\
-            Content-Length: -999\n\nv=0\n",
-    },
+    request!(
+        "clerr",
+        Fate::Refused(Fault::BodyTooShort),
+        "INVITE sip:user@example.com",
+        "8 INVITE",
+        "Content-Length: 9999\n\nv=0\n"
+    ),
+    request!(
+        "ncl",
+        Fate::Refused(Fault::BadContentLength),
+        "INVITE sip:user@example.com",
+        "8 INVITE",
+        "Content-Length: -999\n\nv=0\n"
+    ),
     Torture {
         name: "scalar02",
         fate: Fate::Unroutable(Fault::BadCSeq),
@@ -81,42 +71,27 @@ pub(crate) const MESSAGES: &[Torture] = &[
             Via: SIP/2.0/UDP host.example.com;branch=z9hG4bKquotbal\n\
             l: 0\n\n",
     },
-    Torture {
-        name: "ltgtruri",
-        fate: Fate::Refused(Fault::BadStartLine),
-        text: "INVITE <sip:user@example.com> SIP/2.0\n\
-            To: sip:user@example.com\n\
-            From: sip:caller@example.net;tag=134161461246\n\
-            Max-Forwards: 70\n\
-            Call-ID: ltgtruri.0ha0isnda977644900765@192.0.2.15\n\
-            CSeq: 1 INVITE\n\
-            Via: SIP/2.0/UDP host.example.com;branch=z9hG4bKltgtruri\n\
-            l: 0\n\n",
-    },
-    Torture {
-        name: "lwsruri",
-        fate: Fate::Refused(Fault::BadStartLine),
-        text: "INVITE sip:user@example.com; lr SIP/2.0\n\
-            To: sip:user@example.com\n\
-            From: sip:caller@example.net;tag=134161461246\n\
-            Max-Forwards: 70\n\
-            Call-ID: lwsruri.0ha0isnda977644900765@192.0.2.15\n\
-            CSeq: 1 INVITE\n\
-            Via: SIP/2.0/UDP host.example.com;branch=z9hG4bKlwsruri\n\
-            l: 0\n\n",
-    },
-    Torture {
-        name: "lwsstart",
-        fate: Fate::Refused(Fault::BadStartLine),
-        text: "INVITE  sip:user@example.com  SIP/2.0\n\
-            To: sip:user@example.com\n\
-            From: sip:caller@example.net;tag=134161461246\n\
-            Max-Forwards: 70\n\
-            Call-ID: lwsstart.0ha0isnda977644900765@192.0.2.15\n\
-            CSeq: 1 INVITE\n\
-            Via: SIP/2.0/UDP host.example.com;branch=z9hG4bKlwsstart\n\
-            l: 0\n\n",
-    },
+    request!(
+        "ltgtruri",
+        Fate::Refused(Fault::BadStartLine),
+        "INVITE <sip:user@example.com>",
+        "1 INVITE",
+        "l: 0\n\n"
+    ),
+    request!(
+        "lwsruri",
+        Fate::Refused(Fault::BadStartLine),
+        "INVITE sip:user@example.com; lr",
+        "1 INVITE",
+        "l: 0\n\n"
+    ),
+    request!(
+        "lwsstart",
+        Fate::Refused(Fault::BadStartLine),
+        "INVITE  sip:user@example.com ",
+        "1 INVITE",
+        "l: 0\n\n"
+    ),
     Torture {
         name: "trws",
         fate: Fate::Refused(Fault::BadStartLine),
@@ -129,44 +104,29 @@ pub(crate) const MESSAGES: &[Torture] = &[
             Via: SIP/2.0/UDP host.example.com;branch=z9hG4bKtrws\n\
             l: 0\n\n",
     },
-    Torture {
-        name: "escruri",
-        fate: Fate::Sound,
-        text: "INVITE sip:user@example.com?Route=%3Csip:example.com%3E SIP/2.0\n\
-            To: sip:user@example.com\n\
-            From: sip:caller@example.net;tag=134161461246\n\
-            Max-Forwards: 70\n\
-            Call-ID: escruri.0ha0isnda977644900765@192.0.2.15\n\
-            CSeq: 1 INVITE\n\
-            Via: SIP/2.0/UDP host.example.com;branch=z9hG4bKescruri\n\
-            l: 0\n\n",
-    },
-    Torture {
-        name: "baddate",
-        fate: Fate::Sound,
-        text: "INVITE sip:user@example.com SIP/2.0\n\
-            To: sip:user@example.com\n\
-            From: sip:caller@example.net;tag=134161461246\n\
-            Max-Forwards: 70\n\
-            Call-ID: baddate.0ha0isnda977644900765@192.0.2.15\n\
-            CSeq: 1 INVITE\n\
-            Via: SIP/2.0/UDP host.example.com;branch=z9hG4bKbaddate\n\
-            Date: Fri, 01 Jan 2010 16:00:00 EST\n\
-            l: 0\n\n",
-    },
-    Torture {
-        name: "regbadct",
-        fate: Fate::Sound,
-        text: "REGISTER sip:example.com SIP/2.0\n\
-            To: sip:user@example.com\n\
-            From: sip:caller@example.net;tag=134161461246\n\
-            Max-Forwards: 70\n\
-            Call-ID: regbadct.0ha0isnda977644900765@192.0.2.15\n\
-            CSeq: 1 REGISTER\n\
-            Via: SIP/2.0/UDP host.example.com;branch=z9hG4bKregbadct\n\
-            Contact: sip:user@example.com?Route=%3Csip:sip.example.com%3E\n\
-            l: 0\n\n",
-    },
+    request!(
+        "escruri",
+        Fate::Sound,
+        "INVITE sip:user@example.com?Route=%3Csip:example.com%3E",
+        "1 INVITE",
+        "l: 0\n\n"
+    ),
+    request!(
+        "baddate",
+        Fate::Sound,
+        "INVITE sip:user@example.com",
+        "1 INVITE",
+        "Date: Fri, 01 Jan 2010 16:00:00 EST\n\
+            l: 0\n\n"
+    ),
+    request!(
+        "regbadct",
+        Fate::Sound,
+        "REGISTER sip:example.com",
+        "1 REGISTER",
+        "Contact: sip:user@example.com?Route=%3Csip:sip.example.com%3E\n\
+            l: 0\n\n"
+    ),
     Torture {
         name: "badaspec",
         fate: Fate::Unroutable(Fault::BadAddress),
@@ -203,30 +163,20 @@ pub(crate) const MESSAGES: &[Torture] = &[
             Via: SIP/7.0/UDP c.example.com;branch=z9hG4bKkdjuw\n\
             l: 0\n\n",
     },
-    Torture {
-        name: "mismatch01",
-        fate: Fate::Unroutable(Fault::BadCSeq),
-        text: "OPTIONS sip:user@example.com SIP/2.0\n\
-            To: sip:user@example.com\n\
-            From: sip:caller@example.net;tag=134161461246\n\
-            Max-Forwards: 70\n\
-            Call-ID: mismatch01.0ha0isnda977644900765@192.0.2.15\n\
-            CSeq: 8 INVITE\n\
-            Via: SIP/2.0/UDP host.example.com;branch=z9hG4bKmismatch01\n\
-            l: 0\n\n",
-    },
-    Torture {
-        name: "mismatch02",
-        fate: Fate::Unroutable(Fault::BadCSeq),
-        text: "NEWMETHOD sip:user@example.com SIP/2.0\n\
-            To: sip:user@example.com\n\
-            From: sip:caller@example.net;tag=134161461246\n\
-            Max-Forwards: 70\n\
-            Call-ID: mismatch02.0ha0isnda977644900765@192.0.2.15\n\
-            CSeq: 8 INVITE\n\
-            Via: SIP/2.0/UDP host.example.com;branch=z9hG4bKmismatch02\n\
-            l: 0\n\n",
-    },
+    request!(
+        "mismatch01",
+        Fate::Unroutable(Fault::BadCSeq),
+        "OPTIONS sip:user@example.com",
+        "8 INVITE",
+        "l: 0\n\n"
+    ),
+    request!(
+        "mismatch02",
+        Fate::Unroutable(Fault::BadCSeq),
+        "NEWMETHOD sip:user@example.com",
+        "8 INVITE",
+        "l: 0\n\n"
+    ),
     Torture {
         name: "bigcode",
         fate: Fate::Refused(Fault::BadStartLine),

@@ -2,7 +2,7 @@
 
 use sip_proto::Fault;
 
-use crate::{Fate, Torture};
+use crate::row::{Fate, Torture};
 
 pub(crate) const MESSAGES: &[Torture] = &[
     Torture {

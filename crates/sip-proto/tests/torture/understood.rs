@@ -2,7 +2,7 @@
 
 use sip_proto::Fault;
 
-use crate::{Fate, Torture};
+use crate::row::{Fate, Torture};
 
 pub(crate) const MESSAGES: &[Torture] = &[
     Torture {
@@ -26,30 +26,14 @@ pub(crate) const MESSAGES: &[Torture] = &[
             Content-Type: application/sdp\n\
             l: 5\n\nv=0\n",
     },
-    Torture {
-        name: "unkscm",
-        fate: Fate::Sound,
-        text: "OPTIONS nobodyKnowsThisScheme:totallyopaquecontent SIP/2.0\n\
-            To: sip:user@example.com\n\
-            From: sip:caller@example.net;tag=134161461246\n\
-            Max-Forwards: 70\n\
-            Call-ID: unkscm.0ha0isnda977644900765@192.0.2.15\n\
-            CSeq: 3923423 OPTIONS\n\
-            Via: SIP/2.0/UDP host.example.com;branch=z9hG4bKunkscm\n\
-            l: 0\n\n",
-    },
-    Torture {
-        name: "novelsc",
-        fate: Fate::Sound,
-        text: "OPTIONS soap.beep://192.0.2.103:3002 SIP/2.0\n\
-            To: sip:user@example.com\n\
-            From: sip:caller@example.net;tag=134161461246\n\
-            Max-Forwards: 70\n\
-            Call-ID: novelsc.0ha0isnda977644900765@192.0.2.15\n\
-            CSeq: 3923423 OPTIONS\n\
-            Via: SIP/2.0/UDP host.example.com;branch=z9hG4bKnovelsc\n\
-            l: 0\n\n",
-    },
+    request!(
+        "unkscm",
+        Fate::Sound,
+        "OPTIONS nobodyKnowsThisScheme:totallyopaquecontent",
+        "3923423 OPTIONS",
+        "l: 0\n\n"
+    ),
+    request!("novelsc", Fate::Sound, "OPTIONS soap.beep://192.0.2.103:3002", "3923423 OPTIONS", "l: 0\n\n"),
     Torture {
         name: "unksm2",
         fate: Fate::Sound,
@@ -63,76 +47,51 @@ pub(crate) const MESSAGES: &[Torture] = &[
             Contact: <name:John_Smith>\n\
             l: 0\n\n",
     },
-    Torture {
-        name: "bext01",
-        fate: Fate::Sound,
-        text: "OPTIONS sip:user@example.com SIP/2.0\n\
-            To: sip:user@example.com\n\
-            From: sip:caller@example.net;tag=134161461246\n\
-            Max-Forwards: 70\n\
-            Call-ID: bext01.0ha0isnda977644900765@192.0.2.15\n\
-            CSeq: 8 OPTIONS\n\
-            Via: SIP/2.0/UDP host.example.com;branch=z9hG4bKbext01\n\
-            Require: nothingSupportsThis, nothingSupportsThisEither\n\
+    request!(
+        "bext01",
+        Fate::Sound,
+        "OPTIONS sip:user@example.com",
+        "8 OPTIONS",
+        "Require: nothingSupportsThis, nothingSupportsThisEither\n\
             Proxy-Require: noProxiesSupportThis, norDoAnyProxiesSupportThis\n\
-            l: 0\n\n",
-    },
-    Torture {
-        name: "invut",
-        fate: Fate::Sound,
-        text: "INVITE sip:user@example.com SIP/2.0\n\
-            To: sip:user@example.com\n\
-            From: sip:caller@example.net;tag=134161461246\n\
-            Max-Forwards: 70\n\
-            Call-ID: invut.0ha0isnda977644900765@192.0.2.15\n\
-            CSeq: 8 INVITE\n\
-            Via: SIP/2.0/UDP host.example.com;branch=z9hG4bKinvut\n\
-            Content-Type: application/unknownformat\n\
-            Content-Length: 7\n\n<xml/>\0",
-    },
-    Torture {
-        name: "regaut01",
-        fate: Fate::Sound,
-        text: "REGISTER sip:example.com SIP/2.0\n\
-            To: sip:user@example.com\n\
-            From: sip:caller@example.net;tag=134161461246\n\
-            Max-Forwards: 70\n\
-            Call-ID: regaut01.0ha0isnda977644900765@192.0.2.15\n\
-            CSeq: 9338 REGISTER\n\
-            Via: SIP/2.0/UDP host.example.com;branch=z9hG4bKregaut01\n\
-            Authorization: NoOneKnowsThisScheme opaque-data=here\n\
-            l: 0\n\n",
-    },
-    Torture {
-        name: "multi01",
-        fate: Fate::Unroutable(Fault::RepeatedHeader),
-        text: "INVITE sip:user@example.com SIP/2.0\n\
-            To: sip:user@example.com\n\
-            From: sip:caller@example.net;tag=134161461246\n\
-            Max-Forwards: 70\n\
-            Call-ID: multi01.0ha0isnda977644900765@192.0.2.15\n\
-            CSeq: 5 INVITE\n\
-            Via: SIP/2.0/UDP host.example.com;branch=z9hG4bKmulti01\n\
-            CSeq: 59 INVITE\n\
+            l: 0\n\n"
+    ),
+    request!(
+        "invut",
+        Fate::Sound,
+        "INVITE sip:user@example.com",
+        "8 INVITE",
+        "Content-Type: application/unknownformat\n\
+            Content-Length: 7\n\n<xml/>\0"
+    ),
+    request!(
+        "regaut01",
+        Fate::Sound,
+        "REGISTER sip:example.com",
+        "9338 REGISTER",
+        "Authorization: NoOneKnowsThisScheme opaque-data=here\n\
+            l: 0\n\n"
+    ),
+    request!(
+        "multi01",
+        Fate::Unroutable(Fault::RepeatedHeader),
+        "INVITE sip:user@example.com",
+        "5 INVITE",
+        "CSeq: 59 INVITE\n\
             Call-ID: multi01.98asdh@192.0.2.2\n\
             From: sip:another@example.net;tag=3413415\n\
             To: sip:other@example.net\n\
             Max-Forwards: 5\n\
-            l: 0\n\n",
-    },
-    Torture {
-        name: "mcl01",
-        fate: Fate::Refused(Fault::ConflictingContentLength),
-        text: "OPTIONS sip:user@example.com SIP/2.0\n\
-            To: sip:user@example.com\n\
-            From: sip:caller@example.net;tag=134161461246\n\
-            Max-Forwards: 70\n\
-            Call-ID: mcl01.0ha0isnda977644900765@192.0.2.15\n\
-            CSeq: 59 OPTIONS\n\
-            Via: SIP/2.0/UDP host.example.com;branch=z9hG4bKmcl01\n\
-            Content-Length: 13\n\
-            Content-Length: 5\n\nThere's no way to know how many octets are supposed to be here.\n",
-    },
+            l: 0\n\n"
+    ),
+    request!(
+        "mcl01",
+        Fate::Refused(Fault::ConflictingContentLength),
+        "OPTIONS sip:user@example.com",
+        "59 OPTIONS",
+        "Content-Length: 13\n\
+            Content-Length: 5\n\nThere's no way to know how many octets are supposed to be here.\n"
+    ),
     Torture {
         name: "bcast",
         fate: Fate::Sound,
@@ -158,59 +117,39 @@ pub(crate) const MESSAGES: &[Torture] = &[
             Via: SIP/2.0/UDP host.example.com;branch=z9hG4bKzeromf\n\
             l: 0\n\n",
     },
-    Torture {
-        name: "cparam01",
-        fate: Fate::Sound,
-        text: "REGISTER sip:example.com SIP/2.0\n\
-            To: sip:user@example.com\n\
-            From: sip:caller@example.net;tag=134161461246\n\
-            Max-Forwards: 70\n\
-            Call-ID: cparam01.0ha0isnda977644900765@192.0.2.15\n\
-            CSeq: 8 REGISTER\n\
-            Via: SIP/2.0/UDP host.example.com;branch=z9hG4bKcparam01\n\
-            Contact: sip:+19725552222@gw1.example.net;unknownparam\n\
-            l: 0\n\n",
-    },
-    Torture {
-        name: "cparam02",
-        fate: Fate::Sound,
-        text: "REGISTER sip:example.com SIP/2.0\n\
-            To: sip:user@example.com\n\
-            From: sip:caller@example.net;tag=134161461246\n\
-            Max-Forwards: 70\n\
-            Call-ID: cparam02.0ha0isnda977644900765@192.0.2.15\n\
-            CSeq: 8 REGISTER\n\
-            Via: SIP/2.0/UDP host.example.com;branch=z9hG4bKcparam02\n\
-            Contact: <sip:+19725552222@gw1.example.net;unknownparam>\n\
-            l: 0\n\n",
-    },
-    Torture {
-        name: "regescrt",
-        fate: Fate::Sound,
-        text: "REGISTER sip:example.com SIP/2.0\n\
-            To: sip:user@example.com\n\
-            From: sip:caller@example.net;tag=134161461246\n\
-            Max-Forwards: 70\n\
-            Call-ID: regescrt.0ha0isnda977644900765@192.0.2.15\n\
-            CSeq: 8 REGISTER\n\
-            Via: SIP/2.0/UDP host.example.com;branch=z9hG4bKregescrt\n\
-            Contact: <sip:user@example.com?Route=%3Csip:sip.example.com%3E>\n\
-            l: 0\n\n",
-    },
-    Torture {
-        name: "sdp01",
-        fate: Fate::Sound,
-        text: "INVITE sip:user@example.com SIP/2.0\n\
-            To: sip:user@example.com\n\
-            From: sip:caller@example.net;tag=134161461246\n\
-            Max-Forwards: 70\n\
-            Call-ID: sdp01.0ha0isnda977644900765@192.0.2.15\n\
-            CSeq: 8 INVITE\n\
-            Via: SIP/2.0/UDP host.example.com;branch=z9hG4bKsdp01\n\
-            Accept: text/nobodyKnowsThis\n\
+    request!(
+        "cparam01",
+        Fate::Sound,
+        "REGISTER sip:example.com",
+        "8 REGISTER",
+        "Contact: sip:+19725552222@gw1.example.net;unknownparam\n\
+            l: 0\n\n"
+    ),
+    request!(
+        "cparam02",
+        Fate::Sound,
+        "REGISTER sip:example.com",
+        "8 REGISTER",
+        "Contact: <sip:+19725552222@gw1.example.net;unknownparam>\n\
+            l: 0\n\n"
+    ),
+    request!(
+        "regescrt",
+        Fate::Sound,
+        "REGISTER sip:example.com",
+        "8 REGISTER",
+        "Contact: <sip:user@example.com?Route=%3Csip:sip.example.com%3E>\n\
+            l: 0\n\n"
+    ),
+    request!(
+        "sdp01",
+        Fate::Sound,
+        "INVITE sip:user@example.com",
+        "8 INVITE",
+        "Accept: text/nobodyKnowsThis\n\
             Content-Type: application/sdp\n\
-            Content-Length: 5\n\nv=0\n",
-    },
+            Content-Length: 5\n\nv=0\n"
+    ),
     Torture {
         name: "inv2543",
         fate: Fate::Sound,

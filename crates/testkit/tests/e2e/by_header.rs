@@ -279,6 +279,31 @@ fn messages_of_clients_have_2048_bytes_unless_the_request_says_otherwise() {
 }
 
 #[test]
+fn a_compressed_message_counts_by_what_it_says() {
+    // A hundred times `x`, and a hundred and one, as DEFLATE has them.
+    const HUNDRED: [u8; 6] = [0xaa, 0xa8, 0xa0, 0x3d, 0, 0];
+    const ONE_MORE: [u8; 6] = [0xaa, 0xa8, 0xa0, 0x03, 0, 0];
+    let rig = rig(OPEN);
+    let offer = "permessage-deflate; server_no_context_takeover; client_no_context_takeover";
+    let asked = request(&rig)
+        .with("Sec-WebSocket-Extensions", "permessage-deflate")
+        .with("X-WsProxy-Compress", "true")
+        .with("X-WsProxy-MaxFrameSize", "100");
+    let mut session = rig.open_with(&asked, |answer| answer.with("Sec-WebSocket-Extensions", offer));
+    assert_eq!(session.request.get("Sec-WebSocket-Extensions"), Some(offer));
+    for (first, payload) in [(0xc1, &HUNDRED[..]), (0xc2, &HUNDRED), (TEXT, &[b'x'; 100])] {
+        session.pass(Client, &frame(Client, first, payload));
+    }
+    // The upstream's are not looked into.
+    session.pass(Upstream, &frame(Upstream, 0xc1, &ONE_MORE));
+    session.client.send(&frame(Client, 0xc1, &ONE_MORE));
+    expect_closed(session, [1009, 1001]);
+    let records = rig.finish();
+    let detail = records.only("close")["detail"].as_str().unwrap_or_default();
+    assert!(detail.contains("100 bytes") && detail.contains("max-inflated-size"), "{detail}");
+}
+
+#[test]
 fn limits_of_the_route_are_ceilings() {
     let rig = rig_with(OPEN, "max-message-size 1000; idle-timeout-secs 5");
     let with = |name: &str, value: &str| request(&rig).with(name, value);

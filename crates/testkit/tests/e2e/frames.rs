@@ -198,7 +198,10 @@ fn row_28_sizes_of_fragments_add_up_without_overflow() {
             let bad = header(ENDS, mask_of(from), Length::Fewest(length));
             check_on(&rig, || rig.open(), from, &good, &bad, 1009, "message_too_large");
         }
-        rig.finish();
+        for record in rig.finish().of("close") {
+            let detail = record["detail"].as_str().unwrap_or_default();
+            assert!(detail.contains("the 1024 bytes of max-message-size"), "{record}");
+        }
     }
 }
 

@@ -42,6 +42,7 @@ mod shutdown;
 mod sip;
 mod sip_callers;
 mod sip_drain;
+mod sip_failover;
 mod sip_inspect;
 mod sip_loss;
 mod sip_operation;

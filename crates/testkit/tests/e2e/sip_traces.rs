@@ -304,6 +304,7 @@ fn a_server_that_is_not_there_is_told_of_at_each_attempt_and_then_that_it_is() {
         let (first, event) = stage.told(&unreachable);
         assert_eq!(first.destination(), rig.backend().address());
         assert!(first.source().ip().is_unspecified(), "there was no connection");
+        assert_eq!((&event["Peer"], &event["Local"]), (&json!(rig.backend().to_string()), &Value::Null));
         assert!(text_of(&event, "Message").contains("refused"), "{event}");
         let (second, _) = stage.told(&unreachable);
         assert_ne!(first.correlation(), second.correlation());

@@ -18,7 +18,7 @@ use std::fmt;
 use zlib_rs::{Inflate, InflateFlush, Status};
 
 use super::WindowBits;
-use crate::error::FrameError;
+use crate::error::{FrameError, InflateBound};
 
 /// How large a message may become.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,6 +62,8 @@ struct Progress<'a> {
     start: usize,
     /// Bytes that it may have.
     allowed: usize,
+    /// Which limit says so.
+    bound: InflateBound,
     /// Blocks that said nothing.
     empty_blocks: usize,
     /// What followed a last block may say nothing.
@@ -113,8 +115,9 @@ impl Inflater {
         if self.state == State::Stale {
             self.reset();
         }
-        let allowed = limits.allowed(input.len());
-        let mut progress = Progress { start: out.len(), out, allowed, empty_blocks: 0, is_final: false };
+        let (allowed, bound) = limits.allowed(input.len());
+        let mut progress =
+            Progress { start: out.len(), out, allowed, bound, empty_blocks: 0, is_final: false };
         let result = self.read(input, &mut progress).and_then(|ended| match ended {
             Ended::AtLastBlock => Ok(()),
             Ended::AtInput => self.read_tail(&mut progress),
@@ -194,7 +197,7 @@ impl Inflater {
             return Err(FrameError::BadDeflate);
         }
         if progress.out.len() - progress.start > progress.allowed {
-            return Err(FrameError::InflatedTooLarge);
+            return Err(FrameError::InflatedTooLarge(progress.bound));
         }
         Ok(Step { consumed: difference(self.stream.total_in(), before_in), produced, status })
     }
@@ -213,7 +216,8 @@ impl Progress<'_> {
     /// byte than it may have.
     fn room(&mut self, input: usize) -> Result<usize, FrameError> {
         let produced = self.out.len() - self.start;
-        let missing = self.allowed.checked_sub(produced).ok_or(FrameError::InflatedTooLarge)?;
+        let missing =
+            self.allowed.checked_sub(produced).ok_or(FrameError::InflatedTooLarge(self.bound))?;
         let room = input.saturating_mul(4).clamp(STEP_MIN, STEP_MAX).min(missing.saturating_add(1));
         if self.out.capacity() - self.out.len() < room {
             // Twice as much each time, but never more than the message may have.
@@ -230,15 +234,15 @@ impl Progress<'_> {
         }
         let excused = (self.out.len() - self.start) / BLOCK_MIN;
         if self.empty_blocks > EMPTY_BLOCKS_MAX.max(excused) {
-            return Err(FrameError::InflatedTooLarge);
+            return Err(FrameError::InflatedTooLarge(InflateBound::EmptyBlocks));
         }
         Ok(())
     }
 }
 
 impl InflateLimits {
-    /// Bytes that a message of `compressed` bytes may have.
-    fn allowed(&self, compressed: usize) -> usize {
+    /// Bytes that a message of `compressed` bytes may have, and which of the limits says so.
+    fn allowed(&self, compressed: usize) -> (usize, InflateBound) {
         let by_size = match self.size_max {
             0 => usize::MAX,
             size => usize::try_from(size).unwrap_or(usize::MAX),
@@ -247,7 +251,11 @@ impl InflateLimits {
             0 => usize::MAX,
             ratio => compressed.saturating_mul(usize::try_from(ratio).unwrap_or(usize::MAX)).max(FREE),
         };
-        by_size.min(by_ratio)
+        if by_ratio < by_size {
+            (by_ratio, InflateBound::Ratio(self.ratio_max))
+        } else {
+            (by_size, InflateBound::Size(self.size_max))
+        }
     }
 }
 

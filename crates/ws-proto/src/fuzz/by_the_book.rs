@@ -169,11 +169,11 @@ impl Unfinished {
         message.fragments += 1;
         let limits = rules.limits;
         if limits.frame_size_max > 0 && head.payload_len > limits.frame_size_max {
-            Err(FrameError::FrameTooLarge)
+            Err(FrameError::FrameTooLarge { max: limits.frame_size_max })
         } else if limits.message_size_max > 0 && message.size > limits.message_size_max {
-            Err(FrameError::MessageTooLarge)
+            Err(FrameError::MessageTooLarge { max: limits.message_size_max })
         } else if limits.fragments_max > 0 && message.fragments > limits.fragments_max {
-            Err(FrameError::TooManyFragments)
+            Err(FrameError::TooManyFragments { max: limits.fragments_max })
         } else {
             Ok(())
         }

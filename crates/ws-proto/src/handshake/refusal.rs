@@ -122,27 +122,13 @@ impl Refusal {
 
     /// The fields that the answer must have because of this refusal.
     pub fn fields(self) -> &'static [(HeaderName, HeaderValue)] {
-        match self {
+        match self.status() {
             // RFC 9110 §15.5.22: a 426 says what to upgrade to, and §7.8: as a connection option.
             // RFC 6455 §4.4: the version field lists what is understood.
-            Self::NotWebSocket | Self::VersionUnsupported => &UPGRADE,
+            StatusCode::UPGRADE_REQUIRED => &UPGRADE,
             // RFC 9110 §15.5.6.
-            Self::Method => &ALLOW,
-            Self::HttpVersion
-            | Self::Target
-            | Self::HostMissing
-            | Self::HostRepeated
-            | Self::HostInvalid
-            | Self::HostMismatch
-            | Self::Connection
-            | Self::Body
-            | Self::VersionMissing
-            | Self::VersionRepeated
-            | Self::KeyMissing
-            | Self::KeyRepeated
-            | Self::KeyInvalid
-            | Self::Subprotocols(_)
-            | Self::Extensions(_) => &[],
+            StatusCode::METHOD_NOT_ALLOWED => &ALLOW,
+            _ => &[],
         }
     }
 }

@@ -8,6 +8,91 @@ use super::words::{Sure, is_known};
 /// More variables are not remembered.
 const VARIABLES_MAX: usize = 16;
 
+/// Longer texts are programs.
+const TEXT_MAX: usize = 1024;
+
+/// A text with the values of variables that it assigns itself in place of their names, if it uses any:
+/// `a=c;b=at;$a$b /etc/passwd`.
+pub(super) fn assigned(text: &[u8]) -> Option<Vec<u8>> {
+    if text.len() > TEXT_MAX {
+        return None;
+    }
+    let (equals, dollar) = (memchr::memchr(b'=', text)?, memchr::memrchr(b'$', text)?);
+    if dollar < equals {
+        return None;
+    }
+    let mut values: Vec<(&[u8], &[u8])> = Vec::new();
+    let mut expanded = Vec::with_capacity(text.len());
+    let (mut rest, mut used, mut in_place) = (text, false, true);
+    while let Some((first, after)) = rest.split_first() {
+        if in_place && let Some((name, value, length)) = assignment_at(rest) {
+            if values.len() < VARIABLES_MAX {
+                values.push((name, value));
+            }
+            expanded.extend_from_slice(rest.get(..length).unwrap_or_default());
+            rest = rest.get(length..).unwrap_or_default();
+            in_place = false;
+            continue;
+        }
+        if *first == b'$'
+            && let Some((value, length)) = value_at(after, &values)
+        {
+            used = true;
+            expanded.extend_from_slice(value);
+            rest = after.get(length..).unwrap_or_default();
+            in_place = false;
+            continue;
+        }
+        in_place = matches!(first, b';' | b'&' | b'|' | b'\n' | b' ' | b'(' | b'`' | b'\'' | b'"');
+        expanded.push(*first);
+        rest = after;
+    }
+    used.then_some(expanded)
+}
+
+/// `name=value`: both, and the length of all of it.
+fn assignment_at(text: &[u8]) -> Option<(&[u8], &[u8], usize)> {
+    let equals = text.iter().take(NAME_MAX).position(|byte| !is_of_name(*byte))?;
+    let name = text.get(..equals)?;
+    if text.get(equals) != Some(&b'=') || !name.first()?.is_ascii_alphabetic() {
+        return None;
+    }
+    let value = text.get(equals + 1..)?;
+    let (value, length) = match value.first()? {
+        quote @ (b'"' | b'\'') => {
+            let inner = value.get(1..)?;
+            let end = inner.iter().position(|byte| byte == quote)?;
+            (inner.get(..end)?, end + 2)
+        }
+        _ => {
+            let end = value.iter().position(|byte| b" \t\n;&|\"'`)".contains(byte)).unwrap_or(value.len());
+            (value.get(..end)?, end)
+        }
+    };
+    (!value.is_empty()).then_some((name, value, equals + 1 + length))
+}
+
+/// The value that `name` or `{name}` behind a dollar sign has, and how long that is.
+fn value_at<'a>(text: &[u8], values: &[(&[u8], &'a [u8])]) -> Option<(&'a [u8], usize)> {
+    let (braced, inner) = match text.strip_prefix(b"{") {
+        Some(inner) => (2, inner),
+        None => (0, text),
+    };
+    let length = inner.iter().position(|byte| !is_of_name(*byte)).unwrap_or(inner.len());
+    let name = inner.get(..length)?;
+    if braced > 0 && inner.get(length) != Some(&b'}') {
+        return None;
+    }
+    values.iter().rev().find(|(known, _)| *known == name).map(|(_, value)| (*value, length + braced))
+}
+
+const fn is_of_name(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'_'
+}
+
+/// Names of variables are shorter.
+const NAME_MAX: usize = 24;
+
 /// Puts what a shell would run in place of names that are variables, escapes or classes of letters.
 pub(super) fn expand(statements: &mut [Statement]) {
     let mut variables: Vec<(String, String)> = Vec::new();

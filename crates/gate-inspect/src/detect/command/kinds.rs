@@ -55,7 +55,8 @@ pub(super) fn judge(kind: Kind, name: &str, arguments: &Arguments<'_>) -> Sure {
         | Kind::Runs
         | Kind::Interprets
         | Kind::Fetches
-        | Kind::Changes => Sure::No,
+        | Kind::Changes
+        | Kind::Named => Sure::No,
     }
 }
 

@@ -40,8 +40,10 @@ pub(super) struct Word {
     pub(super) text: String,
     /// Something was taken off that stood inside.
     pub(super) disguised: bool,
-    /// A substitution of nothing stood between its letters.
+    /// A substitution of nothing stood between its letters, or at its end.
     pub(super) parted: bool,
+    /// It has several capital letters.
+    pub(super) is_loud: bool,
 }
 
 /// Names are shorter, with all disguises.
@@ -76,10 +78,13 @@ pub(super) fn may_run(text: Text<'_>, is_known: fn(&str) -> bool) -> bool {
     if !marked && text.lower.len() > LONE_MAX {
         return false;
     }
+    if is_appended(text.lower) {
+        return true;
+    }
     loop {
         let start = rest
             .iter()
-            .take_while(|byte| matches!(byte, b' ' | b'\t' | b'"' | b'\'' | b'(' | b'{' | b'!' | b'+'))
+            .take_while(|byte| matches!(byte, b' ' | b'\t' | 0 | b'"' | b'\'' | b'(' | b'{' | b'!' | b'+'))
             .count();
         let word = rest.get(start..).unwrap_or_default();
         let is_end = |byte: &u8| {
@@ -128,9 +133,27 @@ pub(super) fn may_run(text: Text<'_>, is_known: fn(&str) -> bool) -> bool {
     }
 }
 
+/// Whether a separator stands behind nothing or one word: what follows is looked at whatever its name is.
+fn is_appended(text: &[u8]) -> bool {
+    if text.len() > APPENDED_MAX {
+        return false;
+    }
+    let head = text.get(..text.len().min(VALUE_MAX)).unwrap_or(text);
+    let mark = head.windows(2).position(|two| matches!(two, [b';' | b'|' | b'&' | b'`', _] | [b'$', b'(']));
+    let Some(at) = mark else { return false };
+    let value = head.get(..at).unwrap_or_default().trim_ascii();
+    !value.iter().any(|byte| byte.is_ascii_whitespace() || matches!(byte, b'{' | b'<' | b'\\'))
+}
+
+/// Longer texts are looked at only for names that are known.
+const APPENDED_MAX: usize = 512;
+
 /// Whether a word goes on behind a substitution that is empty, or a letter.
 fn parts_a_name(after: &[u8]) -> bool {
-    after.starts_with(b"``") || matches!(after, [b'`', b'a'..=b'z', b'`', b'a'..=b'z', ..])
+    after.starts_with(b"``")
+        || after.starts_with(b"<()")
+        || after.starts_with(b">()")
+        || matches!(after, [b'`', b'a'..=b'z', b'`', b'a'..=b'z', ..])
 }
 
 /// Where the next separator ends: as [`separator`], but cheaper.
@@ -257,7 +280,7 @@ fn separator(text: &[u8], at: usize) -> Option<(Before, usize)> {
             return None;
         }
         // An empty substitution inside a word is a disguise of the word.
-        [b'`', b'`', ..] | [b'$', b'(', b')', ..] => return None,
+        [b'`', b'`', ..] | [b'$' | b'<' | b'>', b'(', b')', ..] => return None,
         [b'`', ..] if at.checked_sub(1).and_then(|at| text.get(at)) == Some(&b'`') => return None,
         [b'`', ..] => (Before::Tick, 1),
         [b'$', b'(', b'(', ..] => return None,
@@ -325,6 +348,7 @@ fn words(piece: &[u8], also: u8) -> Vec<Word> {
     let mut words = vec![Word::default()];
     let mut rest = piece;
     let mut fresh = true;
+    let mut capitals = 0_usize;
     while let Some((first, after)) = rest.split_first() {
         let blank = blank_variable(rest);
         // A line feed that is written out and ends the text.
@@ -332,12 +356,14 @@ fn words(piece: &[u8], also: u8) -> Vec<Word> {
                 | [b'\\', b'n' | b'r', b'\\', b'n' | b'r' | b'\\' | b'"' | b'\'', ..])
             // Behind another escape it is one of those that disguise a name.
             && !words.last().is_some_and(|word| word.text.starts_with('\\'));
+        // The local part of an address, with its quote.
+        let breaks = breaks || matches!(rest, [b'"' | b'\'', b'@', ..]);
         // Some take a vertical tab for a blank.
         let breaks = breaks
             || first.is_ascii_whitespace()
-            || *first == 0x0b
+            || matches!(first, 0x0b | 0)
             || *first == also
-            || matches!(first, b'<' | b'>');
+            || (matches!(first, b'<' | b'>') && !matches!(rest, [_, b'(', b')', b'a'..=b'z', ..]));
         if breaks || blank > 0 {
             if words.len() == WORDS_MAX {
                 break;
@@ -365,9 +391,21 @@ fn words(piece: &[u8], also: u8) -> Vec<Word> {
                 let inside =
                     !word.text.is_empty() && rest.get(disguise).is_some_and(u8::is_ascii_alphanumeric);
                 word.disguised |= inside;
-                word.parted |=
-                    inside && disguise > 2 && matches!(first, b'`' | b'$') && rest.get(1) != Some(&b'{');
+                let special = matches!(rest, [b'$', b'?' | b'-' | b'$' | b'_', ..]);
+                let empty = disguise > 2 && matches!(first, b'`' | b'$' | b'<' | b'>') && rest.get(1) != Some(&b'{');
+                // Quotes around nothing, as no text has between letters.
+                let quotes = matches!(rest, [b'"', b'"', ..] | [b'\'', b'\'', ..])
+                    && rest.get(2).is_some_and(u8::is_ascii_alphanumeric)
+                    && !word.text.is_empty();
+                let at_end = !word.text.is_empty()
+                    && matches!(rest, [b'`', b'`', b' ', ..] | [b'$', b'(', b')', b' ', ..]);
+                let hidden = word.text.is_empty()
+                    && matches!(rest, [b'$', b'{', b'@' | b'*' | b'#' | b'!' | b'?' | b'-', b'}', b'a'..=b'z', ..]);
+                word.parted |= at_end || quotes || hidden || (inside && (empty || special));
             } else if !is_needless(*first, &word.text) {
+                capitals = if word.text.is_empty() { 0 } else { capitals };
+                capitals += usize::from(first.is_ascii_uppercase());
+                word.is_loud = capitals > 1;
                 word.text.push(char::from(first.to_ascii_lowercase()));
             }
         }
@@ -409,8 +447,9 @@ fn disguise(rest: &[u8], path: bool) -> usize {
         {
             1
         }
-        [b'`', b'`', ..] | [b'$', b'@' | b'*' | b'0'..=b'9' | b'#' | b'!', ..] => 2,
-        [b'$', b'(', b')', ..] | [b'`', b'a'..=b'z', b'`', ..] => 3,
+        [b'`', b'`', ..] | [b'$', b'@' | b'*' | b'0'..=b'9' | b'#' | b'!' | b'?' | b'-' | b'$', ..] => 2,
+        [b'$', b'_', b'a'..=b'z', ..] if !path => 2,
+        [b'$' | b'<' | b'>', b'(', b')', ..] | [b'`', b'a'..=b'z', b'`', ..] => 3,
         [b'$', b'(', b'a'..=b'z', b')', ..] => 4,
         [b'$', b'a'..=b'z' | b'A'..=b'Z' | b'_', ..] if !path => {
             1 + rest
@@ -420,6 +459,7 @@ fn disguise(rest: &[u8], path: bool) -> usize {
                 .take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'_')
                 .count()
         }
+        [b'$', b'{', b'@' | b'*' | b'#' | b'!' | b'?' | b'-', b'}', ..] => 4,
         [b'$', b'{', ..] if !path => {
             rest.iter().take(32).position(|byte| *byte == b'}').map_or(0, |end| end + 1)
         }

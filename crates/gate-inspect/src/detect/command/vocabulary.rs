@@ -26,6 +26,8 @@ pub(super) enum Kind {
     Fetches,
     /// Changes what a system does, or ends it.
     Changes,
+    /// Of all else only that it is no word of a language.
+    Named,
 }
 
 /// The kind of a program, if it has one here.
@@ -33,6 +35,21 @@ pub(super) fn kind(name: &str) -> Option<Kind> {
     // No program here has more letters.
     if name.len() > NAME_MAX { None } else { KINDS.get(name).copied() }
 }
+
+/// Whether the name of a program is a word that people write.
+pub(super) fn is_ordinary(name: &str) -> bool {
+    ORDINARY.split_ascii_whitespace().any(|word| word == name)
+}
+
+const ORDINARY: &str = "amass arch aspell at break builtin cal cat chisel choice cipher column comm command compose \
+                        composer copy cut dash date diff dig dir do drill echo ed elvish env eval ex exec expand expect \
+                        explorer factor fetch file find finger fish flock fold for format free ftp gem glances go groups \
+                        halt head history host http hydra id if init install ip java jobs join julia kill last less \
+                        lib links ln locale locate look ls lynx mail make more mount net nice nm node notepad od \
+                        parallel pass paste pico pip pkg pr print prune ps python query rd read reboot reg reset rev \
+                        rm route ruby sc screen see service set shred shutdown sleep sort source split ss start stat \
+                        strings su sum tail tar tee test tex then time timeout top touch trap tree truncate type ul \
+                        uniq users ver vi view vol w watch wc which who yes zip";
 
 /// Whether a name is made as the commands of PowerShell are: `get-process`.
 pub(super) fn is_cmdlet(name: &str) -> bool {
@@ -78,7 +95,7 @@ pub(super) fn warm_up() {
 
 const NAME_MAX: usize = 24;
 
-static PROGRAMS: [(Kind, &str); 10] = [
+static PROGRAMS: [(Kind, &str); 11] = [
     (
         Kind::Tells,
         "aa-status apt-cache auditctl auditpol ausearch aws az bcdedit blkid bootcfg brctl capsh \
@@ -158,6 +175,105 @@ static PROGRAMS: [(Kind, &str); 10] = [
          hdparm insmod iptables-restore losetup mkfs.ext3 mkfs.ext4 mkfs.xfs mkswap modprobe newgrp \
          poweroff rd rmmod setenforce sgdisk swapoff telinit umount unlink update-rc.d userdel \
          usermod wipefs",
+    ),
+    (
+        Kind::Named,
+        "a2disconf a2dismod a2dissite a2enconf a2enmod a2ensite a2query abrt-cli acccheckconsole \
+         accesschk accessdb acpi acpi_listen adb addinutil addpart addr2line adfind adplus agentexecutor \
+         agetty aircrack-ng aireplay-ng airmon-ng airodump-ng alembic alsamixer amixer anacron \
+         anacrontab ansible apache2 apache2ctl apachectl aplay appcmd appinstaller appvlp arecord arj \
+         arpd arpwatch asciinema aspnet_compiler atq atrm audit2allow augenrules augtool autoconf \
+         automake autoreconf autorunsc avahi-browse badblocks bandwhich bashbug batcat bcdboot bettercap \
+         bginfo bind9 bitlocker blkdiscard blockdev blueman bluetoothctl bmon bootctl borgbackup bpftool \
+         bpftrace bsdcat bsdcpio btop btrfs bunzip busctl bwrap byobu bzdiff bzexe bzmore calcurse \
+         camcontrol ccache cdrecord ceph certbot certmgr certoc cfdisk cgcreate chcpu checkmodule \
+         chgpasswd chkconfig chkdsk chkntfs chkrootkit chkservd chmem chpst chrony chronyc chvt ckermit \
+         clamscan cleanmgr clear_console cliconfg clinfo cloud-init cmake cmatrix cmstp codesign \
+         collectd colorcpl conhost conky connmanctl containerd coregen corepack cowsay cpuid cpupower \
+         createdump crictl crio crond cryptsetup csvcut csvde csvkit ctags ctr cupsd curlie \
+         customshellhost cyberduck daemonize datasvcutil dbus-monitor dbus-send dc3dd dcdiag dcfldd \
+         dcgpofix dconf dcpromo dcraw ddrescue debconf-show debootstrap defaultpack defrag delpart \
+         depmod desktopimgdownldr devcon devlink devtoolslauncher dfsrdiag dfsutil dhclient dhcpcd dhcpd \
+         diantz diff3 diffutils dirbuster dircolors dirsearch diskcomp diskperf diskraid diskshadow \
+         dispdiag dllhost dmg dnscmd dnsenum dnsmap dnsmasq dnsrecon dnstracer dnswalk dockerd doveadm \
+         drush dsacls dsadd dseditgroup dsget dsmod dsmove dsrm dumpcap dumpe2fs dumpkeys dxcap dxdiag \
+         e2fsck e2label eatmydata ec2-metadata edquota efibootmgr enum4linux env_parallel envsubst \
+         esxcli etcd etcdctl ettercap eudcedit eventcreate eventquery eventtriggers eventvwr evtest exa \
+         exfat exim exiv2 exportfs extexport extlinux f2py facter fail2ban-client fallocate fatrace fc- \
+         list fcrackzip fdupes ffmpeg ffprobe fgconsole figlet filefrag fincore findlinks firejail \
+         firewall-offline-cmd fixfiles fltmc fluxctl freshclam fsck fsfreeze fsquirt fstrim ftpd ftrace \
+         fuser fusermount fzf g++ galera gcore gedit geoiplookup getcert getsebool gettext ghostscript \
+         gimp gitlab-runner glab gmake gnome-calculator gnome-shell gnome-terminal gparted gpedit \
+         gpfixup gpg gpgconf gpgv gpscript grpck grpconv grub-install grub-mkconfig gsettings gsutil \
+         gtester guestfish guestmount gunicorn gvim gzexe haproxy hashcat hciconfig hcitool hdfs hexedit \
+         hostapd htdigest htpasswd httpd httprobe hwclock i3lock iasl icdiff iconvconfig ifdown ifquery \
+         ifstat ifup ilasm imewdbld imtcpip inetcpl inetd infdefaultinstall initctl insserv install-info \
+         installutil ipcalc ipcmk ipcrm ipsec ipset iptraf iptunnel ipvsadm ipxroute ircd irssi iscsiadm \
+         isoinfo iwevent iwgetid iwlist jarsigner javac javap jconsole jdb jmap jps jsc jstack jstat \
+         jupyter k3s k9s kadmin kbd_mode keepalived kexec keytool kinit klogd kmod konsole kpartx krb5 \
+         ksetup ktmutil kubeadm kubelet kvm kwrite lastcomm launch-vsdevshell lbzip2 ldapadd ldapdelete \
+         ldapmodify ldapwhoami ldifde lftpget lgrep lighttpd linpeas linpeas.sh lintian litecli lnav \
+         lnstat localectl localedef lockfile lodctr logman lpq lpr lscgroup lsdvd lsinitramfs lsinitrd \
+         lslocks lsmem lsmtd lspcmcia lsscsi lsvfs lusrmgr lvcreate lvdisplay lvextend lvremove lvresize \
+         lvscan lxd lxterminal lynis lzcat lzdiff lzless lzmore lzop machinectl mailq mailstats mailutil \
+         mako-render manage-bde mandb mavinject mbsacli mcedit mcrypt mcs md5deep mdadm mdfind mdls \
+         mdutil memtester mesg mimikatz minicom minikube mkdosfs mke2fs mkhomedir_helper mkinitcpio \
+         mkinitramfs mkinitrd mkisofs mkntfs mkpasswd mksquashfs mmc mmcli mmls modinfo modutil mofcomp \
+         mongod mongoexport mongoimport mongorestore mosh mosquitto mount.cifs mount.nfs mountpoint \
+         mpcmdrun mpg123 mplayer mpv mqbkup mrinfo msconfig msdeploy msdt msedge msfdb msfpc mspaint \
+         mtools mtree multipass multitail munin musl-gcc mysqlcheck mysqld mysqldumpslow mysqlimport \
+         mysqlshow mysqlslap ncal ndctl ndisc6 needrestart neomutt net1 netcfg netctl netdiscover netdom \
+         netplan networkctl networksetup newaliases newgidmap newuidmap newusers nfsadmin nginx nix-env \
+         nix-shell nixos-rebuild nlsfunc nm-online nmbd nmblookup nmtui nnn nodemon nologin nsrun \
+         ntbackup ntfrsutl ntpd ntpdate ntpq ntpstat numactl numfmt nvidia-smi nvme nvram objcopy \
+         odbcad32 odbcconf odbcinst offlinescannershell openconsole openrc openstack openvas openvpn \
+         oprofile osqueryd osqueryi pacmd pacstrap pactl pagefileconfig partprobe partx passwdqc \
+         patchelf pathchk pax pbcopy pbpaste pcp pcregrep pcwrun pcwutl pdfinfo pdftotext pdnsutil \
+         pentnt perfmon perlbug perldoc pfctl pflogsumm pg_ctl pg_dumpall pg_restore pgbouncer pgcli \
+         pgdump pigz pinfo pivot_root pkaction pkcheck pkcon pkgutil pktmon pkttyagent plocate plutil \
+         pm2 pmap pmset pod2html podman poff policytool polkitd pon portablectl postconf postfix postmap \
+         postqueue postsuper powerdown powertop pppd pppoe-start printbrm printui privoxy prncnfg \
+         procexp procmon proftpd promtail provlaunch prtstat psfile psfxtable psgetsid psinfo pskill \
+         pslist pslog psloggedon psping psservice psshutdown pstack pstree.x11 ptar pubprn pulseaudio \
+         pulumi pureftpd pvcreate pvdisplay pvresize pvscan pwck pwconv pwdx pwgen pwunconv py.test \
+         pycodestyle pydoc pyenv pyinstaller pylint pytest qdbus qemu-img qemu-nbd qemu-system-x86_64 \
+         qmgr qshape quotacheck quotaoff quotaon rabbitmqctl radeontop radvd rasautou rasdial rasphone \
+         raspi-config rbash rbenv rcp rcsi rdate rdfind rdiff rdnssd rdrleakdiag readprofile reaver \
+         recode redis-benchmark redis-server regedit regedt32 regini register-cimprovider relog rendom \
+         renice replmon repoquery repquota resize2fs resizepart resolvconf restorecon rfcomm rkhunter \
+         rlogind rmiregistry rpcbind rpcdebug rpm2cpio rpmbuild rpmdb rpmkeys rpmquery rpmverify rrdtool \
+         rsm rsnapshot rsyslogd rtcwake rtkit rubeus runexehelper runonce runscripthelper runtimebroker \
+         rustup rvm rvmsudo s3cmd sadc sadf salt-call salt-minion samba-tool saslpasswd2 scapy scdaemon \
+         schroot scriptrunner scutil sdelete sdparm searchsploit seatbelt secedit sedutil-cli seinfo \
+         semanage semodule sensors-detect serialver sessreg setcap setfont setkeycodes setpci setres \
+         setsebool setterm settingsynchost setx setxkbmap sfdisk sfeed sha1deep sha224sum sha384sum shar \
+         sharphound shasum shellcheck shfmt shodan showkey shrpubw sigcheck sigverif silversearcher \
+         skopeo slapadd slapcat slapd slmgr smartd smbd smbpasswd smbstatus smbtree smtpd snapd \
+         snmpbulkwalk snmpd snmpset snmptrap sntp soffice softwareupdate sosreport spctl speedtest \
+         sqldumper sqlite_web sqlldr sqltoolsps squashfs sshd sshfs sslh sslyze ssmtp startx steghide \
+         stegsnow sterm storcli stordiag sudoedit sulogin supervisorctl supervisord suricata swaks \
+         swaplabel sxstrace syncthing sysbench sysdig syslog-ng syslogd sysprep systat systemd-analyze \
+         systemd-cat systemd-cgls systemd-cgtop systemd-detect-virt systemd-resolve systemd-tmpfiles \
+         systempropertiesadvanced systemsetup sysupgrade sysvbanner tailf tailscale tapicfg taskmgr \
+         tasksel tcpflow tcpkill tcpreplay telnetd telnetlogin termux-open terraform testdisk testparm \
+         tftpd theharvester tig tinyproxy tkill tkinit tlntadmn tload tmutil torbrowser tpmvscmgr \
+         tracefmt tracelog traceroute.db trafgen tripwire tscon tsdiscon tskill tsocks tsshutdn \
+         ttdinject tttracer ttyd ttysnoop tune2fs tuned-adm twistd typeperf tzselect ubuntu-drivers \
+         udevadm udhcpc udisksctl ulogd umount.nfs unace unalias unalz unar undocker unix_chkpwd \
+         unlodctr unlz4 unregmp2 unshadow unsquashfs unzstd update-alternatives update-grub update- \
+         initramfs updatedb urxvt usb-devices usbguard userhelper uwsgi vbc vboxmanage vcgencmd vconfig \
+         vdir veracrypt verclsid verifier vgchange vgcreate vgdisplay vgextend vgremove vgscan vim.basic \
+         vim.tiny vimtutor virsh virt-install virt-manager virtualenv visualuiaverifynative vlc vlock \
+         vmkfstools vmware-toolbox-cmd vncserver vncviewer vnstati vsdiagnostics vsftpd vshadow \
+         vsiisexelaunch vsjitdebugger vsls-agent vtysh w32tm wakeonlan wbemtest wdctl webmin wecutil \
+         weechat wfc wg-quick whatweb whiptail winmgmt winpeas winrm winver wireshark wlrmdr wodim \
+         workfolders wpa_cli wpa_passphrase wpa_supplicant wpr wrk wsreset wuapp wuauclt x11vnc xauth \
+         xbacklight xcalc xclip xclock xcodebuild xcrun xdpyinfo xenstore xeyes xfce4-terminal \
+         xfs_growfs xfs_repair xhost xinetd xinit xinput xkill xlogo xmessage xmlstarlet xmodmap xprop \
+         xrandr xrdp xsel xset xsltproc xtightvncviewer xtrace xvfb xwd xwininfo xwizard xxh64sum xzdiff \
+         ypbind ypdomainname ypmatch ypwhich yumdownloader zabbix_agentd zabbix_get zabbix_sender zcmp \
+         zdiff zdump zegrep zenity zenmap zerofree zfgrep zforce zfs zic zile zipcloak zipfldr zipinfo \
+         znew zramctl zstdgrep zstdless",
     ),
 ];
 

@@ -243,7 +243,8 @@ fn a_message_may_be_as_large_as_the_limit_and_no_larger() {
         for (text, is_read) in [(&text[1..], true), (&text[..], false)] {
             let mut out = Vec::new();
             let result = Inflater::new().inflate(&deflated(text), &limits, &mut out);
-            let expected = if is_read { Ok(()) } else { Err(FrameError::InflatedTooLarge) };
+            let too_large = FrameError::InflatedTooLarge(InflateBound::Size(size));
+            let expected = if is_read { Ok(()) } else { Err(too_large) };
             assert_eq!(result, expected, "{size}");
             assert!(out.capacity() <= text.len() + STEP_MAX, "{} for {size}", out.capacity());
         }
@@ -255,14 +256,14 @@ fn row_40_a_bomb_is_given_up_when_it_is_too_large() {
     let bomb = deflated(&vec![0; 8 << 20]);
     assert!(bomb.len() < 9_000);
     let cases = [
-        (InflateLimits { size_max: 1 << 20, ratio_max: 0 }, 1 << 20),
-        (InflateLimits { size_max: 0, ratio_max: 10 }, bomb.len() * 10),
-        (InflateLimits { size_max: 1 << 20, ratio_max: 200 }, 1 << 20),
+        (InflateLimits { size_max: 1 << 20, ratio_max: 0 }, 1 << 20, InflateBound::Size(1 << 20)),
+        (InflateLimits { size_max: 0, ratio_max: 10 }, bomb.len() * 10, InflateBound::Ratio(10)),
+        (InflateLimits { size_max: 1 << 20, ratio_max: 200 }, 1 << 20, InflateBound::Size(1 << 20)),
     ];
-    for (limits, most) in cases {
+    for (limits, most, bound) in cases {
         let mut out = Vec::new();
         let result = Inflater::new().inflate(&bomb, &limits, &mut out);
-        assert_eq!(result, Err(FrameError::InflatedTooLarge), "{limits:?}");
+        assert_eq!(result, Err(FrameError::InflatedTooLarge(bound)), "{limits:?}");
         assert!(out.capacity() <= most + STEP_MAX, "{} of {most}", out.capacity());
     }
     // What is small anyway is no bomb.
@@ -290,7 +291,8 @@ fn row_40_a_bomb_across_messages_is_counted_in_each() {
 fn row_41_blocks_that_say_nothing_are_counted() {
     let empty = stored(b"");
     for (count, is_read) in [(1, true), (4_000, true), (5_000, false), (200_000, false)] {
-        let expected = if is_read { Ok(Vec::new()) } else { Err(FrameError::InflatedTooLarge) };
+        let too_large = FrameError::InflatedTooLarge(InflateBound::EmptyBlocks);
+        let expected = if is_read { Ok(Vec::new()) } else { Err(too_large) };
         assert_eq!(read(&joined(&[&empty.repeat(count), &[0]])), expected, "{count}");
     }
     // A sender that flushes behind every few words.
