@@ -2,6 +2,7 @@
 
 import datetime
 import os
+import ssl
 from pathlib import Path
 
 import trustme
@@ -44,6 +45,13 @@ class Certificates:
         """The paths of a certificate chain and its key."""
         return self.path(f"{name}.pem"), self.path(f"{name}.key")
 
+    def trust(self, client: str | None = None) -> ssl.SSLContext:
+        """Trust in `ca`, with a client's certificate if one is named."""
+        context = ssl.create_default_context(cafile=self.path("ca.pem"))
+        if client:
+            context.load_cert_chain(*self.pair(client))
+        return context
+
     def _issue(self, name: str, *identities: str, authority=None, **options) -> x509.Certificate:
         issued = (authority or self._ca).issue_cert(*identities, **options)
         chain, key = self.pair(name)
@@ -72,6 +80,11 @@ class Certificates:
 async def certificates(rig) -> Certificates:
     """The suite's certificates; to be asked for by `rig.shared`."""
     return Certificates(rig.folder / "certificates")
+
+
+async def trust(rig, client: str | None = None) -> ssl.SSLContext:
+    """Trust in the suite's authority, with a client's certificate if one is named."""
+    return (await rig.shared(certificates)).trust(client)
 
 
 def _now() -> datetime.datetime:

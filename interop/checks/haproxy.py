@@ -137,8 +137,7 @@ async def stage(rig) -> Stage:
         lambda: f"HAProxy listens; it printed: {child.output()}",
         lambda: all(accepts(port) for port in ports.values()),
     )
-    tls = ssl.create_default_context(cafile=made.path("ca.pem"))
-    return Stage(ports, front, stats, tls, made.path("ca.pem"))
+    return Stage(ports, front, stats, made.trust(), made.path("ca.pem"))
 
 
 def register_through(way: str, sentence: str) -> None:

@@ -3,7 +3,6 @@ with the module was asked to do."""
 
 import asyncio
 import re
-import ssl
 from pathlib import Path
 from string import Template
 
@@ -13,7 +12,7 @@ from fetch import Answer, fetch, read_head
 from gateway import OBSERVED, Gateway, fresh
 from harness import check, equal, eventually, expect
 from processes import accepts, free_port, output_of
-from wire import TEXT, Server, accept, dial, header_of, request, session
+from wire import TEXT, Scene, Server, accept, dial, echo, header_of, request, session
 
 NGINX = r"""
 user www-data;
@@ -49,6 +48,7 @@ http {
             proxy_set_header Upgrade $http_upgrade;
             proxy_set_header Connection $connection_upgrade;
             proxy_set_header Host $host;
+            proxy_set_header X-Real-IP $remote_addr;
             proxy_read_timeout 3600s;
         }
         location = /old { return 301 https://example.org/; }
@@ -110,7 +110,13 @@ HOST = "Host: chat.example.org"
 @check("import nginx: a realistic file runs; limit, age and log are those that it asked for", 40)
 async def realistic(rig) -> None:
     server = await Server().start()
-    server.scenes["/chat/room"] = server.scenes["/"]
+    clients = []
+
+    async def room(end) -> None:
+        clients.append(header_of(end.request, "x-real-ip"))
+        await echo(end)
+
+    server.scenes["/chat/room"] = Scene(room)
     made = await rig.shared(certificates)
     cert, key = made.pair("localhost")
     log = fresh(rig.logs / "imported.ws.log")
@@ -132,6 +138,7 @@ async def realistic(rig) -> None:
         frame = await one.closes(5)
         equal((frame.code, frame.reason), (4001, "Connection is Aged"), "at the age of 2 s")
 
+    equal(set(clients), {"127.0.0.1"}, "X-Real-IP at the backend")
     lines = await eventually("lines", lambda: at_the_end(log))
     stamp = r"\d\d/\w{3}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4}: "
     frame = "type 1 from {}, packet size is 5"
@@ -146,8 +153,7 @@ async def realistic(rig) -> None:
         equal(len(found), count, f"lines like {what!r} among {lines}")
     equal([line for line in lines if not re.match(stamp, line)], [], "other lines")
 
-    trust = ssl.create_default_context(cafile=made.path("ca.pem"))
-    async with dial_python(f"wss://localhost:{tls}/", ssl=trust, host="127.0.0.1") as client:
+    async with dial_python(f"wss://localhost:{tls}/", ssl=made.trust(), host="127.0.0.1") as client:
         await client.send("hello")
         equal(await client.recv(), "hello", "echo over TLS")
     # The other host's locations do not answer here.

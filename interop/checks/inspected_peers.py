@@ -8,11 +8,10 @@ import shutil
 import tempfile
 
 from backend import dial
-from checks.protocols import client, sessions
+from checks.protocols import backends, client, sessions
 from checks.socketio import CLIENTS, STICKY, clients, servers
 from gateway import Gateway
 from harness import Skip, check, equal, expect
-from origin import said
 from processes import output_of
 
 # What their own tests send is larger, and compresses better, than what is permitted by default.
@@ -73,15 +72,8 @@ XSS = "<script>alert(1)</script>"
 
 async def gateway(rig) -> Gateway:
     """The gateway with all servers behind it."""
-
-    async def server(name: str) -> str:
-        argv = ["node", rig.peer(f"{name}.js"), "server"]
-        return await said(await rig.child(argv, rig.logs / f"inspected-{name}.log"), "listening ")
-
-    names = ("engineio", "sockjs", "graphql", "mqtt")
-    ports = await asyncio.gather(*(server(name) for name in names))
-    values = dict(zip(names, ports)) | await rig.shared(servers) | {"echo": rig.node_port}
-    return await rig.configured("inspected", CONFIG, **values)
+    values = await backends(rig, "inspected") | await rig.shared(servers)
+    return await rig.configured("inspected", CONFIG, **values, echo=rig.node_port)
 
 
 def register_socketio(how: str, sentence: str) -> None:

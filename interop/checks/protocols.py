@@ -32,14 +32,19 @@ upstreams {
 
 async def gateway(rig) -> Gateway:
     """The gateway with all four servers behind it."""
+    return await rig.configured("protocols", CONFIG, **await backends(rig, "protocols"))
+
+
+async def backends(rig, who: str) -> dict[str, str]:
+    """A server for each of the protocols, for the checks of `who`: the ports."""
 
     async def server(name: str) -> str:
         argv = ["node", rig.peer(f"{name}.js"), "server"]
-        return await said(await rig.child(argv, rig.logs / f"{name}.log"), "listening ")
+        return await said(await rig.child(argv, rig.logs / f"{who}-{name}.log"), "listening ")
 
     names = ("engineio", "sockjs", "graphql", "mqtt")
     ports = await asyncio.gather(*(server(name) for name in names))
-    return await rig.configured("protocols", CONFIG, **dict(zip(names, ports)))
+    return dict(zip(names, ports))
 
 
 async def client(rig, name: str, url: str, *how: str) -> None:

@@ -288,7 +288,6 @@ async def certificate(rig) -> None:
     file = await File.run(
         rig, "reload-cert", TLS, backend=server.address, port=port, cert=cert, key=key
     )
-    trust = ssl.create_default_context(cafile=made.path("ca.pem"))
     at = file.gateway.port_of("tls")
 
     async def shown() -> bytes:
@@ -303,7 +302,7 @@ async def certificate(rig) -> None:
                 await writer.wait_closed()
 
     first = await shown()
-    async with dial_python(f"wss://localhost:{at}/", ssl=trust, host="127.0.0.1") as client:
+    async with dial_python(f"wss://localhost:{at}/", ssl=made.trust(), host="127.0.0.1") as client:
         put("a.example.test")
         # The file itself says what it said: only what it names has changed.
         file.hang_up()

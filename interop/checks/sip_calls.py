@@ -4,11 +4,12 @@ two pages in a browser do."""
 import shutil
 import tempfile
 
+from certificates import trust
 from harness import Skip, check, equal, expect
 from processes import free_port, output_of
 from sip.agent import DOMAIN, agent
 from sip.sipp import Sipp, answers
-from sip.stage import before_kamailio, kamailio, trust, url, user
+from sip.stage import before_kamailio, kamailio, url, user
 
 ROUTES = (
     ("edge", "udp"),

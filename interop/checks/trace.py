@@ -8,7 +8,7 @@ from cryptography import x509
 from websockets.exceptions import InvalidStatus
 
 from backend import dial
-from certificates import certificates
+from certificates import certificates, trust
 from gateway import Gateway
 from harness import check, equal, eventually, expect
 from origin import said
@@ -90,15 +90,6 @@ class Traced:
         """An address under the name that the certificate is for."""
         scheme = "wss" if listener == "wss" else "ws"
         return f"{scheme}://localhost:{self.gateway.port_of(listener)}{path}"
-
-
-async def trust(rig, client: str | None = None) -> ssl.SSLContext:
-    """Trust in the suite's authority, with a client certificate if one is named."""
-    made = await rig.shared(certificates)
-    context = ssl.create_default_context(cafile=made.path("ca.pem"))
-    if client:
-        context.load_cert_chain(*made.pair(client))
-    return context
 
 
 async def names(rig, name: str) -> tuple[str, str]:

@@ -11,7 +11,7 @@ import ssl
 from websockets.exceptions import InvalidMessage
 
 from backend import dial
-from certificates import certificates
+from certificates import certificates, trust
 from fetch import Seen
 from gateway import Gateway
 from harness import check, equal, expect
@@ -54,15 +54,6 @@ async def gateway(rig) -> Gateway:
 def url(front: Gateway, path: str, listener: str = "wss") -> str:
     """An address under the name that the certificate is for."""
     return f"wss://localhost:{front.port_of(listener)}{path}"
-
-
-async def trust(rig, client: str | None = None) -> ssl.SSLContext:
-    """Trust in the suite's authority, with a client certificate if one is named."""
-    made = await rig.shared(certificates)
-    context = ssl.create_default_context(cafile=made.path("ca.pem"))
-    if client:
-        context.load_cert_chain(*made.pair(client))
-    return context
 
 
 SIZES = (0, 1, 125, 126, 16_383, 16_384, 16_385, 65_536, 1 << 20, 8 << 20)

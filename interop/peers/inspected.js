@@ -32,13 +32,8 @@ const TEXTS = ['hello', 'Grüße 👋', JSON.stringify({ type: 'chat', text: 'it
 const ATTACK = JSON.stringify({ message: '<script>alert(1)</script>' });
 
 async function inBrowser() {
-  const { chromium } = require('playwright-core');
-  const browser = await chromium.launchPersistentContext(profile, {
-    executablePath,
-    headless: true,
-    args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
-      '--disable-background-networking', '--disable-component-update', '--disable-sync'],
-  });
+  const { launch } = require('./browser.js');
+  const browser = await launch(executablePath, profile);
   try {
     const page = browser.pages()[0] ?? (await browser.newPage());
     return await page.evaluate(converse, [url, TEXTS, ATTACK]);

@@ -3,7 +3,7 @@
 //
 //   node page.js PAGE_URL CHROMIUM PROFILE_FOLDER SCREENSHOT
 const assert = require('node:assert/strict');
-const { chromium } = require('playwright-core');
+const { launch } = require('./browser.js');
 
 const [url, executablePath, profile, screenshot] = process.argv.slice(2);
 const WAIT = { timeout: 10_000 };
@@ -11,12 +11,7 @@ const WAIT = { timeout: 10_000 };
 process.exitCode = 1;
 
 async function main() {
-  const browser = await chromium.launchPersistentContext(profile, {
-    executablePath,
-    headless: true,
-    args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
-      '--disable-background-networking', '--disable-component-update', '--disable-sync'],
-  });
+  const browser = await launch(executablePath, profile);
   try {
     const page = browser.pages()[0] ?? (await browser.newPage());
     const troubles = [];

@@ -1,7 +1,6 @@
 """Gateways before Kamailio or before a server of the suite's own, with their configuration."""
 
 import itertools
-import ssl
 
 from certificates import certificates
 from checks.reload import File
@@ -53,12 +52,6 @@ def user(name: str) -> str:
 async def kamailio(rig) -> Kamailio:
     """The suite's Kamailio; to be asked for by `rig.shared`."""
     return await Kamailio.start(rig, "kamailio")
-
-
-async def trust(rig) -> ssl.SSLContext:
-    """Trust in the suite's authority."""
-    made = await rig.shared(certificates)
-    return ssl.create_default_context(cafile=made.path("ca.pem"))
 
 
 async def front(

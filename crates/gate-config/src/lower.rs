@@ -12,6 +12,7 @@ mod limits;
 mod listeners;
 mod matches;
 mod observability;
+mod peers;
 mod policies;
 mod routes;
 mod server;

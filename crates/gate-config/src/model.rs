@@ -11,6 +11,7 @@ mod header_config;
 mod inspect;
 mod listener;
 mod observability;
+mod peers;
 mod place;
 mod policies;
 mod rate_limit;
@@ -33,10 +34,11 @@ pub use frame_log::{Formats, FrameFilter, FrameLog, Rotation, Syslog, SyslogServ
 pub use header_config::{AllowedHost, AllowedOrigin, HeaderConfig, HeaderKey, OnUntrusted};
 pub use inspect::{INSPECTED_FRAGMENTS_MAX, INSPECTED_SIZE_MAX, Inspect, SchemaFile};
 pub use listener::{
-    Alpn, ClientAuth, Identity, ListenAddress, Listener, Peers, ServerTls, SniDomain, TlsTerms, TlsVersion,
+    Alpn, ClientAuth, Identity, ListenAddress, Listener, ServerTls, SniDomain, TlsTerms, TlsVersion,
     UnknownSni,
 };
 pub use observability::{Level, LogFormat, LogTarget, Logging, Metrics, Observability};
+pub use peers::Peers;
 pub use place::{At, Objection, Place};
 pub use policies::{HOP_BY_HOP, HeaderEdit};
 pub use rate_limit::{RateKey, RateLimit, Senders};

@@ -10,7 +10,7 @@ mod syslog;
 mod url;
 
 pub(crate) use address::{
-    Speaks, capture_address, is_too_long, listen_address, metrics_address, network, port_range,
+    Fault, Speaks, capture_address, is_too_long, listen_address, metrics_address, network, port_range,
     target_address,
 };
 pub(crate) use field::{

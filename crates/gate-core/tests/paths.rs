@@ -1,16 +1,17 @@
 //! The normal form of paths, for kept inputs and for paths put together from what is odd
 //! about paths: the same ones on every run.
 
-use std::fs;
-use std::path::Path;
-
 use gate_core::fuzz::fuzz_path;
 use gate_core::path::normalise;
+use kept::corpus::{Corpus, changed};
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
 
 const PATHS: usize = 50_000;
+
+/// Mutants of each kept input.
+const MUTANTS: usize = 200;
 
 const PIECES: [&str; 44] = [
     "/", "/", "/", "/", "/", ".", "..", "...", "/.", "/..", "/./", "/../", "a", "b", "admin", "%2e", "%2E",
@@ -37,16 +38,8 @@ fn the_normal_form_is_that_of_the_book_for_every_path() {
 }
 
 #[test]
-fn the_normal_form_is_that_of_the_book_for_the_kept_inputs() {
-    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus/path");
-    let mut played = 0;
-    for entry in fs::read_dir(corpus).expect("the corpus is kept in the repository") {
-        let path = entry.expect("it can be listed").path();
-        println!("{}", path.display());
-        fuzz_path(&fs::read(path).expect("it can be read"));
-        played += 1;
-    }
-    assert!(played > 0, "the corpus is empty");
+fn the_normal_form_is_that_of_the_book_for_the_kept_inputs_and_their_mutants() {
+    Corpus::of("path").play(MUTANTS, changed, fuzz_path);
 }
 
 fn path(dice: &mut StdRng) -> String {

@@ -9,3 +9,4 @@ pub mod nginx;
 pub mod opensips;
 mod slug;
 mod source;
+mod told;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use gate_core::route::HostPattern;
 
-use super::{Context, listeners, tls, webhook};
+use super::{Context, peers, tls, webhook};
 use crate::fields::{Field, Fields, get};
 use crate::model::{AllowedHost, AllowedOrigin, At, HeaderConfig, HeaderKey, OnUntrusted, WebSocket};
 use crate::report::Code;
@@ -40,7 +40,7 @@ pub(super) fn read(
         None => (defaults.hook, Vec::new()),
     };
     let config = HeaderConfig {
-        trusted: listeners::peers(&fields, "trusted", cx),
+        trusted: peers::peers(&fields, "trusted", cx),
         keys: keys(&fields, cx),
         on_untrusted: on_untrusted.map_or(defaults.on_untrusted, |word| word.value),
         upstreams: allowed(&fields, "upstreams", Schemes::WebSocket, cx),

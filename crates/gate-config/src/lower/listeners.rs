@@ -2,11 +2,12 @@
 
 use gate_core::ids::UpstreamId;
 
+use super::peers::peers;
 use super::{Context, Names, arc, limits, refuse_unknown, sip, tls, traces};
 use crate::fields::{Entry, Fields};
-use crate::model::{Alpn, At, ListenAddress, Listener, Peers, SipListener, SipTransport};
+use crate::model::{Alpn, At, ListenAddress, Listener, SipListener, SipTransport};
 use crate::report::Code;
-use crate::value::{listen_address, mode, network};
+use crate::value::{Fault, listen_address, mode};
 use crate::words::Protocol;
 
 pub(super) fn read<'a>(top: &Fields<'a>, cx: &mut Context<'_>) -> Vec<Entry<'a>> {
@@ -182,37 +183,14 @@ pub(super) fn listen_on(
             Some(At { value: address, place: text.place })
         }
         Err(fault) => {
-            cx.report
-                .error(
-                    Code::BadAddress,
-                    text.place,
-                    format!("`{}` cannot be listened on", text.value.escape_debug()),
-                )
-                .label(fault.why)
-                .help(fault.help);
+            refuse_address(text, fault, cx);
             None
         }
     }
 }
 
-/// Networks of peers.
-pub(super) fn peers(fields: &Fields<'_>, name: &str, cx: &mut Context<'_>) -> Peers {
-    let mut peers = Peers::default();
-    for text in fields.texts(name, cx.report) {
-        match network(text.value) {
-            Ok(Some(network)) => peers.networks.push(network),
-            Ok(None) => peers.unix = true,
-            Err(fault) => {
-                cx.report
-                    .error(
-                        Code::BadNetwork,
-                        text.place,
-                        format!("`{}` is no network", text.value.escape_debug()),
-                    )
-                    .label(fault.why)
-                    .help(fault.help);
-            }
-        }
-    }
-    peers
+/// Tells why an address cannot be listened on.
+pub(super) fn refuse_address(text: At<&str>, fault: Fault, cx: &mut Context<'_>) {
+    let what = format!("`{}` cannot be listened on", text.value.escape_debug());
+    cx.report.error(Code::BadAddress, text.place, what).label(fault.why).help(fault.help);
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::listeners::refuse_address;
 use super::{Context, frame_logs};
 use crate::fields::{Field, Fields, get};
 use crate::model::{At, LogTarget, Logging, Metrics, Observability, Rotation};
@@ -40,14 +41,7 @@ fn page(fields: &Fields<'_>, cx: &mut Context<'_>) -> Option<Metrics> {
         Some(text) => match metrics_address(text.value) {
             Ok(address) => At { value: address, place: text.place },
             Err(fault) => {
-                cx.report
-                    .error(
-                        Code::BadAddress,
-                        text.place,
-                        format!("`{}` cannot be listened on", text.value.escape_debug()),
-                    )
-                    .label(fault.why)
-                    .help(fault.help);
+                refuse_address(text, fault, cx);
                 return None;
             }
         },

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use gate_core::ids::{RouteId, TraceId};
 
-use super::listeners::peers;
+use super::peers::peers;
 use super::{Context, Index, Names, arc, refuse_unknown, tls};
 use crate::fields::{Entry, Field, Fields, block_node, get};
 use crate::model::{

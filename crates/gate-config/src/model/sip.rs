@@ -6,7 +6,7 @@ use std::time::Duration;
 use gate_core::ids::UpstreamId;
 use gate_core::rate::Rate;
 
-use super::listener::Peers;
+use super::peers::Peers;
 
 /// How SIP goes without WebSocket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use gate_core::ids::RouteId;
 
 use super::admin::Secret;
-use super::listener::Peers;
+use super::peers::Peers;
 use super::place::At;
 use super::upstream::ClientTls;
 

@@ -30,6 +30,8 @@ pub struct Lone {
     /// All bytes that the endpoint has looked at.
     heard: Vec<u8>,
     wire: Wire,
+    /// Bytes have waited for the peer at some time.
+    has_waited: bool,
     keys: u32,
     messages: Vec<Got>,
     frames: Vec<Frame>,
@@ -64,6 +66,7 @@ impl Lone {
             has_said_fin: false,
             heard: Vec::new(),
             wire: Wire::default(),
+            has_waited: false,
             keys: 0,
             messages: Vec::new(),
             frames: Vec::new(),
@@ -277,16 +280,21 @@ impl Lone {
     }
 
     /// Pongs answer pings in their order, and while the connection is open and bytes go the last one
-    /// is answered.
+    /// is answered; each is, if bytes always went. Pings may say the same, so from the end on each
+    /// pong stands for the last that it can answer.
     fn check_pongs(&self, reading: &Reading, payloads: &[Vec<u8>]) {
         let pings = reading.frames.iter().zip(payloads).filter(|(frame, _)| frame.opcode == Opcode::Ping);
-        let mut pings = pings.map(|(_, payload)| payload);
+        let pings: Vec<_> = pings.map(|(_, payload)| payload).collect();
         let told = self.told();
-        for (_, pong) in told.iter().filter(|(opcode, _)| *opcode == Opcode::Pong) {
-            assert!(pings.any(|ping| ping == pong), "a pong answers a ping that came");
+        let pongs = told.iter().filter(|(opcode, _)| *opcode == Opcode::Pong).map(|(_, payload)| payload);
+        let pongs: Vec<_> = pongs.collect();
+        let mut left = pings.iter().rev();
+        for pong in pongs.iter().rev() {
+            assert!(left.any(|ping| ping == pong), "a pong answers a ping that came");
         }
         if self.endpoint.death().is_none() && !self.endpoint.is_ending() && self.wire.backlog() == 0 {
-            assert_eq!(pings.next(), None, "the last ping is answered");
+            assert_eq!(pongs.last(), pings.last(), "the last ping is answered");
+            assert!(self.has_waited || pongs.len() == pings.len(), "each ping is answered");
         }
     }
 
@@ -391,6 +399,7 @@ impl Lone {
     }
 
     fn tell(&mut self, written: Written) {
+        self.has_waited |= written != Written::All;
         match written {
             Written::All => self.endpoint.handle_unblocked(self.now),
             Written::Some => self.endpoint.handle_blocked(Progress::Some, self.now),

@@ -270,7 +270,10 @@ fn so_much_may_be_inflated_in_a_second() {
     table.send(Client, &compressed);
     assert_eq!(table.session.death(), None);
     table.send(Client, &[&compressed[..], &compressed].concat());
-    assert_eq!(table.session.death().unwrap().cause, Cause::Violation(FrameError::InflatedTooLarge(InflateBound::Rate(1000))));
+    assert_eq!(
+        table.session.death().unwrap().cause,
+        Cause::Violation(FrameError::InflatedTooLarge(InflateBound::Rate(1000)))
+    );
     assert_eq!(
         table.wire(Upstream),
         [&compressed.repeat(4)[..], &told(Upstream, CloseCode::GOING_AWAY, "")].concat()
@@ -283,7 +286,10 @@ fn limits_hold_as_for_messages_that_are_not_looked_into() {
     let inspection = Inspection { client: true, ..Inspection::default() };
     let mut table = Table::with_policy(Policy { limits, inspection, ..Policy::default() });
     table.send(Client, &[frame(Client, 0x01, b"12345678"), frame(Client, 0x80, b"9 and more")].concat());
-    assert_eq!(table.session.death().unwrap().cause, Cause::Violation(FrameError::MessageTooLarge { max: 10 }));
+    assert_eq!(
+        table.session.death().unwrap().cause,
+        Cause::Violation(FrameError::MessageTooLarge { max: 10 })
+    );
     assert_eq!(table.wire(Upstream), told(Upstream, CloseCode::GOING_AWAY, ""));
 }
 

@@ -9,7 +9,7 @@ use super::listen::Address;
 use super::notes::Notes;
 use super::parser::Directive;
 use super::paths::Paths;
-use super::real_ip;
+use super::real_ip::{self, Balancer};
 use super::scope::Scope;
 use super::server::Server;
 use super::tls::{self, Secured};
@@ -50,9 +50,13 @@ fn listener(
     }
     if let Some(first) = there.first() {
         let proxies = proxies(point, &first.block.scope, &mut comments, notes);
-        let trusts = proxies.iter().any(|node| node.has_name_of(&Node::new("trusted-proxies")));
+        let balancer = match proxies.iter().any(|node| node.has_name_of(&Node::new("trusted-proxies"))) {
+            true => Balancer::Trusted,
+            false if point.has_proxy_protocol => Balancer::Unnamed,
+            false => Balancer::None,
+        };
         nodes.extend(proxies);
-        nodes.extend(real_ip::node(point, &there, trusts, notes));
+        nodes.extend(real_ip::node(there.iter().flat_map(|server| server.real_ips()), balancer, notes));
         nodes.extend(timeouts(&first.block.scope));
     }
     if !point.is_on {

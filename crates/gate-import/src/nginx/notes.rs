@@ -1,31 +1,29 @@
-//! What is to be told about directives: comments in the document, and the list of them.
+//! What is to be told about directives.
 
 use super::parser::Directive;
-use crate::imported::{Note, NoteKind};
-use crate::source::{Place, Sources};
+use crate::imported::Note;
+use crate::source::Sources;
+use crate::told::{Told, shortened};
 
 /// Collects notes and makes the comments.
 #[derive(Debug)]
-pub(super) struct Notes<'a> {
-    sources: &'a Sources,
-    list: Vec<(Place, Note)>,
-}
+pub(super) struct Notes<'a>(Told<'a>);
 
 impl<'a> Notes<'a> {
     pub(super) fn new(sources: &'a Sources) -> Self {
-        Self { sources, list: Vec::new() }
+        Self(Told::new("nginx", sources))
     }
 
     /// The comment for a directive that is left out.
     pub(super) fn none(&mut self, directive: &Directive, why: &str) -> String {
-        let text = format!("{} has no equivalent: {why}", self.quote(directive));
-        self.keep(directive, NoteKind::NoEquivalent, text)
+        let quoted = self.quote(directive);
+        self.0.none(directive.name.place, &quoted, why)
     }
 
     /// The comment for a directive whose translation is not quite the same.
     pub(super) fn differs(&mut self, directive: &Directive, what: &str) -> String {
-        let text = format!("{}: {what}", self.quote(directive));
-        self.keep(directive, NoteKind::Differs, text)
+        let quoted = self.quote(directive);
+        self.0.differs(directive.name.place, &quoted, what)
     }
 
     /// A comment that only explains.
@@ -35,33 +33,18 @@ impl<'a> Notes<'a> {
 
     /// `FILE:LINE` of a directive.
     pub(super) fn line(&self, directive: &Directive) -> String {
-        self.sources.line(directive.name.place)
+        self.0.sources.line(directive.name.place)
     }
 
     /// All notes, in the order of the text.
-    pub(super) fn into_list(mut self) -> Vec<Note> {
-        self.list.sort_by_key(|(place, _)| (place.file, place.start));
-        self.list.into_iter().map(|(_, note)| note).collect()
+    pub(super) fn into_list(self) -> Vec<Note> {
+        self.0.into_list()
     }
 
     fn quote(&self, directive: &Directive) -> String {
         format!("{}: `{}`", self.line(directive), shown(directive))
     }
-
-    fn keep(&mut self, directive: &Directive, kind: NoteKind, text: String) -> String {
-        let comment = format!("nginx {text}");
-        let note = Note { kind, text };
-        // What stands in an outer block is met once for each inner one.
-        let place = directive.name.place;
-        if !self.list.contains(&(place, note.clone())) {
-            self.list.push((place, note));
-        }
-        comment
-    }
 }
-
-/// Characters of a directive that are shown.
-const SHOWN_MAX: usize = 72;
 
 /// A directive on one line, shortened.
 pub(super) fn shown(directive: &Directive) -> String {
@@ -79,9 +62,5 @@ pub(super) fn shown(directive: &Directive) -> String {
     if directive.block.is_some() {
         text.push_str(" { … }");
     }
-    let text: String = text.chars().map(|c| if c.is_control() || c == '`' { ' ' } else { c }).collect();
-    if text.chars().count() <= SHOWN_MAX {
-        return text;
-    }
-    text.chars().take(SHOWN_MAX - 1).chain(['…']).collect()
+    shortened(&text)
 }

@@ -2,11 +2,9 @@
 
 use crate::kdl::Node;
 
-use super::arrange::Point;
 use super::notes::Notes;
 use super::parser::Directive;
 use super::scope::Scope;
-use super::server::{Answer, Server};
 
 /// What a location says of it.
 #[derive(Clone, Copy, Debug)]
@@ -37,17 +35,23 @@ pub(super) fn is_clients_address(value: &str, scope: &Scope<'_>) -> bool {
     }
 }
 
+/// Who connects to a listener in the client's stead.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Balancer {
+    /// Nobody whose word is taken.
+    None,
+    /// One of the `trusted-proxies`.
+    Trusted,
+    /// Whoever begins with the PROXY protocol. nginx takes his word for logs at most.
+    Unnamed,
+}
+
 /// `real-ip` of a listener: it is on where a location of its servers sends the client's address.
-pub(super) fn node(
-    point: &Point,
-    servers: &[&Server<'_>],
-    trusts_proxies: bool,
+pub(super) fn node<'a>(
+    said: impl Iterator<Item = RealIp<'a>>,
+    balancer: Balancer,
     notes: &mut Notes<'_>,
 ) -> Option<Node> {
-    let said = servers.iter().flat_map(|server| &server.drafts).filter_map(|draft| match &draft.answer {
-        Answer::Proxy { real_ip, .. } => Some(*real_ip),
-        Answer::Builtin(_) | Answer::Nothing => None,
-    });
     let (mut sent, mut unsaid): (Vec<&Directive>, Vec<String>) = (Vec::new(), Vec::new());
     for real_ip in said {
         match real_ip {
@@ -67,13 +71,18 @@ pub(super) fn node(
         );
         node = node.comment(notes.differs(directive, &what));
     }
-    if trusts_proxies {
-        let what = "what a trusted proxy says there goes on, and nginx puts the client's address in its place. See that yours \
-                    takes it away from clients";
-        node = node.comment(notes.differs(directive, what));
-    } else if point.has_proxy_protocol && directive.arg(1) == Some("$remote_addr") {
-        let what = "nginx sends the load balancer's address, as there is no `set_real_ip_from`; this is the client's, which \
-                    the PROXY protocol names";
+    let what = match balancer {
+        Balancer::Trusted => Some(
+            "what a trusted proxy says there goes on, and nginx puts the client's address in its place. See that yours \
+             takes it away from clients",
+        ),
+        Balancer::Unnamed if directive.arg(1) == Some("$remote_addr") => Some(
+            "nginx sends the load balancer's address, as there is no `set_real_ip_from`; this is the client's, which the \
+             PROXY protocol names",
+        ),
+        Balancer::Unnamed | Balancer::None => None,
+    };
+    if let Some(what) = what {
         node = node.comment(notes.differs(directive, what));
     }
     Some(node)

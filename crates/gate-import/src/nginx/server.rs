@@ -120,6 +120,14 @@ impl Server<'_> {
         self.drafts.iter().any(|draft| matches!(draft.answer, Answer::Proxy { .. }))
     }
 
+    /// What the locations that a backend answers say of X-Real-IP.
+    pub(super) fn real_ips(&self) -> impl Iterator<Item = RealIp<'_>> {
+        self.drafts.iter().filter_map(|draft| match &draft.answer {
+            Answer::Proxy { real_ip, .. } => Some(*real_ip),
+            Answer::Builtin(_) | Answer::Nothing => None,
+        })
+    }
+
     /// Its first name; empty if it has none.
     pub(super) fn slug(&self) -> String {
         slug(self.hosts.patterns.first().map(|name| name.trim_start_matches("*.")).unwrap_or_default())

@@ -216,8 +216,7 @@ impl Progress<'_> {
     /// byte than it may have.
     fn room(&mut self, input: usize) -> Result<usize, FrameError> {
         let produced = self.out.len() - self.start;
-        let missing =
-            self.allowed.checked_sub(produced).ok_or(FrameError::InflatedTooLarge(self.bound))?;
+        let missing = self.allowed.checked_sub(produced).ok_or(FrameError::InflatedTooLarge(self.bound))?;
         let room = input.saturating_mul(4).clamp(STEP_MIN, STEP_MAX).min(missing.saturating_add(1));
         if self.out.capacity() - self.out.len() < room {
             // Twice as much each time, but never more than the message may have.

@@ -71,6 +71,11 @@ impl<'a> Arguments<'a> {
         (!self.words.is_empty() || !self.outputs.is_empty()) && self.words.iter().all(flag)
     }
 
+    /// Whether output goes to such a file.
+    pub(super) fn sends_to(&self, is: impl Fn(&str) -> bool) -> bool {
+        self.outputs.iter().any(|file| is(file))
+    }
+
     /// Whether output goes to a file.
     pub(super) fn is_redirected(&self) -> bool {
         !self.outputs.is_empty()
@@ -138,6 +143,10 @@ pub(super) fn is_secret(word: &str) -> bool {
             "wp-config",
             "/var/www",
             ".htpasswd",
+            ".aws/credentials",
+            ".git-credentials",
+            ".pgpass",
+            ".netrc",
             ".bash_history",
         ]
         .iter()

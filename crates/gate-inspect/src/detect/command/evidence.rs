@@ -4,33 +4,91 @@
 //! `;c89 -wrapper sh,-c,id` a program that no table holds; each has enough of the rest.
 
 use super::arguments::{Arguments, is_address, is_host, is_path, is_secret, is_system};
+use super::context::{PHRASE, PROSE, VALUE, end, is_end, is_quotation, is_table, place};
+use super::effects::harms;
 use super::shell::{Before, Statement, Word};
 use super::vocabulary::{is_cmdlet, is_ordinary};
-use super::words::{is_known, is_neutral, is_shell, is_tool, name_of};
-use super::{Lead, is_datum, is_end, is_glued, lead_of};
+use super::words::{Sure, is_known, is_neutral, is_shell, is_tool, name_of, program, sure};
 
 /// So many points make a command.
-const ENOUGH: i32 = 5;
-/// Longer texts are scripts, markup or prose.
-const TEXT_MAX: usize = 1024;
-/// Texts with more separators are lists.
-const STATEMENTS_MAX: usize = 24;
+pub(super) const ENOUGH: i32 = 5;
+/// So many are worth telling of a command that would be sure in another place.
+const DOUBTFUL: i32 = 3;
+/// What a command is worth that ends a system.
+const HARM: i32 = 6;
+/// What a program and its arguments are worth that only attackers begin with, wherever they stand.
+const ALONE: i32 = 9;
+/// The same behind a separator.
+const BEHIND: i32 = 5;
+/// The same behind a separator and a value.
+const INJECTED: i32 = 3;
 
-/// The statement that has enough points, if one has.
-pub(super) fn weigh<'a>(text: &[u8], statements: &'a [Statement]) -> Option<&'a Statement> {
-    if text.len() > TEXT_MAX || statements.len() > STATEMENTS_MAX || is_table(text, statements) {
-        return None;
-    }
-    let lead = lead_points(text, statements);
+/// The statement with the most points behind `lead`, if they are worth telling.
+pub(super) fn weigh<'a>(text: &[u8], statements: &'a [Statement], lead: i32) -> Option<(i32, &'a Statement)> {
+    let commands: Vec<Option<i32>> = statements.iter().map(command).collect();
+    let last_foreign =
+        statements.iter().zip(&commands).rposition(|(statement, points)| is_foreign(statement, *points));
+    let (table, end) = (is_table(text, statements), end(text));
+    let mut lead = lead;
     let mut directory = Directory::default();
-    statements.iter().enumerate().find_map(|(number, statement)| {
-        let is_known_place = directory.enters(statement);
-        let place = place_points(text, statement, if is_known_place { lead.max(2) } else { lead });
-        let finds = if is_known_place && directory.has_secret(statement) { 4 } else { 0 };
-        let points =
-            place + command_points(statement)? + finds + rest_points(text, statements.get(number + 1..)?);
-        (points >= ENOUGH).then_some(statement)
-    })
+    let mut takes = false;
+    let mut best: Option<(i32, &Statement)> = None;
+    for (number, (statement, points)) in statements.iter().zip(&commands).enumerate() {
+        let entered = directory.enters(statement);
+        let is_inside = entered && directory.has_secret(statement);
+        let points = if is_quotation(text, statement) { shown(statement) } else { *points };
+        if let Some(points) = points.filter(|points| !table || *points >= ALONE) {
+            let place = place(
+                text,
+                statement,
+                if is_inside || (entered && directory.is_looked_into()) { lead.max(VALUE) } else { lead },
+                takes,
+            );
+            let finds = if is_inside { 4 } else { 0 };
+            let foreign = last_foreign.is_some_and(|last| last > number);
+            let talks = lead == PHRASE && !is_terse(statement);
+            let all = place + points + finds + end - 2 * (i32::from(foreign) + i32::from(talks));
+            let is_told =
+                all >= ENOUGH || (all >= DOUBTFUL && points >= BEHIND && statement.before != Before::Start);
+            if is_told && best.is_none_or(|(most, _)| all > most) {
+                best = Some((all, statement));
+            }
+        }
+        if statement.before != Before::Start && is_foreign(statement, points) {
+            // A value is followed by commands at once.
+            lead = lead.min(PROSE);
+        }
+        takes = takes_another(text, statement, takes);
+    }
+    best
+}
+
+/// Whether a statement is neither a command nor a part or the end of one.
+fn is_foreign(statement: &Statement, points: Option<i32>) -> bool {
+    points.is_none()
+        && !statement.words.iter().any(|word| word.text.contains('='))
+        && !is_end(statement)
+        && !is_neutral(statement)
+        && (statement.words.len() > 1 || statement.words.iter().any(|word| word.text.len() > 2))
+        && statement.words.iter().any(|word| word.text.starts_with(|first: char| first.is_alphabetic()))
+}
+
+/// Whether what follows the program's name is no part of a sentence.
+fn is_terse(statement: &Statement) -> bool {
+    Arguments::of(program(statement).get(1..).unwrap_or_default()).are_terse()
+}
+
+/// Whether a substitution behind the statement is an argument of its program.
+fn takes_another(text: &[u8], statement: &Statement, before: bool) -> bool {
+    let first = statement.words.first().map_or("", |word| word.text.trim_end_matches('('));
+    match statement.before {
+        Before::Start => before,
+        Before::Mark | Before::Pipe | Before::Line => is_known(first) || first.starts_with('['),
+        Before::Tick | Before::Dollar => {
+            let is_open = statement.before == Before::Dollar && text.get(statement.at.end) != Some(&b')');
+            before || matches!(first, "echo" | "print" | "printf") || (is_open && is_known(first))
+        }
+    }
 }
 
 /// Where steps from directory to directory lead, from the root or the system's settings.
@@ -58,122 +116,91 @@ impl Directory {
         known
     }
 
+    /// Whether it is a directory where a stranger looks around.
+    fn is_looked_into(&self) -> bool {
+        matches!(self.path.as_str(), "/" | "/etc/" | "/root/" | "/proc/" | "/home/")
+    }
+
     fn has_secret(&self, statement: &Statement) -> bool {
         statement.words.iter().skip(1).any(|word| is_secret(&format!("{}{}", self.path, word.text)))
     }
 }
 
-/// What precedes the first separator: nothing, or what no sentence begins with.
-fn lead_points(text: &[u8], statements: &[Statement]) -> i32 {
-    let start = statements.iter().find(|statement| statement.before == Before::Start);
-    let value = start.and_then(|start| text.get(start.at.clone())).unwrap_or_default();
-    match lead_of(statements) {
-        Lead::Nothing => 4,
-        Lead::Value => {
-            let word = start.and_then(|start| start.words.first()).map_or("", |word| &word.text);
-            let is_number = !word.is_empty() && !word.bytes().any(|byte| byte.is_ascii_alphabetic());
-            match word {
-                "localhost" => 4,
-                _ if is_address(word) || closes_quote(value) => 4,
-                _ if is_number || is_datum(word) => 3,
-                _ => 2,
-            }
-        }
-        Lead::Phrase | Lead::Prose if closes_quote(value) => 3,
-        // A program's own options.
-        Lead::Phrase | Lead::Prose if value.starts_with(b"-") && !value.starts_with(b"- ") => 3,
-        Lead::Phrase => 1,
-        Lead::Tool => -1,
-        Lead::Prose => -2,
-    }
-}
-
-/// Whether a value ends by closing a quote that it did not open.
-fn closes_quote(value: &[u8]) -> bool {
-    let value = value.trim_ascii_end();
-    let value = value.strip_suffix(b")").unwrap_or(value);
-    let Some(quote) = value.last().filter(|byte| matches!(byte, b'"' | b'\'')) else { return false };
-    let inner = value.get(..value.len() - 1).unwrap_or_default();
-    !inner.contains(quote)
-}
-
-/// How the statement is joined to what precedes it, on top of what that is.
-fn place_points(text: &[u8], statement: &Statement, lead: i32) -> i32 {
-    let before = text.get(..statement.at.start).unwrap_or_default();
-    let blank = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_whitespace);
-    let apart = blank(text.get(statement.at.start));
-    let double = before.ends_with(b"&&") || before.ends_with(b"||");
-    let mark = if double || statement.before == Before::Dollar { 2 } else { 1 };
-    let value = before.get(..before.len().saturating_sub(mark)).unwrap_or_default();
-    let is_first = value.trim_ascii().is_empty();
-    match statement.before {
-        // A blank that is no space is what a filter of spaces was passed by with.
-        Before::Start if matches!(text.first(), Some(b'\t' | 0 | 0x0b)) => 1,
-        Before::Start if goes_on(text) => 1,
-        Before::Start if is_cut(text) && statement.words.len() == 1 && !apart => 0,
-        Before::Start => -2,
-        // A query's parameters.
-        Before::Mark if before.ends_with(b"&") && !double && memchr::memchr2(b'?', b'=', value).is_some() => {
-            lead - 3
-        }
-        // What a language comments with.
-        Before::Mark if is_first && apart => lead - 1,
-        // "A & B".
-        Before::Mark if before.ends_with(b"&") && !double && apart && blank(value.last()) => lead - 1,
-        Before::Mark => lead,
-        Before::Pipe if is_first => lead - i32::from(apart),
-        Before::Pipe => lead - i32::from(apart && lead < 3),
-        Before::Line => lead - 2,
-        // A role of markup ends in a colon, an assignment in an equals sign.
-        Before::Dollar | Before::Tick if value.last().is_some_and(u8::is_ascii_alphanumeric) && lead > 1 => 4,
-        Before::Dollar if is_glued(text, &statement.at) => lead.max(2) - 1,
-        Before::Tick if is_glued(text, &statement.at) && !is_quotation(text, statement) => lead.max(2) - 1,
-        Before::Dollar | Before::Tick if value.starts_with(b"eval ") => 2,
-        Before::Dollar | Before::Tick => lead - 4,
-    }
-}
-
-/// Whether a text is code between backticks from end to end, as documents show it.
-fn is_quotation(text: &[u8], statement: &Statement) -> bool {
-    let before = text.get(..statement.at.start).unwrap_or_default().trim_ascii();
-    let after = text.get(statement.at.end..).unwrap_or_default().trim_ascii();
-    before == b"`" && after == b"`"
-}
-
 /// The name and its arguments; none for what names nothing that may run.
-fn command_points(statement: &Statement) -> Option<i32> {
-    let mut words = statement.words.as_slice();
-    let mut hidden = 0;
-    while let [first, rest @ ..] = words {
-        let assigns = first.text.split_once('=').is_some_and(|(name, _)| is_name(name));
-        let empty = first.text.starts_with('$') && is_name(first.text.get(1..).unwrap_or_default());
-        let wraps = matches!(first.text.as_str(), "sudo" | "exec" | "nohup" | "time" | "env" | "command");
-        if rest.is_empty() || !(assigns || empty || wraps) {
-            break;
-        }
-        hidden += if wraps && first.disguised { 3 } else { 2 * i32::from(empty) };
-        words = rest;
+fn command(statement: &Statement) -> Option<i32> {
+    // An assignment in code.
+    if statement.words.get(1).is_some_and(|word| word.text.starts_with('=')) {
+        return None;
     }
+    let sure = match sure(statement) {
+        Sure::Injected => Some(INJECTED - words_against(program(statement))),
+        Sure::Behind if !is_terse(statement) => Some(BEHIND - 2),
+        sure @ (Sure::No | Sure::Behind | Sure::Alone) => known(sure),
+    };
+    sure.max(command_points(statement))
+}
+
+const fn known(sure: Sure) -> Option<i32> {
+    match sure {
+        Sure::Alone => Some(ALONE),
+        Sure::Behind => Some(BEHIND),
+        Sure::Injected => Some(INJECTED),
+        Sure::No => None,
+    }
+}
+
+/// What a command is worth that is all of a text, between backticks: documents show commands of developers so, and
+/// scripts beside the text, and any program's name.
+fn shown(statement: &Statement) -> Option<i32> {
+    let sure = sure(statement);
+    let first = statement.words.first().map_or("", |word| &word.text);
+    let is_shown = sure < Sure::Alone && is_tool(first) || first.starts_with("./");
+    known(sure).filter(|_| !is_shown)
+}
+
+fn command_points(statement: &Statement) -> Option<i32> {
+    let words = program(statement);
+    let before = statement.words.get(..statement.words.len() - words.len()).unwrap_or_default();
+    let hidden =
+        before.iter().map(|word| 3 * i32::from(word.disguised) + 2 * i32::from(word.text.starts_with('$')));
     let [first, behind @ ..] = words else { return None };
     let name = name_of(&first.text);
     let arguments = Arguments::of(behind);
+    if harms(name, behind, &arguments) {
+        return Some(HARM);
+    }
     let points = match statement.before {
         // It runs what the one before writes.
         Before::Pipe if is_shell(name) && arguments.none() => 4,
+        // They show a developer less of what another program writes.
+        Before::Pipe if is_filter(name) => 1,
+        // What another machine gets.
+        Before::Pipe
+            if matches!(name, "nc" | "ncat" | "netcat")
+                && arguments.len() == 2
+                && !arguments.any(|word| word == "localhost" || word.starts_with("127.")) =>
+        {
+            HARM
+        }
         _ => name_points(first, name, !arguments.none())?,
     };
-    Some(points + argument_points(behind) + hidden)
-}
-
-fn is_name(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+    Some(points + argument_points(name, behind) + hidden.max().unwrap_or(0))
 }
 
 /// Programs that strangers ask first.
 fn is_asked_first(name: &str) -> bool {
     matches!(
         name,
-        "whoami" | "id" | "uname" | "ifconfig" | "ipconfig" | "netstat" | "systeminfo" | "tasklist" | "nslookup"
+        "whoami"
+            | "id"
+            | "uname"
+            | "ifconfig"
+            | "ipconfig"
+            | "netstat"
+            | "systeminfo"
+            | "tasklist"
+            | "nslookup"
+            | "calc"
     )
 }
 
@@ -189,7 +216,7 @@ fn name_points(word: &Word, name: &str, has_arguments: bool) -> Option<i32> {
             if is_word_of_code(name) {
                 return None;
             }
-            1 + i32::from(has_arguments)
+            2
         }
         _ if in_bin && (is_known(name) || has_arguments) => 4,
         _ if is_asked_first(name) => 4,
@@ -198,19 +225,94 @@ fn name_points(word: &Word, name: &str, has_arguments: bool) -> Option<i32> {
         _ if text.starts_with("/tmp/") || text.starts_with("./") => 3,
         _ if [".sh", ".py", ".pl", ".hta"].iter().any(|ending| is_file(ending)) => 2,
         _ if is_cmdlet(name) || is_known(name) && !is_ordinary(name) => 2 + i32::from(has_arguments),
-        _ if is_known(name) => 1,
+        _ if is_known(name) => 1 + i32::from(!has_arguments && tells(name)),
+        _ if has_arguments && means_program(name) => 4,
         _ if is_of_family(name) => 2,
         _ if has_arguments && is_program_like(text) => 0,
         _ => return None,
     })
 }
 
+fn is_filter(name: &str) -> bool {
+    matches!(
+        name,
+        "grep"
+            | "egrep"
+            | "awk"
+            | "sed"
+            | "wc"
+            | "sort"
+            | "head"
+            | "tail"
+            | "less"
+            | "more"
+            | "cut"
+            | "tr"
+            | "uniq"
+    )
+}
+
+/// Ordinary words that alone tell of a system, or begin what does.
+fn tells(name: &str) -> bool {
+    matches!(
+        name,
+        "who"
+            | "last"
+            | "mount"
+            | "set"
+            | "users"
+            | "groups"
+            | "free"
+            | "w"
+            | "jobs"
+            | "top"
+            | "date"
+            | "history"
+            | "ver"
+            | "vol"
+            | "arch"
+            | "sh"
+    )
+}
+
+/// Whether a name with wildcards between its letters fits a program that is worth hiding: `nma? -p 80 localhost`.
+fn means_program(name: &str) -> bool {
+    const WORTH: [&str; 26] = [
+        "cat", "tac", "head", "tail", "more", "less", "ls", "nc", "ncat", "nmap", "ping", "wget", "curl",
+        "bash", "sh", "base64", "grep", "chmod", "uname", "sleep", "telnet", "rm", "netcat", "nslookup",
+        "dig", "strings",
+    ];
+    let wild = |byte: u8| matches!(byte, b'?' | b'*');
+    let fits = |program: &&str| {
+        program.len() == name.len()
+            && program.bytes().zip(name.bytes()).all(|(is, asked)| wild(asked) || is == asked)
+    };
+    name.bytes().any(wild)
+        && name.starts_with(|first: char| first.is_ascii_lowercase())
+        && WORTH.iter().any(fits)
+}
+
 /// Words with which code begins more often than a command does.
 fn is_word_of_code(name: &str) -> bool {
     matches!(
         name,
-        "if" | "for" | "while" | "function" | "do" | "then" | "const" | "let" | "var" | "return" | "import"
-            | "true" | "false" | "$" | "#" | "//" | "entrypoint" | "run"
+        "if" | "for"
+            | "while"
+            | "function"
+            | "do"
+            | "then"
+            | "const"
+            | "let"
+            | "var"
+            | "return"
+            | "import"
+            | "true"
+            | "false"
+            | "$"
+            | "#"
+            | "//"
+            | "entrypoint"
+            | "run"
     )
 }
 
@@ -229,21 +331,33 @@ fn is_program_like(text: &str) -> bool {
 }
 
 /// The strongest argument, and whether another supports it; words of a sentence speak against.
-fn argument_points(words: &[Word]) -> i32 {
-    let (mut best, mut count, mut plain) = (0, 0, 0);
+fn argument_points(name: &str, words: &[Word]) -> i32 {
+    let (mut best, mut count) = (0, 0);
     let mut shell = false;
     for word in words {
-        let text = word.text.as_str();
         let points = one_argument(word, shell);
-        shell = is_shell(name_of(text));
+        // Keys are what these are given every day.
+        let points = if name.starts_with("ssh") && word.text.contains("/.ssh/") { 1 } else { points };
+        shell = is_shell(name_of(&word.text));
         best = best.max(points);
         count += i32::from(points > 0);
-        plain += i32::from(points == 0 && is_plain(text));
-        if text.ends_with(['.', '!', ',']) && is_plain(text.trim_end_matches(['.', '!', ','])) {
+    }
+    best + i32::from(count > 1) - words_against(words)
+}
+
+/// How many words more than a command has stand in a row of words, and the ends of sentences.
+fn words_against(words: &[Word]) -> i32 {
+    let mut plain = 0;
+    for word in words {
+        let text = word.text.as_str();
+        let inner = text.trim_end_matches(['.', '!', ',']);
+        if inner.len() < text.len() && is_plain(inner) {
             plain += 2;
+        } else if is_plain(text) && one_argument(word, false) == 0 {
+            plain += 1;
         }
     }
-    best + i32::from(count > 1) - (plain - 2).max(0)
+    (plain - 2).max(0)
 }
 
 fn is_plain(text: &str) -> bool {
@@ -289,42 +403,8 @@ fn one_argument(word: &Word, behind_shell: bool) -> i32 {
 
 /// Words that programs take for what they are to do.
 fn is_verb(text: &str) -> bool {
-    matches!(text, "run" | "status" | "start" | "stop" | "restart" | "list" | "show" | "install" | "exec" | "dump")
-}
-
-/// What follows the statement: the payload's end, or words that are no command.
-fn rest_points(text: &[u8], behind: &[Statement]) -> i32 {
-    let named = |statement: &&Statement| !statement.words.is_empty() && !is_end(statement);
-    let is_foreign = |statement: &Statement| {
-        command_points(statement).is_none()
-            && !is_neutral(statement)
-            && (statement.words.len() > 1 || statement.words.iter().any(|word| word.text.len() > 2))
-            && statement.words.iter().any(|word| word.text.starts_with(|first: char| first.is_alphabetic()))
-    };
-    let foreign = behind.iter().filter(named).any(is_foreign);
-    let end = if goes_on(text) { 3 } else { i32::from(is_cut(text)) };
-    end - if foreign { 2 } else { 0 }
-}
-
-/// Whether a text ends where only another command can follow.
-fn goes_on(text: &[u8]) -> bool {
-    let text = text.trim_ascii_end();
-    text.ends_with(b"||") || text.ends_with(b"&&")
-}
-
-/// Whether a text ends in what shuts out the rest of a line, or begins another command or quote.
-fn is_cut(text: &[u8]) -> bool {
-    matches!(text.trim_ascii_end().last(), Some(b'#' | b';' | b'&' | b'|' | b'"' | b'\''))
-}
-
-/// Cells between bars, or a list of single words.
-fn is_table(text: &[u8], statements: &[Statement]) -> bool {
-    let pipes = statements.iter().filter(|statement| statement.before == Before::Pipe).count();
-    let trimmed = text.trim_ascii();
-    let cells = pipes > 1 && (trimmed.ends_with(b"|") && trimmed.starts_with(b"|") || pipes > 3);
-    let lone = statements.len() > 3
-        && statements.iter().all(|statement| {
-            statement.words.len() <= 1 && matches!(statement.before, Before::Start | Before::Mark | Before::Pipe)
-        });
-    cells || lone
+    matches!(
+        text,
+        "run" | "status" | "start" | "stop" | "restart" | "list" | "show" | "install" | "exec" | "dump"
+    )
 }

@@ -1,9 +1,7 @@
 //! Names of programs that only an expansion of the shell makes: variables, defaults, escapes, wildcards.
 
-use super::arguments::Arguments;
-use super::programs::known;
 use super::shell::{Statement, Word};
-use super::words::{Sure, is_known};
+use super::words::is_known;
 
 /// More variables are not remembered.
 const VARIABLES_MAX: usize = 16;
@@ -26,7 +24,7 @@ pub(super) fn assigned(text: &[u8]) -> Option<Vec<u8>> {
     let (mut rest, mut used, mut in_place) = (text, false, true);
     while let Some((first, after)) = rest.split_first() {
         if in_place && let Some((name, value, length)) = assignment_at(rest) {
-            if values.len() < VARIABLES_MAX {
+            if values.len() < VARIABLES_MAX && !is_of_scripts(value) {
                 values.push((name, value));
             }
             expanded.extend_from_slice(rest.get(..length).unwrap_or_default());
@@ -48,6 +46,26 @@ pub(super) fn assigned(text: &[u8]) -> Option<Vec<u8>> {
         rest = after;
     }
     used.then_some(expanded)
+}
+
+/// Compilers and interpreters, which a developer's variables hold.
+fn is_of_scripts(value: &[u8]) -> bool {
+    let name = value.rsplit(|byte| *byte == b'/').next().unwrap_or(value);
+    [
+        b"gcc".as_slice(),
+        b"cc",
+        b"g++",
+        b"clang",
+        b"python",
+        b"python3",
+        b"node",
+        b"java",
+        b"make",
+        b"go",
+        b"vim",
+        b"vi",
+    ]
+    .contains(&name)
 }
 
 /// `name=value`: both, and the length of all of it.
@@ -219,27 +237,3 @@ fn without_classes(word: &str) -> Option<String> {
     // Code has an element of an array in the same spelling.
     (classes && is_known(name.rsplit('/').next().unwrap_or(&name))).then_some(name)
 }
-
-/// How sure it is that a name with wildcards in it (`nma? -p 80 localhost`) means a program.
-pub(super) fn by_wildcards(name: &str, arguments: &Arguments<'_>) -> Sure {
-    let wild = |byte: u8| matches!(byte, b'?' | b'*');
-    if !name.bytes().any(wild) || !name.starts_with(|first: char| first.is_ascii_lowercase()) {
-        return Sure::No;
-    }
-    if arguments.none() || !arguments.are_terse() {
-        return Sure::No;
-    }
-    let fits = |program: &&&str| {
-        program.len() == name.len()
-            && program.bytes().zip(name.bytes()).all(|(is, asked)| wild(asked) || is == asked)
-    };
-    let best = WILD.iter().filter(fits).map(|program| known(program, arguments)).max();
-    if best >= Some(Sure::Behind) { Sure::Alone } else { Sure::No }
-}
-
-/// What is worth to be written with wildcards.
-static WILD: &[&str] = &[
-    "cat", "tac", "head", "tail", "more", "less", "nl", "ls", "nc", "ncat", "nmap", "ping", "wget", "curl",
-    "bash", "sh", "base64", "grep", "chmod", "uname", "sleep", "telnet", "rm", "cp", "mv", "id", "sort",
-    "rev", "xxd", "od", "touch", "netcat", "nslookup", "dig", "strings",
-];

