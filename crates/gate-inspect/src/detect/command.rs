@@ -6,6 +6,7 @@
 
 mod arguments;
 mod context;
+mod directory;
 mod effects;
 mod evidence;
 mod expand;
@@ -18,6 +19,7 @@ mod tests;
 mod vocabulary;
 mod whole;
 mod words;
+mod worth;
 
 use std::ops::Range;
 
@@ -126,7 +128,7 @@ fn read(text: &[u8], hits: &mut Hits) {
         if is_all && let Some((rule, statement)) = whole::judge(text, &statements) {
             meet(rule, statement.at.clone(), hits);
         }
-        let lead = *lead.get_or_insert_with(|| context::lead(text, &statements));
+        let lead = lead.get_or_insert_with(|| context::lead(text, &statements));
         if let Some((points, statement)) = evidence::weigh(text, &statements, lead) {
             let id = if points >= evidence::ENOUGH { rule_of(text, statement) } else { "cmd-in-prose" };
             meet(id, statement.at.clone(), hits);

@@ -47,6 +47,7 @@ pub(super) fn lead(text: &[u8], statements: &[Statement]) -> i32 {
         // A script keeps what is substituted.
         [word] if word.text.strip_suffix('=').is_some_and(is_name) => TOOL,
         [word] if word.text == "localhost" || is_address(&word.text) || closes_quote(value) => NOTHING,
+        [word] if word.text.len() > 1 && word.text.starts_with('/') => NOTHING,
         [word] if is_datum(&word.text) || !word.text.bytes().any(|byte| byte.is_ascii_alphabetic()) => DATUM,
         [_] => VALUE,
         // A program's own options, or a host with such.
@@ -138,6 +139,8 @@ fn substitution(text: &[u8], statement: &Statement, value: &[u8], (lead, takes):
         _ if is_glued(text, &statement.at) => lead.max(VALUE) - 1,
         _ if matches!(value.trim_ascii(), b"echo" | b"eval") => VALUE,
         _ if value.starts_with(b"eval ") || value.starts_with(b"echo ") => PHRASE,
+        // A list's number or mark is no value.
+        Some(last) if lead >= DATUM && last.is_ascii_alphanumeric() => lead - 2,
         _ => lead - 4,
     }
 }
@@ -181,7 +184,14 @@ const BESIDE_MAX: usize = 256;
 
 /// How a text ends: in what begins or shuts out more than it holds.
 pub(super) fn end(text: &[u8]) -> i32 {
-    if goes_on(text) { 3 } else { i32::from(is_cut(text)) }
+    if goes_on(text) { 3 } else { i32::from(is_cut(text) || is_ending(text)) }
+}
+
+/// Whether a separator and the ending of a file's name are last.
+fn is_ending(text: &[u8]) -> bool {
+    let name = text.iter().rev().take_while(|byte| byte.is_ascii_alphanumeric()).count();
+    let rest = text.len().checked_sub(name).and_then(|end| text.get(..end)).unwrap_or_default();
+    (1..6).contains(&name) && (rest.ends_with(b";.") || rest.ends_with(b"|.") || rest.ends_with(b"&."))
 }
 
 /// Whether a text ends where only another command can follow.

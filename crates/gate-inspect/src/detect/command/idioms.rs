@@ -81,8 +81,8 @@ static IDIOMS: &[Idiom] = &[
     ),
     idiom(
         "cmd-windows-variable",
-        &["%comspec%", ":~", "for ", "if ", "if\t"],
-        r"%comspec%|%[a-z]{3,20}:~-?\d+,-?\d+%|\bfor\s+/[fldr]\s[^\n]*%\w{1,2}\s+in\b|\bfor\s+(?:/\w\s+(?:['\x22][^'\x22\n]{0,32}['\x22]\s+)?)?%{1,2}(?:[^\s\w]|\w{1,16})\s+in\s*\([^\n]{0,256}?\)\s*do\b|(?:^|[;&|\n'\x22])\s*if\s+(?:/i\s+)?(?:not\s+)?(?:(?:exist|defined)\s+[\w.:\\%*\x22]+\s+(?:\(|echo\b|cmd\b|goto\b|set\b|del\b|copy\b|start\b|call\b)|errorlevel\s+\d+\s|cmdextversion\s|\S{1,24}\s+(?:equ|neq|lss|leq|gtr|geq)\s|[\x22\[]?%[\w%]{1,16}[\x22\]]?\s?==)",
+        &["%comspec%", ":~", "for ", "if ", "if\t", "&set ", "& set "],
+        r"%comspec%|%[a-z]{3,20}:~-?\d+,-?\d+%|\bfor\s+/[fldr]\s[^\n]*%\w{1,2}\s+in\b|\bset\s+\w+=\S+\s*&+\s*(?:set\s+\w+=|call\s+%|%\w+%)|\bfor\s+(?:/\w\s+(?:['\x22][^'\x22\n]{0,32}['\x22]\s+)?)?%{1,2}(?:[^\s\w]|\w{1,16})\s+in\s*\([^\n]{0,256}?\)\s*do\b|(?:^|[;&|\n'\x22])\s*if\s+(?:/i\s+)?(?:not\s+)?(?:(?:exist|defined)\s+[\w.:\\%*\x22]+\s+(?:\(|echo\b|cmd\b|goto\b|set\b|del\b|copy\b|start\b|call\b)|errorlevel\s+\d+\s|cmdextversion\s|\S{1,24}\s+(?:equ|neq|lss|leq|gtr|geq)\s|[\x22\[]?%[\w%]{1,16}[\x22\]]?\s?==)",
     ),
     idiom(
         "cmd-shell-variable",
@@ -240,12 +240,13 @@ static IDIOMS: &[Idiom] = &[
             "\"!",
             ".shell ",
             "=/tmp",
+            "alias.",
             "1e ",
             "--interactive",
             "--script=",
             "system(",
         ],
-        r"--(?:exec|upload-pack|receive-pack|use-compress-program|checkpoint-action|open-files-in-pager|to-command|rsh)\s*=\s*['\x22]?[`$\w/]|-o\s*proxycommand\s*=|--post-file[=\s]+/|(?:ld_preload|bash_env|prompt_command)\s*=\s*['\x22/$`(]|\bcore\.(?:pager|sshcommand|fsmonitor)\s*=\s*[^\s\d]|--unzip-command|\bgit_ssh(?:_command)?\s*=\s*['\x22]?(?:[^s'\x22\s]|s[^s])|\b(?:perl5opt|pythonstartup|rubyopt)\s*=\s*[-/]|\bnode_options\s*=\s*['\x22]?--require|\bjava_tool_options\s*=\s*['\x22]?-(?:agent|javaagent)|\bps4\s*=\s*['\x22]?[$`]|\bbash_func_\w+(?:%%|\(\))|\bfind\s+\S+[^\n;|&]{0,64}\s-exec(?:dir)?\s+(?:/bin/|/usr/bin/)?(?:id|whoami|ba?sh|sh|nc)\b|\bext::\w*sh\b|-c\s*['\x22]?:?!|\s-ex\s*['\x22]!|-e\s*['\x22]\\!|-c\s*['\x22]\\!|\.shell\s+\w+['\x22]|\bpath=/tmp\b|\bsed\s[^\n]{0,24}1e\s|\bnmap\s+--(?:interactive|script=/)|\bawk\s[^\n]{0,32}\bsystem\s*\(",
+        r"--(?:exec|upload-pack|receive-pack|use-compress-program|checkpoint-action|open-files-in-pager|to-command|rsh)\s*=\s*['\x22]?[`$\w/]|-o\s*proxycommand\s*=|--post-file[=\s]+/|(?:ld_preload|bash_env|prompt_command)\s*=\s*['\x22/$`(]|\bcore\.(?:pager|sshcommand|fsmonitor)\s*=\s*[^\s\d]|--unzip-command|\bgit_ssh(?:_command)?\s*=\s*['\x22]?(?:[^s'\x22\s]|s[^s])|\b(?:perl5opt|pythonstartup|rubyopt)\s*=\s*[-/]|\bnode_options\s*=\s*['\x22]?--require|\bjava_tool_options\s*=\s*['\x22]?-(?:agent|javaagent)|\bps4\s*=\s*['\x22]?[$`]|\bbash_func_\w+(?:%%|\(\))|\bfind\s+\S+[^\n;|&]{0,64}\s-exec(?:dir)?\s+(?:/bin/|/usr/bin/)?(?:id|whoami|ba?sh|sh|nc)\b|\bext::\w*sh\b|-c\s*['\x22]?:?!|\s-ex\s*['\x22]!|-e\s*['\x22]\\!|-c\s*['\x22]\\!|\.shell\s+\w+['\x22]|\balias\.[\w-]+=[\x22\x27]?!|\bpath=/tmp\b|\bsed\s[^\n]{0,24}1e\s|\bnmap\s+--(?:interactive|script=/)|\bawk\s[^\n]{0,32}\bsystem\s*\(",
     ),
     idiom(
         "cmd-function-call",
