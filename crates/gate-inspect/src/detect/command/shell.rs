@@ -191,12 +191,17 @@ fn may_name(word: &[u8], is_known: fn(&str) -> bool) -> bool {
         return true;
     }
     let name = word.split(|byte| *byte == b'/').rfind(|part| !part.is_empty()).unwrap_or_default();
-    if memchr::memmem::find(name, b".exe").is_some() || word.starts_with(b"/tmp/") || word.starts_with(b"./")
-    {
+    if is_of_windows(name) || word.starts_with(b"/tmp/") || word.starts_with(b"./") {
         return true;
     }
     let end = name.iter().rposition(u8::is_ascii_alphanumeric).map_or(0, |last| last + 1);
     name.get(..end).and_then(|name| std::str::from_utf8(name).ok()).is_some_and(is_known)
+}
+
+/// Whether a name ends as those of programs and scripts of Windows.
+fn is_of_windows(name: &[u8]) -> bool {
+    memchr::memmem::find(name, b".exe").is_some()
+        || [b".bat".as_slice(), b".cmd", b".ps1", b".vbs"].iter().any(|ending| name.ends_with(ending))
 }
 
 /// The commands at the beginning of a text.
