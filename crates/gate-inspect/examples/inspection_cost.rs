@@ -45,6 +45,28 @@ fn fastest(mut work: impl FnMut()) -> u128 {
     rounds.min().unwrap_or_default()
 }
 
+/// With the line ends of SIP.
+fn sip(lines: &str) -> String {
+    lines.replace('\n', "\r\n")
+}
+
+/// A request as `bench/sip` sends it: its body fills it up to 600 bytes.
+fn request() -> String {
+    let head = "MESSAGE sip:bob@sip.example.test SIP/2.0\r\n\
+        Via: SIP/2.0/WS h00017.invalid;branch=z9hG4bKMESSAGE0000012345\r\n\
+        Max-Forwards: 70\r\n\
+        From: <sip:user00017@sip.example.test>;tag=t000170000012345\r\n\
+        To: <sip:bob@sip.example.test>\r\n\
+        Call-ID: 00017-0000012345@wsrig\r\n\
+        CSeq: 1 MESSAGE\r\n\
+        Contact: <sip:user00017@h00017.invalid;transport=ws>\r\n\
+        Supported: outbound, path, gruu\r\n\
+        User-Agent: wsrig\r\n\
+        Content-Type: text/plain\r\n\
+        Content-Length: 160\r\n\r\n";
+    format!("{head:x<600}")
+}
+
 fn messages() -> Vec<(&'static str, String)> {
     let words = "The meeting moves to Thursday, room four; bring the figures if you have them. ";
     let own = |name, text: &str| (name, text.to_owned());
@@ -78,6 +100,16 @@ fn messages() -> Vec<(&'static str, String)> {
                 r#"{{"image":"data:image/png;base64,{}"}}"#,
                 "iVBORw0KGgoAAAANSUhEUgAAAAEAAAAB".repeat(2048)
             ),
+        ),
+        ("SIP, request of 600 bytes", request()),
+        ("SIP, REGISTER of a phone", sip(include_str!("../tests/sip/register-jssip.sip"))),
+        ("SIP, INVITE with SDP", sip(include_str!("../tests/sip/invite-chrome.sip"))),
+        ("SIP, INVITE of a trunk", sip(include_str!("../tests/sip/invite-trunk.sip"))),
+        ("SIP, 200 with SDP", sip(include_str!("../tests/sip/ok-firefox.sip"))),
+        ("SIP, MESSAGE", sip(include_str!("../tests/sip/message-plain.sip"))),
+        (
+            "SIP, XSS in a Subject",
+            request().replace("Supported:", "Subject: <img src=x onerror=alert(1)>\r\nSupported:"),
         ),
         own("XSS", r#"{"text":"<img src=x onerror=alert(1)>"}"#),
         own("XSS, percent twice", r#"{"text":"%253Cimg src=x onerror=alert(1)%253E"}"#),

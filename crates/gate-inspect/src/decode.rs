@@ -60,7 +60,7 @@ struct Rooms {
 #[derive(Clone, Debug)]
 pub(crate) struct View {
     span: Span,
-    /// Which bytes it has; known of [`Search::All`] only.
+    /// Which bytes it has; known of what is looked at as it stands only.
     pub(crate) bytes: ByteSet,
     /// The text that this was found in.
     parent: Option<usize>,
@@ -135,11 +135,23 @@ enum Body {
 pub(crate) enum Search {
     /// All detectors and patterns.
     All,
+    /// Nothing but what a protocol needs, in which no detector would find anything. Patterns look at it.
+    Plain,
     /// JSON as it stands, should anybody show it as HTML: one string may then open what another
     /// closes. Patterns look at it too.
     Markup,
     /// It only has others within it, but a pattern may be meant for it.
     Patterns,
+}
+
+impl Search {
+    /// Whether a view is a text of its own, and not only what has others within it.
+    pub(crate) const fn is_of_text(self) -> bool {
+        match self {
+            Self::All | Self::Plain => true,
+            Self::Markup | Self::Patterns => false,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

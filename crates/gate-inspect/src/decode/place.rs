@@ -8,7 +8,7 @@ use std::fmt::Write;
 use super::json::{Container, Grammar, Role, Token, TokenKind, Tokens, unescape};
 use super::sip;
 use super::token::Codec;
-use super::{Body, Search, Step, View, Views};
+use super::{Body, Step, View, Views};
 
 impl Views {
     /// The place of a view as findings name it: `/data/url|percent|base64`.
@@ -44,7 +44,7 @@ impl Views {
         part != whole
             && self.way_to(part).iter().any(|(parent, view)| {
                 let is_of_whole =
-                    parent.is_some_and(|parent| parent.place == whole && parent.search == Search::All);
+                    parent.is_some_and(|parent| parent.place == whole && parent.search.is_of_text());
                 is_of_whole
                     && matches!(view.step, Step::Header { .. } | Step::Name { .. } | Step::Content { .. })
             })

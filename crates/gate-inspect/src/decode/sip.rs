@@ -3,6 +3,9 @@
 //! Anybody may write what looks like one, so nothing of a message is spared for being one: its parts
 //! are looked at besides the whole.
 
+pub(super) mod plain;
+pub(super) mod sdp;
+
 use std::ops::Range;
 
 use memchr::{memchr, memchr2, memmem};
@@ -10,9 +13,19 @@ use memchr::{memchr, memchr2, memmem};
 /// A message of SIP in a text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Parts {
+    /// The first line, without its end.
+    pub(super) start: Range<usize>,
     /// The lines of the headers.
     headers: Range<usize>,
     pub(super) body: Range<usize>,
+}
+
+/// A header of a message.
+#[derive(Debug)]
+pub(super) struct Header<'a> {
+    pub(super) name: &'a [u8],
+    /// In the text; none of a line without a colon.
+    pub(super) value: Option<Range<usize>>,
 }
 
 /// The parts of a text that begins as a message of SIP does: line ends before it do not count (RFC 3261
@@ -34,7 +47,7 @@ pub(super) fn split(text: &[u8]) -> Option<Parts> {
     let ends = [&b"\n\r\n"[..], b"\n\n"].map(|end| Some((memmem::find(rest, end)?, end.len())));
     let (end, length) = ends.into_iter().flatten().min().unwrap_or((rest.len(), 0));
     let headers = behind + 1..(behind + end).max(behind + 1).min(text.len());
-    Some(Parts { headers, body: behind + end + length..text.len() })
+    Some(Parts { start: start..start + said.len(), headers, body: behind + end + length..text.len() })
 }
 
 /// The body of a text that begins as a message of SIP does.
@@ -43,23 +56,20 @@ pub(crate) fn body(text: &[u8]) -> Option<Range<usize>> {
 }
 
 impl Parts {
-    /// The values of the headers in `text`, with all lines over which they go on.
-    pub(super) fn values<'a>(&self, text: &'a [u8]) -> impl Iterator<Item = Range<usize>> + use<'a> {
+    /// The headers in `text`, with all lines over which their values go on; a line that is none comes too.
+    pub(super) fn headers<'a>(&self, text: &'a [u8]) -> impl Iterator<Item = Header<'a>> + use<'a> {
         let (mut at, end) = (self.headers.start, self.headers.end);
         std::iter::from_fn(move || {
-            loop {
-                let lines = text.get(at..end).filter(|lines| !lines.is_empty())?;
-                let length = logical_line(lines);
-                let line = lines.get(..length)?;
-                let start = at;
-                at += length + 1;
-                if let Some(colon) = memchr(b':', line) {
-                    let value = line.get(colon + 1..).unwrap_or_default();
-                    let before = value.len() - value.trim_ascii_start().len();
-                    let from = start + colon + 1 + before;
-                    return Some(from..from + value.trim_ascii().len());
-                }
-            }
+            let lines = text.get(at..end).filter(|lines| !lines.is_empty())?;
+            let length = logical_line(lines);
+            let line = lines.get(..length)?;
+            let start = at;
+            at += length + 1;
+            let Some(colon) = memchr(b':', line) else { return Some(Header { name: line, value: None }) };
+            let (name, value) = (line.get(..colon)?, line.get(colon + 1..).unwrap_or_default());
+            let before = value.len() - value.trim_ascii_start().len();
+            let from = start + colon + 1 + before;
+            Some(Header { name, value: Some(from..from + value.trim_ascii().len()) })
         })
     }
 }
@@ -116,7 +126,8 @@ mod tests {
         let found = split(bytes)?;
         let show = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let values = found
-            .values(bytes)
+            .headers(bytes)
+            .filter_map(|header| header.value)
             .map(|value| (show(name_before(bytes, value.start)), show(bytes.get(value).unwrap_or_default())));
         Some((values.collect(), show(bytes.get(found.body.clone()).unwrap_or_default())))
     }

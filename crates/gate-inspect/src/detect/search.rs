@@ -88,10 +88,12 @@ impl Detectors {
         for (index, view) in views.iter() {
             let text = views.text(view, payload);
             let categories = match view.search {
-                Search::All if view.bytes.is_within(HARMLESS) => Categories::NONE,
+                Search::All if view.bytes.is_within(HARMLESS) || view.bytes.is_within(NUMBERS) => {
+                    Categories::NONE
+                }
                 Search::All => self.categories,
                 Search::Markup => self.markup_categories(text),
-                Search::Patterns => Categories::NONE,
+                Search::Plain | Search::Patterns => Categories::NONE,
             };
             if categories != Categories::NONE {
                 search_text(text, view.bytes, categories, room);
@@ -108,7 +110,7 @@ impl Detectors {
                     }
                 }
             }
-            if view.search == Search::All {
+            if view.search.is_of_text() {
                 self.search_patterns(text, (view.place, index), &mut room.found);
             }
         }
@@ -164,7 +166,7 @@ impl Detectors {
         }
         let within: BTreeSet<_> = found.iter().map(|one| one.rule).collect();
         let start = found.len();
-        for (index, view) in views.iter().filter(|(_, view)| view.search != Search::All) {
+        for (index, view) in views.iter().filter(|(_, view)| !view.search.is_of_text()) {
             self.search_patterns(views.text(view, payload), (view.place, index), found);
         }
         let vessels: Vec<_> = found.drain(start..).collect();
@@ -222,4 +224,7 @@ fn search_text(text: &[u8], bytes: ByteSet, categories: Categories, room: &mut R
 /// A text of these alone is one word, which is no attack: nothing of it ends a value or separates
 /// a command from what a shell is given. `whoami` and `id` by themselves are names and answers, and would
 /// be run only where whole commands are asked for.
-const HARMLESS: ByteSet = ByteSet::of(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-");
+const HARMLESS: ByteSet = ByteSet::of(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-:");
+
+/// Times, addresses and versions.
+const NUMBERS: ByteSet = ByteSet::of(b"0123456789TZ.:+-");

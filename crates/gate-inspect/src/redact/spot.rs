@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::Ink;
 use crate::decode::json::{Tokens, unit};
-use crate::decode::{Search, View, Views, is_text};
+use crate::decode::{View, Views, is_text};
 use crate::detect::Found;
 use crate::subject::{Kind, Subject};
 
@@ -28,7 +28,7 @@ pub(crate) fn spot(
     // Of a text whose escapes were taken off nobody knows which bytes its reader will take off, and
     // of a structure nothing can go without breaking it.
     let view = views.get(found.view)?;
-    if found.view != found.place || view.search != Search::All {
+    if found.view != found.place || !view.search.is_of_text() {
         return None;
     }
     let is_counted = subject.kind != Kind::Text && !is_text(subject.payload);

@@ -19,11 +19,17 @@ const DATUM: i32 = 3;
 /// Nothing, or what only a machine is given: an address.
 const NOTHING: i32 = 4;
 
+/// A substitution among words.
+const MARKUP: i32 = -6;
+
 /// What precedes the first separator of a text: nothing, or what no sentence begins with.
 pub(super) fn lead(text: &[u8], statements: &[Statement]) -> i32 {
     let Some(start) = statements.iter().find(|statement| statement.before == Before::Start) else {
         return NOTHING;
     };
+    if is_smiling(text) || text.trim_ascii_start().starts_with(b"```") {
+        return PROSE;
+    }
     let value = text.get(start.at.clone()).unwrap_or_default();
     match start.words.as_slice() {
         [] => NOTHING,
@@ -53,7 +59,7 @@ pub(super) fn lead(text: &[u8], statements: &[Statement]) -> i32 {
         // A program's own options, or a host with such.
         [first, options @ ..]
             if (is_datum(&first.text) && options.iter().all(|word| is_option(&word.text)))
-                || (first.text.len() > 1 && first.text.starts_with('-')) =>
+                || (first.text.len() > 1 && first.text.starts_with('-') && is_option(&first.text)) =>
         {
             DATUM
         }
@@ -63,9 +69,16 @@ pub(super) fn lead(text: &[u8], statements: &[Statement]) -> i32 {
     }
 }
 
+/// A face of signs at the start, with which people begin.
+fn is_smiling(text: &[u8]) -> bool {
+    [b":|".as_slice(), b";)", b";-)", b";(", b";-(", b":&"].iter().any(|face| {
+        text.strip_prefix(*face).is_some_and(|rest| rest.first().is_none_or(u8::is_ascii_whitespace))
+    })
+}
+
 fn is_option(word: &str) -> bool {
-    let rest = word.strip_prefix('-').unwrap_or(word);
-    word.len() > rest.len() && rest.starts_with(|first: char| first.is_ascii_alphabetic() || first == '-')
+    let rest = word.trim_start_matches('-');
+    word.len() > rest.len() && rest.starts_with(|first: char| first.is_ascii_alphabetic())
         || (!word.is_empty() && word.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
@@ -115,7 +128,7 @@ pub(super) fn place(text: &[u8], statement: &Statement, lead: i32, takes: bool) 
         // A blank that is no space is what a filter of spaces was passed by with.
         Before::Start if matches!(text.first(), Some(b'\t' | 0 | 0x0b)) => 1,
         Before::Start if goes_on(text) => 1,
-        Before::Start if is_cut(text) && statement.words.len() == 1 && !apart => 0,
+        Before::Start if is_cut(text) && statement.words.len() == 1 && !apart => 1,
         Before::Start => -2,
         // A query's parameters.
         Before::Mark if lone && memchr::memchr2(b'?', b'=', value).is_some() => lead - 3,
@@ -137,10 +150,12 @@ fn substitution(text: &[u8], statement: &Statement, value: &[u8], (lead, takes):
         Some(b';' | b'|' | b'&') if lead >= VALUE => lead,
         _ if takes && lead >= VALUE => lead,
         _ if is_glued(text, &statement.at) => lead.max(VALUE) - 1,
-        _ if matches!(value.trim_ascii(), b"echo" | b"eval") => VALUE,
+        _ if matches!(value.trim_ascii(), b"echo" | b"eval" | b"cat" | b"tac" | b"nl") => VALUE,
         _ if value.starts_with(b"eval ") || value.starts_with(b"echo ") => PHRASE,
         // A list's number or mark is no value.
         Some(last) if lead >= DATUM && last.is_ascii_alphanumeric() => lead - 2,
+        // Markup in a sentence.
+        _ if statement.before == Before::Tick => MARKUP,
         _ => lead - 4,
     }
 }
@@ -172,6 +187,9 @@ fn is_glued(text: &[u8], at: &Range<usize>) -> bool {
     let is_outer = !assigned && before.len() < BESIDE_MAX / 4 && after.starts_with(b"$(");
     let end = if is_outer { memchr::memrchr(b')', after).unwrap_or(0) } else { end };
     let after = after.get(end..).unwrap_or_default();
+    // A comment shuts out the rest of a line.
+    let after = after.trim_ascii_end();
+    let after = after.strip_suffix(b"#").unwrap_or(after);
     // A bullet of a list stands alone before a blank, too; the end of another command does not.
     let apart = before.ends_with(b" ") && !before.trim_ascii_end().ends_with(b";");
     let sentence = before.iter().any(u8::is_ascii_whitespace) && before.iter().any(u8::is_ascii_alphanumeric);

@@ -33,7 +33,11 @@ pub(super) fn harms(name: &str, words: &[Word], arguments: &Arguments<'_>) -> bo
         "init" | "telinit" => arguments.len() == 1 && matches!(first, "0" | "6"),
         "systemctl" => matches!(first, "poweroff" | "reboot" | "halt") && short,
         // A variable in quotes is left out of the words.
-        "rm" => short && is_recursive() && (arguments.any(is_wide) || arguments.flags()),
+        "rm" => {
+            short
+                && is_recursive()
+                && (arguments.any(is_wide) || words.iter().all(|word| word.text.starts_with('-')))
+        }
         "find" => {
             arguments.any(is_wide)
                 && (arguments.has(&["-delete"]) || arguments.has(&["-exec"]) && arguments.has(&["rm"]))

@@ -35,8 +35,10 @@ pub(super) fn weigh<'a>(
             let talks = *lead == PHRASE && !is_terse(statement);
             let against = 2 * (i32::from(foreign) + i32::from(talks));
             let led = if visit > 0 { (*lead).max(VALUE) } else { *lead };
+            // A developer's line may end so, too.
+            let end = if led < 0 && statement.before != Before::Start { 0 } else { end };
             let all = place(text, statement, led, takes) + points + visit + end - against;
-            let doubtful = all >= DOUBTFUL && points >= BEHIND && statement.before != Before::Start;
+            let doubtful = all + against >= DOUBTFUL && points >= BEHIND && statement.before != Before::Start;
             if (all >= ENOUGH || doubtful) && best.is_none_or(|(most, _)| all > most) {
                 best = Some((all, statement));
             }
@@ -53,7 +55,7 @@ pub(super) fn weigh<'a>(
 /// Whether a statement is neither a command nor a part or the end of one.
 fn is_foreign(statement: &Statement, points: Option<i32>) -> bool {
     points.is_none()
-        && !statement.words.iter().any(|word| word.text.contains('='))
+        && !statement.words.first().is_some_and(|word| word.text.contains('='))
         && !is_end(statement)
         && !is_neutral(statement)
         && (statement.words.len() > 1 || statement.words.iter().any(|word| word.text.len() > 2))

@@ -396,7 +396,10 @@ fn words(piece: &[u8], also: u8) -> Vec<Word> {
                 let inside =
                     !word.text.is_empty() && rest.get(disguise).is_some_and(u8::is_ascii_alphanumeric);
                 word.disguised |= inside;
-                let special = matches!(rest, [b'$', b'?' | b'-' | b'$' | b'_', ..]);
+                let special = matches!(
+                    rest,
+                    [b'$', b'?' | b'-' | b'$' | b'_' | b'@' | b'*' | b'#' | b'!' | b'0'..=b'9', ..]
+                );
                 let empty =
                     disguise > 2 && matches!(first, b'`' | b'$' | b'<' | b'>') && rest.get(1) != Some(&b'{');
                 // Quotes around nothing, as no text has between letters.

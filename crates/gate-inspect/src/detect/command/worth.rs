@@ -58,6 +58,10 @@ fn command_points(statement: &Statement) -> Option<i32> {
     if harms(name, behind, &arguments) {
         return Some(HARM);
     }
+    // Documents show developers' commands so.
+    if statement.before == Before::Tick && is_tool(name) {
+        return None;
+    }
     let points = match statement.before {
         // It runs what the one before writes.
         Before::Pipe if is_shell(name) && arguments.none() => 4,
@@ -69,8 +73,9 @@ fn command_points(statement: &Statement) -> Option<i32> {
         }
     };
     let given = argument_points(name, behind);
-    // Of a name that nobody knows the arguments must tell.
-    (points > 0 || given > 0).then(|| points + given + hidden.max().unwrap_or(0))
+    // Of a name that nobody knows, or everybody, the arguments must tell.
+    let told = given > 0 || points > i32::from(behind.len() > 1 && name != "echo");
+    told.then(|| points + given + hidden.max().unwrap_or(0))
 }
 
 /// Whether another machine gets what the command before it writes.
@@ -265,8 +270,13 @@ fn one_argument(word: &Word, behind_shell: bool) -> i32 {
     let is_option = text.len() > 1
         && text.starts_with('-')
         && text.trim_start_matches('-').starts_with(|first: char| first.is_ascii_alphanumeric());
+    let is_option =
+        is_option || matches!(text, "xf" | "xvf" | "xzf" | "xzvf" | "zxvf" | "cf" | "cvf" | "czf" | "czvf");
     let is_switch = text.len() < 6
         && text.strip_prefix('/').is_some_and(|rest| rest.bytes().all(|byte| byte.is_ascii_alphabetic()));
+    if is_loot(text) {
+        return 6;
+    }
     let runs = ["system(", "exec(", "popen(", "spawn(", "eval("].iter().any(|call| text.contains(call));
     if behind_shell && matches!(text, "-c" | "-ic" | "-lc") || text.contains("sh,-c") {
         5
@@ -274,11 +284,7 @@ fn one_argument(word: &Word, behind_shell: bool) -> i32 {
         4
     } else if (is_option && word.disguised) || (text.len() > 1 && is_system(text)) || text == "whoami" {
         3
-    } else if is_address(text)
-        || is_shell(text)
-        || is_asked_first(text)
-        || (text.len() > 1 && text.starts_with('>'))
-    {
+    } else if is_address(text) || is_shell(text) || is_asked_first(text) || is_output(text) {
         2
     } else if is_option || is_switch || word.is_loud {
         1
@@ -293,6 +299,25 @@ fn one_argument(word: &Word, behind_shell: bool) -> i32 {
                 || text.bytes().all(|byte| byte.is_ascii_digit()),
         )
     }
+}
+
+/// The file that contests hide, by its name or with wildcards for its letters.
+fn is_loot(text: &str) -> bool {
+    let text = text.strip_prefix('/').unwrap_or(text);
+    let name = text.split_once('.').map_or(text, |(name, _)| name);
+    let wild = |byte: u8| matches!(byte, b'*' | b'?' | b'[' | b']');
+    let mut letters = b"lag".iter();
+    let mut rest = name.bytes().skip(1).filter(|byte| !wild(*byte));
+    name.starts_with('f')
+        && name.len() > 2
+        && (name == "flag" || name.bytes().any(wild))
+        && rest.all(|byte| letters.any(|letter| *letter == byte))
+}
+
+fn is_output(text: &str) -> bool {
+    let file = text.trim_start_matches('>');
+    file.len() < text.len()
+        && file.starts_with(|first: char| first.is_ascii_alphanumeric() || "/.~$".contains(first))
 }
 
 /// Words that programs take for what they are to do.
