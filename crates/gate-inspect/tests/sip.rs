@@ -6,7 +6,7 @@ use std::path::Path;
 
 use gate_core::Side;
 use gate_core::session::Verdict;
-use gate_inspect::{Inspection, Judgement, Kind, OnMatch, Redaction, Scratch, Settings, Subject};
+use gate_inspect::{Inspection, Judgement, Kind, OnMatch, Pattern, Redaction, Scratch, Settings, Subject};
 
 fn judged(settings: Settings, message: &str) -> Judgement {
     let inspection = Inspection::compile(settings).expect("settings without faults");
@@ -189,6 +189,21 @@ fn a_text_that_pretends_to_be_a_message_hides_nothing_between_its_parts() {
             !found.is_empty() && found.iter().all(|(_, category)| *category == "xss"),
             "{text} {found:?}"
         );
+    }
+}
+
+#[test]
+fn what_one_part_begins_and_another_ends_is_found() {
+    let found = found(&message(ALICE, "Subject: <script\r\n", "src=//evil.example/x.js></script>"));
+    assert_eq!(found, [(String::new(), "xss")]);
+}
+
+#[test]
+fn patterns_see_what_is_ordinary() {
+    for regex in ["branch=z9hG4bK1", "^MESSAGE sip:bob", r"(?s)CSeq: 1 .*hello"] {
+        let patterns = vec![Pattern { id: "own".into(), regex: regex.into(), score: 5 }];
+        let judgement = judged(Settings { patterns, ..Settings::default() }, &message(ALICE, "", "hello"));
+        assert_eq!(judgement.findings.len(), 1, "{regex} {:?}", judgement.findings);
     }
 }
 
