@@ -122,7 +122,7 @@ pub(super) fn place(text: &[u8], statement: &Statement, lead: i32, takes: bool) 
     let double = before.ends_with(b"&&") || before.ends_with(b"||");
     let mark = if double || statement.before == Before::Dollar { 2 } else { 1 };
     let value = before.get(..before.len().saturating_sub(mark)).unwrap_or_default();
-    let is_first = value.trim_ascii().is_empty();
+    let is_first = value.len() < NEAR && value.trim_ascii().is_empty();
     let lone = before.ends_with(b"&") && !double;
     match statement.before {
         // A blank that is no space is what a filter of spaces was passed by with.
@@ -131,7 +131,7 @@ pub(super) fn place(text: &[u8], statement: &Statement, lead: i32, takes: bool) 
         Before::Start if is_cut(text) && statement.words.len() == 1 && !apart => 1,
         Before::Start => -2,
         // A query's parameters.
-        Before::Mark if lone && memchr::memchr2(b'?', b'=', value).is_some() => lead - 3,
+        Before::Mark if lone && is_query(value) => lead - 3,
         // What a language comments with; "A & B".
         Before::Mark if apart && (is_first || (lone && blank(value.last()))) => lead - 1,
         Before::Mark => lead,
@@ -143,14 +143,22 @@ pub(super) fn place(text: &[u8], statement: &Statement, lead: i32, takes: bool) 
     }
 }
 
+/// Whether a text begins as a query does, or an address with one.
+fn is_query(text: &[u8]) -> bool {
+    memchr::memchr2(b'?', b'=', text.get(..text.len().min(BESIDE_MAX)).unwrap_or(text)).is_some()
+}
+
 fn substitution(text: &[u8], statement: &Statement, value: &[u8], (lead, takes): (i32, bool)) -> i32 {
-    match value.trim_ascii_end().last() {
+    // Whatever stands before it is looked at nearby only, so that the work does not grow with the text.
+    let near = value.get(value.len().saturating_sub(NEAR)..).unwrap_or(value);
+    let all = if value.len() < NEAR { value.trim_ascii() } else { value };
+    match near.trim_ascii_end().last() {
         Some(byte) if value.last() == Some(byte) && byte.is_ascii_alphanumeric() && lead >= VALUE => NOTHING,
         // It stands where a command would.
         Some(b';' | b'|' | b'&') if lead >= VALUE => lead,
         _ if takes && lead >= VALUE => lead,
         _ if is_glued(text, &statement.at) => lead.max(VALUE) - 1,
-        _ if matches!(value.trim_ascii(), b"echo" | b"eval" | b"cat" | b"tac" | b"nl") => VALUE,
+        _ if matches!(all, b"echo" | b"eval" | b"cat" | b"tac" | b"nl") => VALUE,
         _ if value.starts_with(b"eval ") || value.starts_with(b"echo ") => PHRASE,
         // A list's number or mark is no value.
         Some(last) if lead >= DATUM && last.is_ascii_alphanumeric() => lead - 2,
@@ -161,13 +169,16 @@ fn substitution(text: &[u8], statement: &Statement, value: &[u8], (lead, takes):
 }
 
 /// Whether a text is code between two backticks from end to end, as documents show it.
-pub(super) fn is_quotation(text: &[u8], statement: &Statement) -> bool {
+pub(super) fn is_quotation(text: &[u8]) -> bool {
+    if text.len() > SHOWN_MAX {
+        return false;
+    }
     let text = text.trim_ascii();
-    statement.before == Before::Tick
-        && text.starts_with(b"`")
-        && text.ends_with(b"`")
-        && memchr::memchr_iter(b'`', text).count() == 2
+    text.starts_with(b"`") && text.ends_with(b"`") && memchr::memchr_iter(b'`', text).count() == 2
 }
+
+/// Longer texts are neither a piece of code between backticks nor the row of a table.
+const SHOWN_MAX: usize = 4096;
 
 /// A substitution is part of a value, rather than markup in a sentence: nothing but it is there, or no
 /// blank stands beside it.
@@ -197,6 +208,8 @@ fn is_glued(text: &[u8], at: &Range<usize>) -> bool {
     !sentence && !after.trim_ascii_end().iter().any(u8::is_ascii_whitespace)
 }
 
+/// What is near a statement is within so many bytes.
+const NEAR: usize = 64;
 /// A sentence shows itself within so many bytes.
 const BESIDE_MAX: usize = 256;
 
@@ -207,10 +220,14 @@ pub(super) fn end(text: &[u8]) -> i32 {
 
 /// Whether a separator and the ending of a file's name are last.
 fn is_ending(text: &[u8]) -> bool {
-    let name = text.iter().rev().take_while(|byte| byte.is_ascii_alphanumeric()).count();
+    let name = text.iter().rev().take(ENDING_MAX).take_while(|byte| byte.is_ascii_alphanumeric()).count();
     let rest = text.len().checked_sub(name).and_then(|end| text.get(..end)).unwrap_or_default();
-    (1..6).contains(&name) && (rest.ends_with(b";.") || rest.ends_with(b"|.") || rest.ends_with(b"&."))
+    (1..ENDING_MAX).contains(&name)
+        && (rest.ends_with(b";.") || rest.ends_with(b"|.") || rest.ends_with(b"&."))
 }
+
+/// Endings of files' names are shorter.
+const ENDING_MAX: usize = 6;
 
 /// Whether a text ends where only another command can follow.
 fn goes_on(text: &[u8]) -> bool {
@@ -223,7 +240,7 @@ fn is_cut(text: &[u8]) -> bool {
     match text.trim_ascii_end().last() {
         Some(b'#' | b';' | b'&' | b'|') => true,
         // Lists of quoted words have more of them.
-        Some(quote @ (b'"' | b'\'')) => memchr::memchr_iter(*quote, text).count() <= 2,
+        Some(quote @ (b'"' | b'\'')) => memchr::memchr_iter(*quote, text).nth(2).is_none(),
         _ => false,
     }
 }
@@ -231,8 +248,11 @@ fn is_cut(text: &[u8]) -> bool {
 /// Cells between bars, or a list of single words.
 pub(super) fn is_table(text: &[u8], statements: &[Statement]) -> bool {
     let pipes = statements.iter().filter(|statement| statement.before == Before::Pipe).count();
-    let trimmed = text.trim_ascii();
-    let cells = pipes > 2 && (trimmed.ends_with(b"|") && trimmed.starts_with(b"|") || pipes > 3);
+    let is_row = || {
+        let text = text.trim_ascii();
+        text.starts_with(b"|") && text.ends_with(b"|")
+    };
+    let cells = pipes > 3 || (pipes > 2 && text.len() <= SHOWN_MAX && is_row());
     let items = || statements.iter().filter(|statement| !statement.words.is_empty());
     let lone = items().count() > 3
         && items().next().is_some_and(|first| first.before == Before::Start)

@@ -19,7 +19,8 @@ impl Directory {
         {
             self.go(&to.text);
         }
-        let is_secret = |word: &Word| is_secret(&format!("{entered}{}", word.text));
+        let is_secret =
+            |word: &Word| word.text.len() < PATH_MAX && is_secret(&format!("{entered}{}", word.text));
         if !entered.is_empty() && statement.words.iter().skip(1).any(is_secret) {
             4
         } else {
@@ -34,11 +35,11 @@ impl Directory {
             return;
         }
         // Longer ones are made up.
-        if self.path.len() < PATH_MAX {
+        if self.path.len() + to.len() < PATH_MAX {
             self.path.push_str(to.trim_end_matches('/'));
             self.path.push('/');
         }
     }
 }
 
-const PATH_MAX: usize = 256;
+const PATH_MAX: usize = 32;

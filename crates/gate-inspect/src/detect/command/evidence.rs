@@ -24,12 +24,14 @@ pub(super) fn weigh<'a>(
     let last_foreign =
         statements.iter().zip(&commands).rposition(|(statement, points)| is_foreign(statement, *points));
     let (table, end) = (is_table(text, statements), end(text));
+    let quotation = is_quotation(text);
     let mut directory = Directory::default();
     let mut takes = false;
     let mut best: Option<(i32, &Statement)> = None;
     for (number, (statement, points)) in statements.iter().zip(&commands).enumerate() {
         let visit = directory.visit(statement);
-        let points = if is_quotation(text, statement) { shown(statement) } else { *points };
+        let is_quoted = quotation && statement.before == Before::Tick;
+        let points = if is_quoted { shown(statement) } else { *points };
         if let Some(points) = points.filter(|points| !table || *points >= ALONE) {
             let foreign = last_foreign.is_some_and(|last| last > number);
             let talks = *lead == PHRASE && !is_terse(statement);

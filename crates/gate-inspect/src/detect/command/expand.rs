@@ -9,6 +9,9 @@ const VARIABLES_MAX: usize = 16;
 /// Longer texts are programs.
 const TEXT_MAX: usize = 1024;
 
+/// Values put in place of names make no more than this.
+const EXPANDED_MAX: usize = 4 * TEXT_MAX;
+
 /// A text with the values of variables that it assigns itself in place of their names, if it uses any:
 /// `a=c;b=at;$a$b /etc/passwd`.
 pub(super) fn assigned(text: &[u8]) -> Option<Vec<u8>> {
@@ -22,7 +25,7 @@ pub(super) fn assigned(text: &[u8]) -> Option<Vec<u8>> {
     let mut values: Vec<(&[u8], &[u8])> = Vec::new();
     let mut expanded = Vec::with_capacity(text.len());
     let (mut rest, mut used, mut in_place) = (text, false, true);
-    while let Some((first, after)) = rest.split_first() {
+    while let Some((first, after)) = rest.split_first().filter(|_| expanded.len() < EXPANDED_MAX) {
         if in_place && let Some((name, value, length)) = assignment_at(rest) {
             if values.len() < VARIABLES_MAX && !is_of_scripts(value) {
                 values.push((name, value));

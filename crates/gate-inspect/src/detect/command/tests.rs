@@ -610,6 +610,11 @@ fn huge_texts_are_read_in_linear_time() {
     // Each of these would take minutes if a step looked at the rest of the text.
     for piece in [
         ";at at at at",
+        "`a",
+        "&a",
+        "$(a",
+        "cd /;a b c;",
+        "a=$a$a$a;",
         "sudo timeout find ",
         "`",
         "$(",
@@ -638,6 +643,9 @@ fn huge_texts_are_read_in_linear_time() {
         "l[s] ",
         "> /tmp/",
     ] {
-        let _ = met(&piece.repeat(400_000 / piece.len()));
+        let many = piece.repeat(400_000 / piece.len());
+        let _ = met(&many);
+        let _ = met(&format!("`{many}`"));
+        let _ = met(&format!("{}{many}\"", " ".repeat(400_000)));
     }
 }
