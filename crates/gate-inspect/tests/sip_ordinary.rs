@@ -10,24 +10,7 @@ use rand::{Rng, SeedableRng};
 /// Made-up values, and made-up bodies.
 const SAMPLES: usize = 20_000;
 /// What values of headers are made of.
-const VALUES: [&str; 16] = [
-    "<sip:bob@a.invalid;transport=ws;alias=198.51.100.9~61234~6>",
-    "SIP/2.0/WSS 4sv1p8uuvkha.invalid;rport=52014;received=198.51.100.7;branch=z9hG4bK4195219",
-    "SIP/2.0/UDP 203.0.113.20:5060;branch=z9hG4bK0d1e.5c8d3a21.0,SIP/2.0/TCP a.b;branch=z9hG4bK1",
-    "<sip:10.0.0.5;transport=udp;r2=on;lr;ftag=ucqmqmq9vn>",
-    "\"Alice Smith\" <sip:alice@example.org>;tag=8rqnvbvbqt",
-    "<sips:+4930123@example.org:5061;user=phone>",
-    "<sip:9ohlv3js@a.invalid;transport=wss>;+sip.ice;reg-id=1;+sip.instance=\"<urn:uuid:8cf1f8c6-2b4e>\";expires=600",
-    "<sip:a@b;gr=urn:uuid:8cf1f8c6-2b4e;ob>",
-    "4711 INVITE",
-    "7s1jl5hqc9kgvsnbnrvqgb",
-    "b0d9q0k2@192.0.2.1",
-    "INVITE,ACK,CANCEL,BYE",
-    "outbound, path, gruu",
-    "application/sdp",
-    "text/plain;charset=UTF-8",
-    "90;refresher=uac",
-];
+const VALUES: &str = include_str!("plain/values.txt");
 /// Pieces of values, and of attacks.
 const PIECES: [&str; 102] = [
     "sip:",
@@ -134,50 +117,7 @@ const PIECES: [&str; 102] = [
     "eval",
 ];
 /// What bodies are made of.
-const LINES: [&str; 42] = [
-    "o=mozilla...THIS_IS_SDPARTA-99.0 3049581726354433221 0 IN IP4 0.0.0.0",
-    "a=ssrc:2717383049 cname:n7wHkGhVb2sQpV0T",
-    "o=- 5772345346218364729 2 IN IP4 127.0.0.1",
-    "s=-",
-    "c=IN IP4 198.51.100.7",
-    "c=IN IP6 2001:db8::1",
-    "t=0 0",
-    "b=AS:64",
-    "m=audio 56012 UDP/TLS/RTP/SAVPF 111 63 9",
-    "m=application 9 UDP/DTLS/SCTP webrtc-datachannel",
-    "a=group:BUNDLE 0 1 audio",
-    "a=extmap-allow-mixed",
-    "a=msid-semantic: WMS 3f1f9d62-7d4e-4c9c-9b5f-0b4f6f5e8c55",
-    "a=msid-semantic:WMS *",
-    "a=rtcp:9 IN IP4 0.0.0.0",
-    "a=candidate:842163049 1 udp 1686052607 198.51.100.7 56012 typ srflx raddr 192.168.56.1 rport 56012",
-    "a=candidate:1052353102 1 tcp 1518280447 8d9c8f0a-3c5a-4b0d-9e8e.local 9 typ host tcptype active",
-    "a=ice-ufrag:x+Jk",
-    "a=ice-pwd:0Q/vDfyL2nPq3b+u5aM0tZ1y",
-    "a=ice-options:trickle",
-    "a=fingerprint:sha-256 9A:00:11:22:33:44",
-    "a=setup:actpass",
-    "a=mid:0",
-    "a=extmap:1 urn:ietf:params:rtp-hdrext:ssrc-audio-level",
-    "a=extmap:2/recvonly http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time",
-    "a=sendrecv",
-    "a=msid:- 0c5b1f2e-8c1d-4f0e-a5ce-1d6f4b1e8c55",
-    "a=msid:{5d7a2b4e-1c1f} {a1b2c3d4-e5f6}",
-    "a=rtcp-mux",
-    "a=rtpmap:111 opus/48000/2",
-    "a=rtpmap:101 telephone-event/8000",
-    "a=rtcp-fb:111 transport-cc",
-    "a=rtcp-fb:* nack pli",
-    "a=fmtp:111 minptime=10;useinbandfec=1",
-    "a=fmtp:63 111/111",
-    "a=fmtp:101 0-15",
-    "a=fmtp:39 profile-level-id=42001f;packetization-mode=1",
-    "a=ssrc:3318220467 cname:{6d6f2b1e-0c5e}",
-    "a=ssrc-group:FID 1029384756 5647382910",
-    "a=sctp-port:5000",
-    "a=max-message-size:262144",
-    "a=end-of-candidates",
-];
+const LINES: &str = include_str!("plain/lines.txt");
 /// What may come between the words of a line.
 const INSERTED: [&str; 46] = [
     "cat",
@@ -266,7 +206,8 @@ fn value(dice: &mut StdRng) -> String {
     if dice.random() {
         return (0..dice.random_range(1..10)).filter_map(|_| PIECES.choose(dice).copied()).collect();
     }
-    let original = VALUES.choose(dice).copied().unwrap_or_default();
+    let values: Vec<_> = VALUES.lines().collect();
+    let original = values.choose(dice).copied().unwrap_or_default();
     let mut value = String::new();
     for word in original.split_inclusive([' ', ';', ':', '=', '@', '<', '>', ',', '.']) {
         let piece = PIECES.choose(dice).copied().unwrap_or_default();
@@ -284,9 +225,10 @@ fn value(dice: &mut StdRng) -> String {
 }
 
 fn body(dice: &mut StdRng) -> String {
+    let lines: Vec<_> = LINES.lines().collect();
     let mut body = "v=0\r\n".to_owned();
     for _ in 0..dice.random_range(1..5) {
-        let line = LINES.choose(dice).copied().unwrap_or_default();
+        let line = lines.choose(dice).copied().unwrap_or_default();
         let words: Vec<_> = line.split_inclusive([' ', ';', ':', '=', '/']).collect();
         for word in &words {
             match dice.random_range(0..30) {

@@ -307,53 +307,10 @@ mod tests {
     use super::*;
 
     /// Lines that are plain.
-    const LINES: [&str; 42] = [
-        "o=mozilla...THIS_IS_SDPARTA-99.0 3049581726354433221 0 IN IP4 0.0.0.0",
-        "a=ssrc:2717383049 cname:n7wHkGhVb2sQpV0T",
-        "o=- 5772345346218364729 2 IN IP4 127.0.0.1",
-        "s=-",
-        "c=IN IP4 198.51.100.7",
-        "c=IN IP6 2001:db8::1",
-        "t=0 0",
-        "b=AS:64",
-        "m=audio 56012 UDP/TLS/RTP/SAVPF 111 63 9",
-        "m=application 9 UDP/DTLS/SCTP webrtc-datachannel",
-        "a=group:BUNDLE 0 1 audio",
-        "a=extmap-allow-mixed",
-        "a=msid-semantic: WMS 3f1f9d62-7d4e-4c9c-9b5f-0b4f6f5e8c55",
-        "a=msid-semantic:WMS *",
-        "a=rtcp:9 IN IP4 0.0.0.0",
-        "a=candidate:842163049 1 udp 1686052607 198.51.100.7 56012 typ srflx raddr 192.168.56.1 rport 56012",
-        "a=candidate:1052353102 1 tcp 1518280447 8d9c8f0a-3c5a-4b0d-9e8e.local 9 typ host tcptype active",
-        "a=ice-ufrag:x+Jk",
-        "a=ice-pwd:0Q/vDfyL2nPq3b+u5aM0tZ1y",
-        "a=ice-options:trickle",
-        "a=fingerprint:sha-256 9A:00:11:22:33:44",
-        "a=setup:actpass",
-        "a=mid:0",
-        "a=extmap:1 urn:ietf:params:rtp-hdrext:ssrc-audio-level",
-        "a=extmap:2/recvonly http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time",
-        "a=sendrecv",
-        "a=msid:- 0c5b1f2e-8c1d-4f0e-a5ce-1d6f4b1e8c55",
-        "a=msid:{5d7a2b4e-1c1f} {a1b2c3d4-e5f6}",
-        "a=rtcp-mux",
-        "a=rtpmap:111 opus/48000/2",
-        "a=rtpmap:101 telephone-event/8000",
-        "a=rtcp-fb:111 transport-cc",
-        "a=rtcp-fb:* nack pli",
-        "a=fmtp:111 minptime=10;useinbandfec=1",
-        "a=fmtp:63 111/111",
-        "a=fmtp:101 0-15",
-        "a=fmtp:39 profile-level-id=42001f;packetization-mode=1",
-        "a=ssrc:3318220467 cname:{6d6f2b1e-0c5e}",
-        "a=ssrc-group:FID 1029384756 5647382910",
-        "a=sctp-port:5000",
-        "a=max-message-size:262144",
-        "a=end-of-candidates",
-    ];
+    const LINES: &str = include_str!("../../../tests/plain/lines.txt");
     #[test]
     fn what_browsers_and_phones_offer_is_plain() {
-        for line in LINES {
+        for line in LINES.lines() {
             assert!(is_plain_line(line.as_bytes()), "{line}");
         }
         assert!(is_plain(b"v=0\r\ns=-\r\nt=0 0\r\n") && is_plain(b"v=0\ns=-") && is_plain(b"v=0\r\n"));
