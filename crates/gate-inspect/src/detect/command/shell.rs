@@ -393,27 +393,9 @@ fn words(piece: &[u8], also: u8) -> Vec<Word> {
         };
         if let Some(word) = words.last_mut().filter(|word| word.text.len() < WORD_MAX) {
             if disguise > 0 {
-                let inside =
-                    !word.text.is_empty() && rest.get(disguise).is_some_and(u8::is_ascii_alphanumeric);
-                word.disguised |= inside;
-                let special = matches!(
-                    rest,
-                    [b'$', b'?' | b'-' | b'$' | b'_' | b'@' | b'*' | b'#' | b'!' | b'0'..=b'9', ..]
-                );
-                let empty =
-                    disguise > 2 && matches!(first, b'`' | b'$' | b'<' | b'>') && rest.get(1) != Some(&b'{');
-                // Quotes around nothing, as no text has between letters.
-                let quotes = matches!(rest, [b'"', b'"', ..] | [b'\'', b'\'', ..])
-                    && rest.get(2).is_some_and(u8::is_ascii_alphanumeric)
-                    && !word.text.is_empty();
-                let at_end = !word.text.is_empty()
-                    && matches!(rest, [b'`', b'`', b' ', ..] | [b'$', b'(', b')', b' ', ..]);
-                let hidden = word.text.is_empty()
-                    && matches!(
-                        rest,
-                        [b'$', b'{', b'@' | b'*' | b'#' | b'!' | b'?' | b'-', b'}', b'a'..=b'z', ..]
-                    );
-                word.parted |= at_end || quotes || hidden || (inside && (empty || special));
+                let begun = !word.text.is_empty();
+                word.disguised |= begun && rest.get(disguise).is_some_and(u8::is_ascii_alphanumeric);
+                word.parted |= parts(rest, disguise, begun);
             } else if !is_needless(*first, &word.text) {
                 capitals = if word.text.is_empty() { 0 } else { capitals };
                 capitals += usize::from(first.is_ascii_uppercase());
@@ -426,6 +408,24 @@ fn words(piece: &[u8], also: u8) -> Vec<Word> {
     }
     words.retain(|word| !word.text.is_empty());
     words
+}
+
+/// Whether a disguise of this length is one that nothing but a shell takes off, in a word that has `begun` or
+/// before it.
+fn parts(rest: &[u8], length: usize, begun: bool) -> bool {
+    let inside = rest.get(length).is_some_and(u8::is_ascii_alphanumeric);
+    match rest {
+        [b'$', b'{', b'@' | b'*' | b'#' | b'!' | b'?' | b'-', b'}', next, ..] if !begun => {
+            next.is_ascii_lowercase()
+        }
+        _ if !begun => false,
+        // Quotes around nothing, as no text has between letters.
+        [b'"', b'"', next, ..] | [b'\'', b'\'', next, ..] => next.is_ascii_alphanumeric(),
+        [b'`', b'`', b' ', ..] | [b'$', b'(', b')', b' ', ..] => true,
+        [b'$', b'?' | b'-' | b'$' | b'_' | b'@' | b'*' | b'#' | b'!' | b'0'..=b'9', ..] => inside,
+        [b'`' | b'$' | b'<' | b'>', second, ..] => inside && length > 2 && *second != b'{',
+        _ => false,
+    }
 }
 
 /// Brackets before a word, and slashes behind slashes.
